@@ -1,0 +1,92 @@
+"""Train the digits network that the package ships: 64-32-10, 4-bit weights, 8-bit membranes, 20 steps.
+
+    python behavioral/train_digits.py               # writes behavioral/networks/digits.h5, about 20 s
+    python behavioral/train_digits.py --validate    # to choose settings: writes nothing, held-out images unseen
+
+The same PyTorch on the same kind of processor gives the same file; elsewhere the last bits of the training in real
+numbers can differ, and with them the network.
+"""
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.encoding import Encoder
+from pyspice_cim.behavioral.network_file import NetworkFile, save_network
+from pyspice_cim.behavioral.reference import run_reference
+from pyspice_cim.errors import CimError
+
+OUTPUT = Path(__file__).resolve().parent / "networks" / "digits.h5"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Train, print the accuracy of the integer network, write the file."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
+    parser.add_argument("--hidden", type=int, default=32, help="hidden neurons (default: %(default)s)")
+    parser.add_argument("--steps", type=int, default=20, help="time steps an image (default: %(default)s)")
+    parser.add_argument("--max-rate", type=float, default=0.25, help="spikes a step of a white pixel (%(default)s)")
+    parser.add_argument(
+        "--epochs", type=int, default=40, help="epochs in reals, then as many in integers (%(default)s)"
+    )
+    parser.add_argument("--rate-penalty", type=float, default=0.5, help="weight of the hidden spikes (%(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the initial weights and the batches (%(default)s)")
+    parser.add_argument("--validate", action="store_true", help="judge on a quarter of the training images instead")
+    parser.add_argument("--verbose", action="store_true", help="print the loss of every epoch")
+    chosen = parser.parse_args(arguments)
+    try:
+        network = train(chosen)
+        if not chosen.validate:
+            save_network(network, chosen.output)
+            print(f"wrote {chosen.output} ({network.sha256[:16]})")
+    except CimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    return 0
+
+
+def train(chosen: argparse.Namespace) -> NetworkFile:
+    """The trained network; prints its accuracy and how many inputs are active in a step."""
+    # Imported here: without PyTorch, --help still works and the error says what to install.
+    from pyspice_cim.training._torch import torch
+    from pyspice_cim.training.fit import FitSettings, fit
+
+    torch.set_num_threads(1)
+    images, labels = digits("train")
+    if chosen.validate:
+        judged = np.arange(len(labels)) % 4 == 3
+        held_images, held_labels = images[judged], labels[judged]
+        images, labels = images[~judged], labels[~judged]
+    else:
+        held_images, held_labels = digits("test")
+    settings = FitSettings(
+        shape=(images.shape[1], chosen.hidden, 10),
+        steps=chosen.steps,
+        encoder=Encoder(kind="regular", max_rate=chosen.max_rate),
+        epochs=chosen.epochs,
+        epochs_quantized=chosen.epochs,
+        rate_penalty=chosen.rate_penalty,
+        seed=chosen.seed,
+    )
+    network = fit(images, labels, settings, progress=print if chosen.verbose else lambda line: None)
+    run = run_reference(network, network.encoder.encode(held_images, network.steps))
+    right = int((run.predictions == held_labels).sum())
+    print(f"integer network {'-'.join(map(str, network.shape))}: {right} of {len(held_labels)} held-out images right")
+    for index, (layer, active) in enumerate(zip(network.layers, run.active_inputs, strict=True)):
+        print(f"layer {index}: lambda {layer.params.lambda_}, theta {layer.params.theta}, {active:.2f} inputs a step")
+    meta = {
+        "data": "8 x 8 digits of scikit-learn, split of pyspice_cim.behavioral.datasets.digits",
+        "accuracy": f"{right}/{len(held_labels)}",
+        "written by": "behavioral/train_digits.py",
+        "seed": str(chosen.seed),
+        "torch": torch.__version__.partition("+")[0],
+    }
+    return replace(network, meta=meta)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

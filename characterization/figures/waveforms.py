@@ -1,0 +1,26 @@
+"""Waveforms of a real column through decay, accumulate and fire: simulated now, at the operating point of a table.
+
+python characterization/figures/waveforms.py --table build/demo/table.h5 --out waveforms.png
+"""
+
+import argparse
+from pathlib import Path
+
+from pyspice_cim.characterization.engine import Engine
+from pyspice_cim.characterization.waveforms import column_waveforms
+from pyspice_cim.report.waveforms import draw_waveforms
+from pyspice_cim.resources import shipped
+from pyspice_cim.tables import load_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", type=Path, default=None, help="default: the shipped table of generic45lp")
+    parser.add_argument("--out", type=Path, default=Path("waveforms.png"))
+    options = parser.parse_args()
+    table = load_table(options.table or shipped("reference", "generic45lp.h5"))
+    draw_waveforms(column_waveforms(table, Engine()), options.out)
+
+
+if __name__ == "__main__":
+    main()

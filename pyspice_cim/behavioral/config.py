@@ -1,0 +1,58 @@
+"""What a macro is: its size, its bits and the conditions at which it works."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pyspice_cim.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class MacroConfig:
+    """One SRAM macro of LD-LIF neurons, a neuron a column.
+
+    Attributes:
+        technology: name of the technology that its table must be of.
+        neurons: columns.
+        inputs: weight rows of a column, in inputs.
+        weight_bits, membrane_bits: two's complement.
+        rows: rows of a segment (membranes, and each weight segment).
+        process, vdd, temperature_c: operating conditions; V and degrees Celsius.
+        margin: cycle over the table's minimum cycle.
+        outside: what to do where a look-up leaves the table: ``raise``, or ``clip`` and count.
+
+    Raises:
+        ConfigError: if a field is out of range.
+    """
+
+    technology: str
+    neurons: int
+    inputs: int
+    weight_bits: int = 4
+    membrane_bits: int = 8
+    rows: int = 16
+    process: str = "tt"
+    vdd: float = 1.1
+    temperature_c: float = 27.0
+    margin: float = 1.10
+    outside: Literal["raise", "clip"] = "raise"
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("neurons", 1, 4096),
+            ("inputs", 1, 4096),
+            ("weight_bits", 2, 8),
+            ("membrane_bits", 2, 16),
+            ("rows", 2, 256),
+        ):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not low <= value <= high:
+                raise ConfigError(f"{name} is {value!r}; it must be an integer from {low} to {high}")
+        if not self.margin >= 1.0:
+            raise ConfigError(f"margin is {self.margin!r}; a macro cannot work below its minimum cycle: give 1 or more")
+        if self.outside not in ("raise", "clip"):
+            raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")
+
+    @property
+    def segments(self) -> int:
+        """Weight segments of a column."""
+        return -(-self.inputs * self.weight_bits // self.rows)

@@ -1,0 +1,62 @@
+"""Outcomes stored by content: one small file per simulation, written whole or not at all."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+from platformdirs import user_cache_path
+
+from pyspice_cim.characterization.simulation import Outcome
+from pyspice_cim.errors import CimError
+from pyspice_cim.resources import write_atomically
+
+
+def default_cache_folder() -> Path:
+    """``PYSPICE_CIM_CACHE``, else the platform's cache folder."""
+    named = os.environ.get("PYSPICE_CIM_CACHE")
+    return Path(named) if named else user_cache_path("pyspice_cim")
+
+
+class Cache:
+    """Good outcomes by their key. Failures are not stored: the next run tries them again."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder or default_cache_folder()
+
+    def get(self, key: str) -> Outcome | None:
+        """The stored outcome, or ``None``; an entry that cannot be read counts as absent."""
+        try:
+            stored = json.loads(self._path(key).read_text())
+            values = {name: np.array(value, dtype=np.float64) for name, value in stored["values"].items()}
+            return Outcome(
+                values=values,
+                reason="",
+                deck_sha256=stored["deck_sha256"],
+                cpu_seconds=stored["cpu_seconds"],
+                cached=True,
+            )
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def put(self, key: str, outcome: Outcome) -> None:
+        """Store a good outcome."""
+        if not outcome.ok:
+            return
+        # repr of a float is exact, so a cached run gives the same table bit for bit.
+        stored = {
+            "deck_sha256": outcome.deck_sha256,
+            "cpu_seconds": outcome.cpu_seconds,
+            "values": {name: value.tolist() for name, value in outcome.values.items()},
+        }
+        path = self._path(key)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CimError(
+                f"cannot write the cache folder {self.folder}: {error}. Set PYSPICE_CIM_CACHE to a writable folder"
+            ) from error
+        write_atomically(path, json.dumps(stored).encode())
+
+    def _path(self, key: str) -> Path:
+        return self.folder / key[:2] / f"{key}.json"

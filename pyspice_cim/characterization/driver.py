@@ -1,0 +1,88 @@
+"""Bench of the word and clock drivers: energy and delay of a pulse against the load of a line."""
+
+import numpy as np
+
+from pyspice_cim.characterization.measure import crossings, window_charges
+from pyspice_cim.characterization.rawfile import Vectors
+from pyspice_cim.characterization.simulation import Bench, Measurement, Simulation, reducer_name
+from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.cell import library
+from pyspice_cim.netlists.deck import Deck, wrapped
+from pyspice_cim.netlists.drivers import line_driver
+from pyspice_cim.technology import Corner, Technology, model_text
+from PySpice.Spice.Netlist import Circuit
+
+# Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
+LOADS = (0.25e-15, 0.5e-15, 1e-15, 2e-15, 3e-15, 4e-15, 6e-15, 10e-15)
+OPTIONS = "method=trap reltol=1e-4 chgtol=1e-17"
+_RISE, _FALL, _STOP = 0.2e-9, 2.2e-9, 4.4e-9
+
+
+def driver_bench(technology: Technology, corner: Corner) -> Bench:
+    """``driver_energy`` J (one pulse: rise and fall) and ``driver_delay`` s (mean of both edges) of a unit, over ``LOADS``."""
+    (outcome,) = yield [driver_simulation(technology, corner)]
+    return [
+        Measurement(
+            name=name,
+            unit=unit,
+            value=outcome.values.get(key),
+            dims=("line_load",),
+            labels={"line_load": LOADS},
+            reason=outcome.reason,
+            decks=(outcome.deck_sha256,),
+            description=description,
+        )
+        for name, key, unit, description in (
+            ("driver_energy", "energy", "J", "energy of a unit line driver and its load for one pulse"),
+            ("driver_delay", "delay", "s", "delay of a unit line driver, mean of the rising and the falling edge"),
+        )
+    ]
+
+
+def driver_simulation(technology: Technology, corner: Corner) -> Simulation:
+    """One deck with a driver for every load, each with a supply of its own."""
+    corner.check(technology)
+    circuit = Circuit("unit drivers of control lines")
+    for cell in library(line_driver(technology)):
+        circuit.subcircuit(cell.subcircuit())
+    edge = 30e-12
+    circuit.V(
+        "pulse", "pulse", "0", f"pwl(0 0 {_RISE} 0 {_RISE + edge} {corner.vdd} {_FALL} {corner.vdd} {_FALL + edge} 0)"
+    )
+    for n, load in enumerate(LOADS):
+        circuit.V(f"s{n}", f"s{n}", "0", f"dc {corner.vdd:g}")
+        circuit.X(f"d{n}", "driver1", "pulse", f"o{n}", f"s{n}")
+        circuit.C(f"l{n}", f"o{n}", "0", load)
+    saved = ["v(pulse)", *(f"i(vs{n})" for n in range(len(LOADS))), *(f"v(o{n})" for n in range(len(LOADS)))]
+    text = "\n".join(
+        [
+            str(circuit).replace(".title ", "* ", 1).rstrip(),
+            model_text(technology, corner.process),
+            wrapped(".save", saved),
+            f".temp {corner.temperature_c:g}",
+            f".options {OPTIONS}",
+            f".tran 5p {_STOP:g} 0 20p",
+            ".end\n",
+        ]
+    )
+    deck = Deck(text=text, vectors=("time", *saved), stop_time=_STOP)
+    return Simulation(
+        deck=deck, reducer=reducer_name(driver_pulse), arguments={"vdd": corner.vdd, "drivers": len(LOADS)}
+    )
+
+
+def driver_pulse(vectors: Vectors, *, vdd: float, drivers: int) -> dict[str, np.ndarray]:
+    """Reducer: energy and delay of every driver of the deck.
+
+    Raises:
+        SimulationError: if a line does not go up and down once.
+    """
+    middle = crossings(vectors, "v(pulse)", vdd / 2)
+    energy, delay = [], []
+    for n in range(drivers):
+        out = crossings(vectors, f"v(o{n})", vdd / 2)
+        if out.size != 2:
+            raise SimulationError(f"driver {n} crosses half the supply {out.size} times in one pulse, not twice")
+        energy.append(vdd * window_charges(vectors, f"vs{n}", np.array([0.0, _STOP]))[0])
+        delay.append(float((out - middle).mean()))
+    return {"energy": np.array(energy), "delay": np.array(delay)}

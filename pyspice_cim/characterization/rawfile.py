@@ -1,0 +1,43 @@
+"""Reader of ngspice's binary raw file (the format that ``ngspice -b -r FILE`` writes)."""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.errors import SimulationError
+
+Vectors = dict[str, NDArray[np.float64]]
+
+
+def read_raw(path: Path) -> list[Vectors]:
+    """Read every plot of a raw file: one dict of vector name to array per plot, real analyses only.
+
+    Raises:
+        SimulationError: if the file is no raw file, is cut short, or holds complex vectors.
+    """
+    data = path.read_bytes()
+    plots: list[Vectors] = []
+    at = 0
+    while at < len(data):
+        end = data.find(b"Binary:\n", at)
+        if end < 0:
+            if data[at:].strip():
+                raise SimulationError(f"raw file {path.name}: no binary section after byte {at}; the run was cut short")
+            break
+        header = data[at:end].decode("latin-1").splitlines()
+        fields = dict(line.split(":", 1) for line in header if ":" in line and not line.startswith("\t"))
+        if "complex" in fields.get("Flags", ""):
+            raise SimulationError(f"raw file {path.name}: complex vectors are not supported")
+        count, points = int(fields["No. Variables"]), int(fields["No. Points"])
+        first = next(i for i, line in enumerate(header) if line.startswith("Variables:")) + 1
+        names = [line.split("\t")[2].lower() for line in header[first : first + count]]
+        start, size = end + len(b"Binary:\n"), 8 * count * points
+        if len(data) < start + size:
+            raise SimulationError(f"raw file {path.name}: {len(data) - start} of {size} bytes; the run was cut short")
+        block = np.frombuffer(data, dtype="<f8", count=count * points, offset=start).reshape(points, count)
+        plots.append({name: block[:, i].copy() for i, name in enumerate(names)})
+        at = start + size
+        while at < len(data) and data[at : at + 1] in b"\r\n":
+            at += 1
+    return plots

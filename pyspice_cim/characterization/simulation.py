@@ -1,0 +1,133 @@
+"""A simulation request is plain data; running it is one call.
+
+A ``Simulation`` names a deck and the reducer that turns the waveforms into a few numbers. A *bench* is a generator that
+yields batches of simulations, gets their outcomes back, and returns measurements: it never runs anything itself, so the
+engine decides about processes, caches and order, and a test can drive a bench with outcomes of its own.
+"""
+
+import hashlib
+import importlib
+import json
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.characterization.ngspice import Simulator
+from pyspice_cim.characterization.rawfile import Vectors
+from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.deck import Deck
+
+Values = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Simulation:
+    """One deck and what to read off it.
+
+    Attributes:
+        deck: what ngspice runs.
+        reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. It raises
+            ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
+        arguments: JSON-able arguments of the reducer.
+    """
+
+    deck: Deck
+    reducer: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    def key(self, simulator_version: str) -> str:
+        """Hash of all that the outcome depends on: deck, simulator, reducer with its module's text, arguments."""
+        parts = [
+            self.deck.sha256,
+            simulator_version,
+            self.reducer,
+            _module_sha256(self.reducer),
+            json.dumps(self.arguments, sort_keys=True),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What came of a simulation: values, or the reason why there are none."""
+
+    values: Values
+    reason: str
+    deck_sha256: str
+    cpu_seconds: float
+    cached: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return not self.reason
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """One quantity of one point: an array (a scalar has no dims), or a reason.
+
+    Attributes:
+        name: quantity, e.g. ``sram6t_read_energy``.
+        unit: SI unit, e.g. ``J``.
+        value: array over ``dims``; ``None`` where it could not be measured.
+        dims: names of the array's axes beyond the point's own coordinates, e.g. ``("component", "event")``.
+        labels: for each of ``dims`` the labels along it.
+        reason: why there is no value.
+        decks: hashes of the decks behind the value.
+        description: what the quantity means, in one line.
+    """
+
+    name: str
+    unit: str
+    value: NDArray[np.float64] | float | None
+    dims: tuple[str, ...] = ()
+    labels: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
+    reason: str = ""
+    decks: tuple[str, ...] = ()
+    description: str = ""
+
+    @cached_property
+    def ok(self) -> bool:
+        return self.value is not None and bool(np.isfinite(self.value).all())
+
+
+Bench = Generator[list[Simulation], list[Outcome], list[Measurement]]
+
+
+def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
+    """Run one simulation and reduce it. A failure is an outcome with a reason, not an exception."""
+    (result,) = simulator.run([simulation.deck])
+    values: Values = {}
+    reason = result.reason
+    if result.ok:
+        try:
+            reduced = _function(simulation.reducer)(result.vectors, **simulation.arguments)
+            values = {name: np.asarray(value, dtype=np.float64) for name, value in reduced.items()}
+        except SimulationError as error:
+            reason = str(error)
+    return Outcome(values=values, reason=reason, deck_sha256=simulation.deck.sha256, cpu_seconds=result.cpu_seconds)
+
+
+@lru_cache(maxsize=256)
+def _function(reducer: str) -> Callable[..., Mapping[str, Any]]:
+    module, _, name = reducer.partition(":")
+    function: Callable[..., Mapping[str, Any]] = getattr(importlib.import_module(module), name)
+    return function
+
+
+@lru_cache(maxsize=256)
+def _module_sha256(reducer: str) -> str:
+    # A changed reducer must not meet values that an earlier one left in the cache.
+    source = importlib.import_module(reducer.partition(":")[0]).__file__
+    assert source is not None
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+
+
+def reducer_name(function: Callable[[Vectors], Mapping[str, Any]] | Callable[..., Mapping[str, Any]]) -> str:
+    """The text by which a ``Simulation`` names ``function``, which must be a public function of a module."""
+    return f"{function.__module__}:{function.__qualname__}"

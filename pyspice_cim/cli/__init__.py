@@ -1,0 +1,98 @@
+"""The command line: ``pyspice-cim technology | netlist | characterize | simulate | validate | doctor``.
+
+Each command is a file of its own, which is imported when it is asked for: ``doctor`` works where half of the dependencies are
+missing, and ``simulate`` needs neither PySpice nor ngspice.
+"""
+
+import importlib
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from pyspice_cim import __version__
+from pyspice_cim.errors import CimError, MissingDependencyError
+
+# In the order in which a newcomer meets them.
+COMMANDS = ("technology", "netlist", "characterize", "validate", "simulate", "doctor")
+
+
+class _Commands(typer.core.TyperGroup):
+    """The commands, each imported on demand."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        try:
+            module = importlib.import_module(f"pyspice_cim.cli.{cmd_name}")
+        except ModuleNotFoundError as error:
+            raise _missing(error) from error
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"pyspice-cim {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+) -> None:
+    """From transistors to a classified digit: SRAM compute-in-memory macros that run LD-LIF spiking networks.
+
+    A technology makes netlists; characterize runs them in ngspice and writes a table; simulate runs a network on macros
+    calibrated by that table; validate holds the model against the transistors, bit by bit.
+
+    New here? Start with: pyspice-cim doctor
+    """
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend are one line on stderr and exit status 2, Ctrl-C is 130."""
+    try:
+        app(prog_name="pyspice-cim")
+    except CimError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_status)
+    except ModuleNotFoundError as error:
+        missing = _missing(error)
+        print(f"error: {missing}", file=sys.stderr)
+        sys.exit(missing.exit_status)
+    except KeyboardInterrupt:
+        _interrupted()
+    except SystemExit as stop:
+        # The library underneath turns Ctrl-C into this status, without a word.
+        if stop.code == 130:
+            _interrupted()
+        raise
+
+
+def _interrupted() -> None:
+    print("interrupted: what was simulated so far is cached, the same command goes on from there", file=sys.stderr)
+    sys.exit(130)
+
+
+def _missing(error: ModuleNotFoundError) -> MissingDependencyError:
+    """The error for a dependency that is not installed; a missing part of this package stays what it is, a defect."""
+    if (error.name or "").partition(".")[0] == "pyspice_cim":
+        raise error
+    return MissingDependencyError(
+        f"the Python package {error.name} is not installed; `pyspice-cim doctor` says what is missing and how to install it"
+    )

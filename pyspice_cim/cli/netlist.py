@@ -1,0 +1,91 @@
+"""``pyspice-cim netlist``: the documented decks, to read and to run by hand."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pyspice_cim.cli.files import DEFAULT_TECHNOLOGY, print_json
+from pyspice_cim.errors import ConfigError, NetlistError
+from pyspice_cim.resources import write_atomically
+
+if TYPE_CHECKING:
+    from pyspice_cim.netlists.deck import Deck
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="SPICE decks of cells, drivers, columns and a small macro: list them, read one, write them as files.",
+)
+
+_Technology = Annotated[str, typer.Option(help="Built-in name (generic45lp, generic65) or a TOML file.")]
+
+
+@app.command("list")
+def list_decks(
+    technology: _Technology = DEFAULT_TECHNOLOGY,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+) -> None:
+    """List the decks: name, what is in it, size.
+
+    Example: pyspice-cim netlist list
+    """
+    decks = _decks(technology)
+    if as_json:
+        print_json({name: {"title": _title(deck), "sha256": deck.sha256} for name, deck in decks.items()})
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    shown = Table(title=f"decks of {technology}")
+    for title in ("name", "what", "lines"):
+        shown.add_column(title, justify="right" if title == "lines" else "left")
+    for name, deck in decks.items():
+        shown.add_row(name, _title(deck), str(deck.text.count("\n")))
+    Console().print(shown)
+
+
+@app.command()
+def show(
+    name: Annotated[str, typer.Argument(help="Name of a deck, with or without .cir.")],
+    technology: _Technology = DEFAULT_TECHNOLOGY,
+) -> None:
+    """Print one deck; it is complete, with its transistor models.
+
+    Example: pyspice-cim netlist show column_fire > fire.cir && ngspice -b fire.cir
+    """
+    decks = _decks(technology)
+    found = decks.get(name) or decks.get(f"{name}.cir")
+    if found is None:
+        raise NetlistError(f"there is no deck {name!r}; there are: {', '.join(decks)}")
+    typer.echo(found.text, nl=False)
+
+
+@app.command()
+def render(
+    out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the decks; made if it is not there.")],
+    technology: _Technology = DEFAULT_TECHNOLOGY,
+) -> None:
+    """Write every deck into a folder; each runs by hand with ngspice -b.
+
+    Example: pyspice-cim netlist render --out decks
+    """
+    decks = _decks(technology)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {out}: {error.strerror or error}") from error
+    for name, deck in decks.items():
+        write_atomically(out / name, deck.text.encode())
+        typer.echo(out / name)
+
+
+def _decks(technology: str) -> "dict[str, Deck]":
+    from pyspice_cim.characterization.examples import example_decks
+    from pyspice_cim.technology import load_technology
+
+    return example_decks(load_technology(technology))
+
+
+def _title(deck: "Deck") -> str:
+    """The first line of a deck is its title."""
+    return deck.text.splitlines()[0].removeprefix(".title").lstrip("* ").strip()

@@ -1,0 +1,140 @@
+"""``pyspice-cim simulate``: run a network on calibrated macros; needs neither PySpice nor ngspice."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+import typer
+
+from pyspice_cim.cli.files import check_writable, given_only, json_text, named_or_shipped, open_table, print_json
+from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.resources import write_atomically
+from pyspice_cim.units import engineering
+
+if TYPE_CHECKING:
+    from pyspice_cim.behavioral.network import RunReport
+    from pyspice_cim.behavioral.network_file import NetworkFile
+
+app = typer.Typer()
+
+
+@app.command()
+def simulate(
+    network: Annotated[str, typer.Argument(help="Network file, or the name of a shipped one (digits).")] = "digits",
+    data: Annotated[
+        str,
+        typer.Option(
+            help="digits (held-out images of scikit-learn's), or a .npz file with spikes[time, batch, input] "
+            "of 0 and 1 and, if there are, labels[batch]."
+        ),
+    ] = "digits",
+    table: Annotated[
+        Path | None, typer.Option(help="Table that calibrates the macros; default: the shipped reference table.")
+    ] = None,
+    technology: Annotated[
+        str | None, typer.Option(help="Technology that the table must be of, e.g. generic45lp; default: the table's.")
+    ] = None,
+    samples: Annotated[int | None, typer.Option(help="Only the first so many samples; default: all.")] = None,
+    energy: Annotated[
+        Literal["exact", "expected"],
+        typer.Option(help="exact counts every bit; expected is faster, takes means, and states its error."),
+    ] = "exact",
+    process: Annotated[str | None, typer.Option(help="Process corner: tt, ff, ss, fs or sf; default: tt.")] = None,
+    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; default: 1.1.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature in C; default: 27.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Rows of a memory segment; default: 16.")] = None,
+    outside: Annotated[
+        Literal["raise", "clip"],
+        typer.Option(help="Where the table does not reach: raise an error, or clip to its edge and count it."),
+    ] = "raise",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report as JSON (SI units) on stdout, and nothing else there.")
+    ] = False,
+    out: Annotated[Path | None, typer.Option(help="Also write the report (JSON) into this file.")] = None,
+) -> None:
+    """Run a network on calibrated SRAM macros: accuracy, energy by component, energy per SOP, latency.
+
+    Bits are those that the transistors would hold; energies are counted events times the values of the table. Neither
+    ngspice nor PySpice is needed.
+
+    Example: pyspice-cim simulate digits --samples 100
+    """
+    check_writable(out)
+    opened = open_table(table, technology)
+    from pyspice_cim.behavioral.network import Network
+    from pyspice_cim.behavioral.network_file import load_network
+
+    loaded = load_network(named_or_shipped("networks", network, ".h5"))
+    if samples is not None and samples < 1:
+        raise ConfigError(f"samples is {samples}; it must be 1 or more")
+    conditions = given_only(process=process, vdd=vdd, temperature_c=temperature, rows=rows, outside=outside)
+    # Before the data: a macro that the table does not cover is known at once.
+    macros = Network(loaded, opened, **conditions)
+    spikes, labels = _data(data, loaded, samples)
+    report = macros.run(spikes, labels, energy=energy)
+    result = {**report.to_dict(), "data": data, "conditions": conditions, "provenance": dict(report.provenance)}
+    if out is not None:
+        write_atomically(out, (json_text(result) + "\n").encode())
+    if as_json:
+        print_json(result)
+    else:
+        _print_report(report, loaded)
+
+
+def _data(data: str, network: "NetworkFile", samples: int | None) -> tuple[Any, Any]:
+    """Spikes [time, batch, input] and labels [batch] (or ``None``)."""
+    if data == "digits":
+        from pyspice_cim.behavioral.datasets import digits
+
+        images, labels = digits("test")
+        if images.shape[1] != network.shape[0]:
+            raise DataError(
+                f"the digits have {images.shape[1]} inputs, the network {network.shape[0]}; name other --data"
+            )
+        return network.encoder.encode(images[:samples], network.steps), labels[:samples]
+    path = Path(data)
+    if path.suffix != ".npz":
+        raise DataError(f"--data {data} is neither digits nor a .npz file")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{path} cannot be read as a .npz file of arrays: {error}") from error
+    if "spikes" not in found:
+        raise DataError(f"{path} has no array spikes; it has {', '.join(found) or 'none'}")
+    spikes, labels = found["spikes"], found.get("labels")
+    # What has too few axes to be cut goes on as it is: the network says what it must look like.
+    return (spikes[:, :samples] if spikes.ndim == 3 else spikes), None if labels is None else labels[:samples]
+
+
+def _print_report(report: "RunReport", network: "NetworkFile") -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    shown = RichTable(
+        title=f"network {'-'.join(map(str, network.shape))}, {report.samples} samples, means of one inference"
+    )
+    shown.add_column("what")
+    shown.add_column("value", justify="right")
+    if report.accuracy is not None:
+        shown.add_row("accuracy", f"{100 * report.accuracy:.2f} %")
+    shown.add_row("energy", engineering(report.energy, "J"))
+    for name, part in sorted(report.energy_components.items(), key=lambda item: -item[1]):
+        shown.add_row(f"  {name.replace('_', ' ')}", f"{engineering(part, 'J')}  {100 * part / report.energy:4.1f} %")
+    shown.add_row("energy per SOP", engineering(report.energy_per_sop, "J"))
+    shown.add_row("SOPs (active inputs x neurons)", f"{report.sops:.0f}")
+    for name, latency in report.latency.items():
+        shown.add_row(f"latency, {name.replace('_', ' ')} decay", engineering(latency, "s"))
+    for name, update in report.state_update_energy.items():
+        shown.add_row(f"energy of all decays, {name.replace('_', ' ')}", engineering(update, "J"))
+    shown.add_row("cycle of each layer's macro", ", ".join(engineering(cycle, "s") for cycle in report.cycle))
+    shown.add_row("calibration residual of an operation", f"{100 * report.residual:.2f} % RMS")
+    if report.energy_error:
+        shown.add_row("error of the expected energies", f"{100 * report.energy_error:.2f} % RMS")
+    shown.add_row("look-ups clipped to the table's edge", str(report.outside_table))
+    console = Console()
+    console.print(shown)
+    of = report.provenance
+    console.print(
+        f"{of['technology']}, table {of['table']} ({of['table_sha256'][:16]}), {of['ngspice']}", soft_wrap=True
+    )

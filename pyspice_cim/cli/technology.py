@@ -1,0 +1,176 @@
+"""``pyspice-cim technology``: fit cards to target figures, and show what a technology measures."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from pyspice_cim.characterization.fitting import fit_cards, write_fit
+from pyspice_cim.characterization.ngspice import NgspiceSimulator
+from pyspice_cim.characterization.simulation import Measurement
+from pyspice_cim.characterization.technology_figures import measure_technology, technology_curves
+from pyspice_cim.errors import TechnologyError
+from pyspice_cim.resources import atomic_write
+from pyspice_cim.technology import Corner, Technology, load_technology
+from pyspice_cim.technology.fields import Target
+from pyspice_cim.technology.targets import load_targets
+from pyspice_cim.units import engineering
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Transistors and their models: see what a technology can do, or make one from target figures.",
+)
+
+
+@app.command()
+def fit(
+    targets: Annotated[
+        str, typer.Argument(help="TOML file of target figures, or a built-in name: generic45lp, generic65.")
+    ],
+    output: Annotated[Path, typer.Option(help="Folder for NAME.toml and NAME.cards.")] = Path(),
+    keep: Annotated[bool, typer.Option("--keep", help="Write the files even if a target is missed.")] = False,
+) -> None:
+    """Fit BSIM4 transistor models to target figures with ngspice; takes a few seconds.
+
+    Six parameters of the n and of the p transistor are fitted to its currents and thresholds. Two files are written,
+    which every other command takes: NAME.toml (the technology) and NAME.cards (its models).
+    """
+    wanted = load_targets(targets)
+    console, notes = Console(), Console(stderr=True)
+    with notes.status(f"fitting {wanted.name}") as status:
+
+        def progress(device: str, evaluations: int, residual: float) -> None:
+            status.update(f"{wanted.name} {device}: {evaluations} runs, largest residual {residual:.2g}")
+
+        result = fit_cards(wanted, NgspiceSimulator(), progress)
+    table = Table(title=f"{result.name}: fitted in {result.seconds:.1f} s")
+    for title in ("figure", "target", "fitted", "deviation"):
+        table.add_column(title, justify="left" if title == "figure" else "right")
+    for device, fitted in result.fits.items():
+        for figure, target in wanted.targets[device].items():
+            if figure in fitted.figures:
+                value = fitted.figures[figure]
+                unit = "A/um" if figure.startswith("i") else "V"
+                table.add_row(
+                    f"{device} {figure}",
+                    engineering(target.si, unit),
+                    engineering(value, unit),
+                    f"{value / target.si - 1:+.1%}",
+                )
+    console.print(table)
+    if result.missed and not keep:
+        raise TechnologyError(
+            f"{result.name}: targets are missed, nothing was written: {'; '.join(result.missed)}. Change the targets "
+            "or the card constants, or write the files all the same with --keep"
+        )
+    for path in write_fit(result, output):
+        console.print(f"wrote {path}", soft_wrap=True)
+
+
+@app.command()
+def show(
+    technology: Annotated[str, typer.Argument(help="Built-in name (generic45lp, generic65) or a TOML file.")],
+    corner: Annotated[
+        str, typer.Option(help="Process corner: tt, ff, ss, fs or sf; the first letter is the n transistor.")
+    ] = "tt",
+    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; nominal if not given.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature in C; nominal if not given.")] = None,
+    figure: Annotated[
+        Path | None, typer.Option(help="Also draw the curves into this file (.png, .pdf or .svg).")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON (SI units) in place of a table.")] = False,
+) -> None:
+    """Measure a technology with ngspice, now, and compare with its targets.
+
+    Drive and leakage currents, thresholds, FO4 delay (an inverter that drives four) and the static noise margins of the
+    6T cell. Targets hold for corner tt at nominal supply and temperature, and are compared there only.
+    """
+    loaded = load_technology(technology)
+    condition = Corner(
+        process=corner,
+        vdd=loaded.supply.nominal_v if vdd is None else vdd,
+        temperature_c=loaded.temperature.nominal_c if temperature is None else temperature,
+    )
+    if figure is not None and figure.suffix.lower() not in {".png", ".pdf", ".svg"}:
+        raise TechnologyError(f"--figure {figure}: give a name that ends in .png, .pdf or .svg")
+    simulator = NgspiceSimulator()
+    measured = measure_technology(loaded, condition, simulator)
+    if as_json:
+        typer.echo(json.dumps(summary(loaded, condition, measured), indent=2))
+    else:
+        console = Console()
+        console.print(_table(loaded, condition, measured, wide=console.width >= 115))
+    if figure is not None:
+        from pyspice_cim.report.technology_figure import technology_figure
+
+        picture = technology_figure(technology_curves(loaded, condition, simulator))
+        with atomic_write(figure) as path:
+            picture.savefig(path, dpi=150, format=figure.suffix.lower()[1:])
+        Console(stderr=True).print(f"wrote {figure}", soft_wrap=True)
+
+
+def target_of(technology: Technology, name: str) -> Target | None:
+    """The target of the measured figure ``name`` (``nmos_ion``, ``fo4``), if the technology has one."""
+    group, _, figure = name.partition("_")
+    if group in technology.targets and group in technology.devices:
+        return technology.targets[group].get(figure)
+    return technology.targets.get("circuit", {}).get(name)
+
+
+def summary(technology: Technology, corner: Corner, measured: dict[str, Measurement]) -> dict[str, Any]:
+    """What ``show --json`` prints."""
+    figures: dict[str, Any] = {}
+    for name, item in measured.items():
+        figures[name] = {"value": item.value, "unit": item.unit, "reason": item.reason, "description": item.description}
+        target = target_of(technology, name)
+        if target is not None and _comparable(technology, corner):
+            figures[name]["target"] = {
+                "value": target.si,
+                "tolerance": target.tolerance,
+                "confidence": target.confidence,
+                "source": target.source,
+            }
+    return {
+        "technology": technology.name,
+        "source": technology.source,
+        "sha256": technology.sha256,
+        "corner": corner.model_dump(),
+        "synthetic_corner": technology.corners[corner.process].synthetic,
+        "figures": figures,
+    }
+
+
+def _comparable(technology: Technology, corner: Corner) -> bool:
+    nominal = (technology.supply.nominal_v, technology.temperature.nominal_c)
+    return corner.process == "tt" and (corner.vdd, corner.temperature_c) == nominal
+
+
+def _table(technology: Technology, corner: Corner, measured: dict[str, Measurement], *, wide: bool) -> Table:
+    synthetic = " (synthetic)" if technology.corners[corner.process].synthetic else ""
+    table = Table(
+        title=f"{technology.name}, corner {corner.process}{synthetic}, {corner.vdd:g} V, {corner.temperature_c:g} C",
+        caption="targets: public figures or chosen by this project; the technology's TOML has the source of each",
+    )
+    # A narrow terminal leaves out what a figure means, but never why it is missing.
+    explained = wide or any(item.reason for item in measured.values())
+    table.add_column("figure", no_wrap=True)
+    table.add_column("measured", justify="right", no_wrap=True)
+    table.add_column("target", justify="right", no_wrap=True)
+    table.add_column("deviation", justify="right", no_wrap=True)
+    table.add_column("confidence")
+    if explained:
+        table.add_column("meaning")
+    compare = _comparable(technology, corner)
+    for name, item in measured.items():
+        target = target_of(technology, name) if compare else None
+        value = float(item.value) if item.value is not None else None
+        cells = ["", "", ""]
+        if target is not None:
+            deviation = "n/a" if value is None else f"{value / target.si - 1:+.1%}"
+            cells = [engineering(target.si, item.unit), deviation, target.confidence]
+        meaning = [item.reason or item.description] if explained else []
+        table.add_row(name, engineering(value, item.unit), *cells, *meaning)
+    return table

@@ -1,0 +1,104 @@
+r"""What a column goes through in a bit cycle: the events to which SPICE's energy is attributed.
+
+In cycle ``k`` a column reads the bit ``v`` of its word (``r`` after the mask) and the bit ``o`` of its operand, adds them to
+the carry ``c`` and writes the sum ``s`` back. All nodes of the slice behind the sense gates return to rest in every
+precharge, so the energy of a cycle is a function of (v, r, o, c), of what the latches held before, and of the cell that is
+overwritten. ``EVENTS`` lists the indicator functions; the energy of a cycle is their sum, each times its energy, which the
+characterization obtains from SPICE by least squares and stores with the residual.
+
+Because an operation's bits stand in one integer, every event of an operation is the population count of a boolean function
+of a few words: the exact energy of an operation costs some twenty word operations, whatever the number of bits.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.microcode.operations import ColumnState, Ints, Operation, execute, masked, operand_of
+
+# name: what it counts
+EVENTS = {
+    "cycle": "bit cycles",
+    "v": "membrane read bitline discharges (stored bit is 1)",
+    "r": "membrane sense output rises (v, not masked)",
+    "o": "global read line discharges (operand bit is 1)",
+    "o_weight": "weight segment bitline discharges (operand bit is 1 and comes from a weight row)",
+    "c": "carry into the bit is 1",
+    "ro": "r and o",
+    "rc": "r and c",
+    "oc": "o and c",
+    "roc": "r and o and c",
+    "carry_edge": "carry latch changes",
+    "sum_rise": "sum latch changes from 0 to 1: write bitlines swing",
+    "sum_fall": "sum latch changes from 1 to 0: write bitlines swing",
+    "r_again": "r, and the sum latch keeps its value: the sum passes through the other one while the bitline falls",
+    "o_again": "o, and the sum latch keeps its value: likewise",
+    "cell_rise": "cell is overwritten, 0 to 1",
+    "cell_fall": "cell is overwritten, 1 to 0",
+    "carry_out": "carry out of the last bit, which the reset discards",
+    "masked": "cycles of a masked column",
+    "flag_rise": "flag latch changes from 0 to 1",
+    "flag_fall": "flag latch changes from 1 to 0",
+}
+
+
+def _words(
+    operation: Operation, state: ColumnState, weights: Ints, bits: int
+) -> tuple[dict[str, NDArray[np.uint64]], ColumnState]:
+    """Every event of the operation as a word per column: bit ``k`` is set where it happens in cycle ``k``."""
+    full = np.uint64((1 << bits) - 1)
+    top, one = np.uint64(bits - 1), np.uint64(1)
+    after = execute(operation, state, weights, bits=bits)
+
+    def word(value: Ints) -> NDArray[np.uint64]:
+        return np.asarray(value, dtype=np.int64).astype(np.uint64) & full
+
+    hidden = np.where(masked(operation, state.flag), full, np.uint64(0))
+    v, o, s = word(state.word), word(operand_of(operation, state.flag, weights)), word(after.word)
+    r = v & ~hidden
+    c = (r ^ o ^ s) & full
+    carry_out = ((r & o) | (r & c) | (o & c)) >> top & one
+    s_before = ((s << one) | word(state.last_sum)) & full
+    flag, flag_after = word(state.flag), word(after.flag)
+    zero = np.zeros_like(v)
+    return {
+        "cycle": np.full_like(v, full),
+        "v": v,
+        "r": r,
+        "o": o,
+        "o_weight": o if operation.weight is not None else zero,
+        "c": c,
+        "ro": r & o,
+        "rc": r & c,
+        "oc": o & c,
+        "roc": r & o & c,
+        # The slave takes the next bit's carry in the phase 1 that ends the cycle; after the last bit it takes 0.
+        "carry_edge": c ^ (c >> one),
+        "sum_rise": s & ~s_before,
+        "sum_fall": ~s & s_before,
+        "r_again": r & ~(s ^ s_before),
+        "o_again": o & ~(s ^ s_before),
+        "cell_rise": s & ~v,
+        "cell_fall": ~s & v,
+        "carry_out": carry_out << top,
+        "masked": hidden,
+        "flag_rise": (flag_after & ~flag) << top,
+        "flag_fall": (flag & ~flag_after) << top,
+    }, after
+
+
+def count_events(
+    operation: Operation, state: ColumnState, weights: Ints, *, bits: int
+) -> tuple[NDArray[np.int64], ColumnState]:
+    """Counts of the events of ``EVENTS`` in one operation, shape [events, ..., columns], and the columns after it."""
+    words, after = _words(operation, state, weights, bits)
+    return np.stack([np.bitwise_count(words[name]).astype(np.int64) for name in EVENTS]), after
+
+
+def cycle_events(
+    operation: Operation, state: ColumnState, weights: Ints, *, bits: int
+) -> tuple[NDArray[np.int64], ColumnState]:
+    """The same cycle by cycle: indicators of shape [events, bits, ..., columns], for the calibration."""
+    words, after = _words(operation, state, weights, bits)
+    stacked = np.stack([words[name] for name in EVENTS])
+    shifts = np.arange(bits, dtype=np.uint64).reshape((1, bits) + (1,) * (stacked.ndim - 1))
+    return ((stacked[:, None] >> shifts) & np.uint64(1)).astype(np.int64), after

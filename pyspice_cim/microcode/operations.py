@@ -1,0 +1,153 @@
+r"""What a column does: every operation is one addition, the same control values for all columns.
+
+.. math:: v \leftarrow (\mathrm{mask}\;?\;0 : v) + o \pmod{2^P}
+
+==========  =====================================================================================
+``v``       the stored word of a column, two's complement, ``P`` bits: the membrane's ``B`` bits and guard bits
+``FS``      the column's flag: the sign of the sum, latched after the last bit where the operation captures it
+``mask``    ``ZA`` where ``FS`` = 1, else ``ZB``: the column reads 0 in place of its word
+``o``       a weight row of the column, or a broadcast constant: ``K1`` where ``FS`` = 1, else ``K0``
+==========  =====================================================================================
+
+One time step of LD-LIF neurons (decay ``lambda``, threshold ``theta``, ``VMAX`` = 2^(B-1) - 1) is
+
+============  ==============  ===============  ========  ================================================
+operation     K0 (FS = 0)     K1 (FS = 1)      captures  comment
+============  ==============  ===============  ========  ================================================
+decay         -lambda         theta - lambda   yes       undoes the threshold that the last fire took off
+                                                         where it did not fire; FS = 1: negative
+accumulate    weight row      weight row       no        one for each active input; the first one masks the
+                                                         columns that decay left negative (the lazy clear)
+saturate      -VMAX           -VMAX            yes       only after an accumulate; FS = 0: at least VMAX
+fire          VMAX - theta    VMAX - theta     yes       masks the columns that saturated; spike = not FS
+fire          -theta          -theta           yes       in a step without input: masks what decay left negative
+============  ==============  ===============  ========  ================================================
+
+A fire does not restore: a column that did not fire holds ``v - theta`` with ``FS`` = 1 until the next decay adds ``theta``
+back. Reset by subtraction needs nothing more; reset to zero masks the columns with ``FS`` = 0 in the decay.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.errors import ConfigError
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """Control values of one operation (see the module's table).
+
+    Attributes:
+        name: ``decay``, ``accumulate``, ``saturate`` or ``fire``.
+        k0, k1: operand of columns with FS = 0 and FS = 1; both 0 where a weight row is the operand.
+        weight: index of the active input whose weight row is the operand, or ``None``.
+        za, zb: mask lines: what a column with FS = 1 and with FS = 0 is masked by.
+        capture: latch the sign of the sum into FS after the last bit.
+    """
+
+    name: Literal["decay", "accumulate", "saturate", "fire"]
+    k0: int = 0
+    k1: int = 0
+    weight: int | None = None
+    za: bool = False
+    zb: bool = False
+    capture: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnState:
+    """Stored words and flags of columns, arrays of one shape. ``last_sum`` is the sum latch (the last bit written)."""
+
+    word: Ints
+    flag: Ints
+    last_sum: Ints
+
+
+def step_program(
+    active: Sequence[int], *, lambda_: int, theta: int, membrane_bits: int, reset: Literal["subtract", "zero"]
+) -> list[Operation]:
+    """Operations of one time step in which the inputs ``active`` spike, in the order in which they are added."""
+    vmax = 2 ** (membrane_bits - 1) - 1
+    program = [Operation(name="decay", k0=-lambda_, k1=theta - lambda_, zb=reset == "zero", capture=True)]
+    program += [Operation(name="accumulate", weight=i, za=n == 0) for n, i in enumerate(active)]
+    if len(active):
+        program.append(Operation(name="saturate", k0=-vmax, k1=-vmax, capture=True))
+        program.append(Operation(name="fire", k0=vmax - theta, k1=vmax - theta, zb=True, capture=True))
+    else:
+        program.append(Operation(name="fire", k0=-theta, k1=-theta, za=True, capture=True))
+    return program
+
+
+def column_bits(weights: NDArray[np.integer], membrane_bits: int) -> int:
+    """Fewest bits ``P`` of a column in which no order of the inputs overflows.
+
+    Args:
+        weights: [inputs, neurons].
+        membrane_bits: ``B``.
+
+    A step's partial sums lie in [-sum of |w-|, VMAX + sum of w+]; saturate then takes VMAX off a sum that may be as low
+    as the least one, and fire at most VMAX - 1 off a membrane that is not negative.
+    """
+    vmax = 2 ** (membrane_bits - 1) - 1
+    wide = np.asarray(weights, dtype=np.int64)
+    highest = vmax + int(np.maximum(wide, 0).sum(axis=0).max(initial=0))
+    # A membrane that is loaded from outside may be as low as -2^(B-1), whatever the weights.
+    lowest = -vmax + min(int(np.minimum(wide, 0).sum(axis=0).min(initial=0)), -(2 ** (membrane_bits - 1)))
+    return max(highest.bit_length(), (-lowest - 1).bit_length()) + 1
+
+
+def columns_at_rest(membrane: Ints, *, theta: int) -> ColumnState:
+    """Columns that hold ``membrane`` as a step leaves one that did not fire: word ``v - theta``, FS = 1."""
+    word = np.asarray(membrane, dtype=np.int64) - theta
+    return ColumnState(word=word, flag=np.ones_like(word), last_sum=np.zeros_like(word))
+
+
+def membranes(state: ColumnState, *, theta: int, membrane_bits: int, reset: Literal["subtract", "zero"]) -> Ints:
+    """Membranes after a fire: ``v = word + theta`` where FS = 1 (did not fire), else the word, or 0 on reset to zero.
+
+    A sum below -2^(B-1) is held exactly in the guard bits and reads as -2^(B-1): the next decay clears it either way.
+    """
+    fired = 0 if reset == "zero" else state.word
+    value = np.where(state.flag == 1, state.word + theta, fired)
+    return np.maximum(value, -(2 ** (membrane_bits - 1)))
+
+
+def operand_of(operation: Operation, flag: Ints, weights: Ints) -> Ints:
+    """The operand of each column; ``weights`` are of shape [inputs, columns]."""
+    if operation.weight is not None:
+        return np.broadcast_to(np.asarray(weights, dtype=np.int64)[operation.weight], flag.shape)
+    return np.where(flag == 1, operation.k1, operation.k0).astype(np.int64)
+
+
+def masked(operation: Operation, flag: Ints) -> NDArray[np.bool_]:
+    """Which columns read 0 in place of their word."""
+    return np.where(flag == 1, operation.za, operation.zb)
+
+
+def execute(operation: Operation, state: ColumnState, weights: Ints, *, bits: int) -> ColumnState:
+    """Columns after ``operation``, bit for bit.
+
+    Args:
+        state: arrays of shape [..., columns].
+        weights: [inputs, columns].
+        bits: ``P``; sums wrap modulo 2^P as the circuit's do.
+
+    Raises:
+        ConfigError: if a constant does not fit in ``bits``.
+    """
+    half = 2 ** (bits - 1)
+    for name in ("k0", "k1"):
+        if not -half <= getattr(operation, name) < half:
+            raise ConfigError(
+                f"{operation.name}: {name} = {getattr(operation, name)} does not fit in {bits} column bits"
+            )
+    kept = np.where(masked(operation, state.flag), 0, state.word)
+    total = (kept + operand_of(operation, state.flag, weights) + half) % (2 * half) - half
+    sign = (total < 0).astype(np.int64)
+    return ColumnState(word=total, flag=sign if operation.capture else state.flag, last_sum=sign)

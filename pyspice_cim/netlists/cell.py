@@ -1,0 +1,104 @@
+"""The types of a netlist: a ``Cell`` is a documented, parametrised PySpice subcircuit; ``mosfet`` draws one transistor."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from PySpice.Spice.Netlist import Netlist, SubCircuit
+
+from pyspice_cim.errors import NetlistError
+from pyspice_cim.netlists.deck import checked_name
+from pyspice_cim.technology import Technology
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """A subcircuit: its name, its ports in order with what each is, its sizes, and the function that fills it.
+
+    Attributes:
+        name: name of the subcircuit.
+        ports: port name to its meaning.
+        sizes: parameter name to value (widths in m).
+        build: draws the transistors into an empty subcircuit.
+        uses: cells that ``build`` instantiates.
+    """
+
+    name: str
+    ports: Mapping[str, str]
+    sizes: Mapping[str, float]
+    build: Callable[[SubCircuit], None]
+    uses: tuple["Cell", ...] = field(default=())
+
+    def subcircuit(self) -> SubCircuit:
+        """The PySpice subcircuit."""
+        circuit = SubCircuit(checked_name(self.name, "cell name"), *self.ports)
+        self.build(circuit)
+        return circuit
+
+
+def library(*cells: Cell) -> list[Cell]:
+    """``cells`` and all that they use, each once, used ones first.
+
+    Raises:
+        NetlistError: if two different cells have one name.
+    """
+    ordered: dict[str, Cell] = {}
+
+    def visit(cell: Cell) -> None:
+        for used in cell.uses:
+            visit(used)
+        known = ordered.setdefault(cell.name, cell)
+        if known is not cell and (known.ports != cell.ports or known.sizes != cell.sizes):
+            raise NetlistError(f"two different cells are named {cell.name!r}")
+
+    for cell in cells:
+        visit(cell)
+    return list(ordered.values())
+
+
+def mosfet(
+    circuit: Netlist,
+    name: str,
+    terminals: tuple[str, str, str, str],
+    *,
+    technology: Technology,
+    device: str,
+    width: float,
+    length: float | None = None,
+    multiplier: int = 1,
+    dvt: float | None = None,
+) -> None:
+    """Draw one transistor into ``circuit``.
+
+    Args:
+        terminals: nodes of drain, gate, source and bulk.
+        device: name in ``technology.devices`` (``nmos``, ``pmos``).
+        width, length: m; length defaults to the shortest.
+        multiplier: number of devices in parallel.
+        dvt: V, shift added to the threshold voltage (mismatch), with the sign of BSIM4's ``delvto``.
+
+    Raises:
+        NetlistError: for a size outside the device's range, or a shift that the device cannot take.
+    """
+    kind = technology.device(device)
+    length = kind.l_um[0] * 1e-6 if length is None else length
+    for what, value, (low, high) in (("width", width, kind.w_um), ("length", length, kind.l_um)):
+        if not low * (1 - 1e-9) <= value * 1e6 <= high * (1 + 1e-9):
+            raise NetlistError(
+                f"{name}: {what} {value * 1e6:.4g} um of {device} is outside {technology.name}'s {low:g} to {high:g} um"
+            )
+    unit = 1.0 if technology.units.geometry == "m" else 1e6
+    area = width * kind.diffusion_um * 1e-6 * unit * unit
+    perimeter = 2 * (width + kind.diffusion_um * 1e-6) * unit
+    text = (
+        f"l={length * unit:.6g} w={width * unit:.6g} ad={area:.4g} as={area:.4g} pd={perimeter:.4g} ps={perimeter:.4g}"
+    )
+    if multiplier != 1:
+        text += f" m={multiplier}"
+    if dvt is not None:
+        if kind.dvt != "instance_delvto":
+            raise NetlistError(f"{name}: device {device} takes no threshold shift on the instance")
+        text += f" delvto={dvt:.6g}"
+    if kind.element == "M":
+        circuit.M(name, *terminals, model=kind.model, raw_spice=text)
+    else:
+        circuit.X(name, kind.model, *terminals, text)

@@ -1,0 +1,62 @@
+"""Figure: membrane traces of output neurons and the spikes of all layers, for one sample."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.ldlif import LDLIFState, ldlif_step
+from pyspice_cim.behavioral.network_file import NetworkFile
+from pyspice_cim.report.style import figure
+
+
+def membrane_traces(
+    network: NetworkFile, spikes: NDArray[np.integer[Any]]
+) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
+    """Spikes of every layer, inputs first ([time, neurons] each), and the output membranes [time, neurons] of one sample."""
+    trains: list[NDArray[np.uint8]] = [np.asarray(spikes, dtype=np.uint8)]
+    traces = np.zeros((len(spikes), network.layers[-1].neurons), dtype=np.int64)
+    for layer in network.layers:
+        state = LDLIFState.zeros(layer.neurons)
+        out = np.zeros((len(spikes), layer.neurons), dtype=np.uint8)
+        for step, active in enumerate(trains[-1]):
+            sums = active.astype(np.int64) @ layer.weights.astype(np.int64)
+            out[step], state, _ = ldlif_step(sums, state, layer.params)
+            traces[step, : layer.neurons] = state.v if layer is network.layers[-1] else 0
+        trains.append(out)
+    return trains, traces
+
+
+def draw_membranes(
+    network: NetworkFile, spikes: NDArray[np.integer[Any]], path: str | Path, *, label: int | None = None
+) -> None:
+    """Draw one sample, ``spikes`` [time, inputs], to ``path``."""
+    trains, traces = membrane_traces(network, spikes)
+    names = ["inputs", *(f"layer {n + 1}" for n in range(len(network.layers)))]
+    counts = trains[-1].sum(axis=0)
+    shown: Sequence[int] = np.argsort(-counts, kind="stable")[:4].tolist()
+    steps = np.arange(1, len(spikes) + 1)
+    with figure(path, 7.5, 6.0) as drawn:
+        raster, membrane = drawn.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        offset, ticks = 0, []
+        for n, (name, train) in enumerate(zip(names, trains, strict=True)):
+            time, neuron = np.nonzero(train)
+            raster.scatter(time + 1, neuron + offset, s=9, marker="|", linewidths=1.4, color=f"C{n}")
+            ticks.append((offset + train.shape[1] / 2, f"{name}\n({train.shape[1]}, {train.mean():.2f}/step)"))
+            offset += train.shape[1]
+            raster.axhline(offset - 0.5, color="0.8", linewidth=0.8)
+        raster.set_yticks(*zip(*ticks, strict=True))
+        raster.set_ylim(-1, offset)
+        raster.set_title("spikes" + ("" if label is None else f" of an image of a {label}"))
+        theta = network.layers[-1].params.theta
+        for k in shown:
+            (line,) = membrane.step(steps, traces[:, k], where="mid", label=f"class {k}: {counts[k]} spikes")
+            fired = steps[trains[-1][:, k] == 1]
+            membrane.plot(fired, np.full(fired.size, theta), "^", markersize=5, color=line.get_color())
+        membrane.axhline(theta, color="0.4", linestyle="--", linewidth=0.9)
+        membrane.annotate("theta", (steps[0], theta), textcoords="offset points", xytext=(2, 3), fontsize=8)
+        membrane.set_ylabel("membrane after the step (LSB)")
+        membrane.set_xlabel("time step")
+        membrane.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=8)

@@ -1,0 +1,83 @@
+"""How far an engine is: a bar on a terminal, a plain line now and then elsewhere (a log, a pipe)."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from pyspice_cim.characterization.engine import Tally
+
+# Seconds between two plain lines, and between two drawings of the bar.
+_LINE_EVERY, _BAR_EVERY = 10.0, 0.1
+
+
+class EngineProgress:
+    """Shows a ``Tally`` on stderr; use it as a context manager, and give it to an engine as its ``progress``.
+
+    Args:
+        label: what is being done.
+        unit: what a bench is: points of a plan, vectors of a co-simulation.
+        console: where to; by default stderr.
+    """
+
+    def __init__(self, label: str, *, unit: str = "points", console: Console | None = None) -> None:
+        self.label, self.unit = label, unit
+        self.console = console or Console(stderr=True)
+        self._last: Tally | None = None
+        self._shown = time.monotonic()
+        # Drawn by us alone: a thread that draws would be running while the pool forks its workers.
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[state]}"),
+            console=self.console,
+            auto_refresh=False,
+            transient=True,
+        )
+        self._task = self._bar.add_task(label, total=None, state="starting")
+
+    def __enter__(self) -> "EngineProgress":
+        if self.console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.console.is_terminal:
+            self._bar.stop()
+        if self._last is not None:
+            self._print(self._last)
+
+    def __call__(self, tally: Tally) -> None:
+        """Show ``tally``; cheap if called often."""
+        self._last = tally
+        terminal = self.console.is_terminal
+        if time.monotonic() - self._shown < (_BAR_EVERY if terminal else _LINE_EVERY):
+            return
+        self._shown = time.monotonic()
+        if terminal:
+            self._bar.update(self._task, total=tally.benches, completed=tally.benches_done, state=self._state(tally))
+            self._bar.refresh()
+        else:
+            self._print(tally)
+
+    def _print(self, tally: Tally) -> None:
+        self.console.print(f"{self.label}: {self._state(tally)}", soft_wrap=True, highlight=False, markup=False)
+
+    def _state(self, tally: Tally) -> str:
+        done = f"{tally.benches_done}/{tally.benches} {self.unit}"
+        runs = f"{tally.simulations} simulations ({tally.cached} cached)"
+        left = tally.seconds_left
+        forecast = (
+            "" if left == 0.0 else ", time left not known yet" if left is None else f", about {_clock(left)} left"
+        )
+        return f"{done}, {runs}, {_clock(tally.elapsed)}{forecast}"
+
+
+def _clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

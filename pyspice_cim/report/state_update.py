@@ -1,0 +1,28 @@
+"""Figure: time of one state update against the number of neurons, in the array and one after the other."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pyspice_cim.report.style import figure
+
+
+def draw_state_update(report: Mapping[str, Any], path: str | Path) -> None:
+    """Draw ``state_update_s`` of ``report`` (``report.json``) to ``path``."""
+    update = report["state_update_s"]
+    neurons = update["neurons"]
+    with figure(path, 6.0, 4.0) as drawn:
+        axes = drawn.subplots()
+        for key, label, marker in (
+            ("sequential_exponential", "sequential, exponential decay (multiply)", "s"),
+            ("sequential", "sequential, linear decay (subtract)", "o"),
+            ("parallel", "parallel in the array, linear decay", "D"),
+        ):
+            axes.loglog(neurons, [1e9 * t for t in update[key]], marker=marker, markersize=4, label=label)
+        axes.set_xticks(neurons, [str(n) for n in neurons])
+        axes.minorticks_off()
+        axes.set_xlabel("neurons")
+        axes.set_ylabel("time of one state update (ns)")
+        ratio = update["sequential"][-1] / update["parallel"][-1]
+        axes.set_title(f"O(1) against O(N): {ratio:.0f} times faster at {neurons[-1]} neurons ({report['technology']})")
+        axes.legend()

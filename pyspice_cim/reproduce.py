@@ -1,0 +1,244 @@
+"""The whole bridge in one command, ``make demo``: from transistors to a classified digit.
+
+technology -> netlists -> characterization -> table -> co-simulation -> digits on the calibrated macros -> report and figures
+"""
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
+
+from pyspice_cim import __version__
+from pyspice_cim.behavioral.baseline import state_update
+from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.network import Network, RunReport
+from pyspice_cim.behavioral.network_file import NetworkFile, load_network
+from pyspice_cim.characterization.engine import Engine, Tally
+from pyspice_cim.characterization.examples import example_decks
+from pyspice_cim.characterization.plan import load_plan
+from pyspice_cim.characterization.sweep import characterize
+from pyspice_cim.characterization.technology_figures import measure_technology
+from pyspice_cim.characterization.waveforms import column_waveforms
+from pyspice_cim.errors import CimError
+from pyspice_cim.report.energy import draw_energy
+from pyspice_cim.report.membranes import draw_membranes
+from pyspice_cim.report.state_update import draw_state_update
+from pyspice_cim.report.waveforms import draw_waveforms
+from pyspice_cim.resources import shipped, write_atomically
+from pyspice_cim.tables import Table, load_table, save_table
+from pyspice_cim.technology import Corner, Technology, load_technology
+from pyspice_cim.units import engineering
+from pyspice_cim.validation import CosimReport, CosimSpec, cosimulate
+
+# Two vectors: the first begins with a step without input, the second with a step in which all inputs are active.
+DEMO_COSIM = CosimSpec(neurons=4, inputs=4, weight_bits=4, membrane_bits=8, steps=2, vectors=2, seed=7)
+FIGURES = ("waveforms.png", "energy.png", "state_update.png", "membranes.png")
+
+
+def reproduce(
+    out: Path, *, plan_path: Path | None = None, workers: int | None = None, console: Console
+) -> dict[str, Any]:
+    """Run every stage, write everything below ``out``, and return the report.
+
+    Raises:
+        CimError: where a stage cannot be done; files of the stages before it are whole.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    plan = load_plan(plan_path or shipped("plans", "demo.toml"))
+    technology = load_technology(plan.technology)
+    engine = Engine(workers=workers or os.cpu_count() or 1)
+    started = time.monotonic()
+    with Progress(
+        TextColumn("{task.description:<34}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+    ) as progress:
+
+        def stage(title: str, total: int) -> Any:
+            """A bar for one stage; returns a function that moves it on."""
+            task = progress.add_task(title, total=total)
+            engine.tally = Tally()
+            engine.progress = lambda tally: progress.update(
+                task, completed=tally.simulations, total=max(total, tally.simulations)
+            )
+
+            def done(steps: int | None = None) -> None:
+                count = total if steps is None else steps
+                progress.update(task, completed=count, total=max(total if steps is not None else count, 1))
+
+            return done
+
+        done = stage("1 technology " + technology.name, 1)
+        devices = _nominal_figures(technology, engine)
+        done()
+
+        done = stage("2 netlists", 1)
+        decks = example_decks(technology)
+        (out / "netlists").mkdir(exist_ok=True)
+        for name, deck in decks.items():
+            write_atomically(out / "netlists" / name, deck.text.encode())
+        done()
+
+        done = stage("3 characterization", 60)
+        table_path = out / "table.h5"
+        save_table(characterize(plan, engine), table_path)
+        table = load_table(table_path)
+        done()
+
+        done = stage("4 co-simulation", DEMO_COSIM.vectors)
+        cosim = cosimulate(DEMO_COSIM, table, engine)
+        done()
+
+        done = stage("5 digits on the macros", 1)
+        network = load_network(shipped("networks", "digits.h5"))
+        images, labels = digits("test")
+        spikes = network.encoder.encode(images, network.steps)
+        simulated = Network(network, table)
+        run = simulated.run(spikes, labels)
+        done()
+
+        done = stage("6 report and figures", len(FIGURES))
+        report = build_report(table, table_path, cosim, run, simulated)
+        write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+        draw_waveforms(column_waveforms(table, engine), out / FIGURES[0])
+        draw_energy(report, out / FIGURES[1])
+        draw_state_update(report, out / FIGURES[2])
+        draw_membranes(network, spikes[:, 0], out / FIGURES[3], label=int(labels[0]))
+        done()
+    _print(console, report, devices, table, out, time.monotonic() - started)
+    return report
+
+
+def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
+    """What the technology's transistors and gates do, measured now."""
+    corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
+    measured = measure_technology(technology, corner, engine.simulator)
+    return {
+        name: engineering(float(m.value) if m.value is not None else None, m.unit)
+        for name, m in measured.items()
+        if m.value is None or np.ndim(m.value) == 0
+    }
+
+
+def build_report(
+    table: Table, table_path: Path, cosim: CosimReport, run: RunReport, network: Network
+) -> dict[str, Any]:
+    """``report.json``: everything that the demo found, in SI units, with where it comes from."""
+    return {
+        "technology": table.technology,
+        "table": table_path.name,
+        "table_sha256": table.sha256,
+        **run.to_dict(),
+        "state_update_s": state_update_curve(network),
+        "cosim": cosim_dict(cosim),
+        "failed_points": [{"bench": bench, "reason": reason} for bench, reason in table.failures()],
+        "provenance": {
+            "package": __version__,
+            "ngspice": table.dataset.attrs["ngspice"],
+            "technology_sha256": table.dataset.attrs["technology_sha256"],
+            "plan_sha256": table.dataset.attrs["plan_sha256"],
+            "network_sha256": run.provenance["network_sha256"],
+            "data": "digits of scikit-learn, held-out split",
+        },
+    }
+
+
+def state_update_curve(network: Network) -> dict[str, list[float]]:
+    """Time of one state update against the number of neurons, at the nodes that double within the table's range."""
+    macro = network.macros[0]
+    rows = network.table.quantity("sequential_read_time")["sequential_rows"].values
+    neurons = [n for n in (2**k for k in range(13)) if rows.min() <= n <= rows.max()]
+    update = state_update(macro.config, network.table, macro.calibration, neurons)
+    return {
+        "neurons": neurons,
+        "parallel": update.parallel_time.tolist(),
+        "sequential": update.sequential_time["subtract"].tolist(),
+        "sequential_exponential": update.sequential_time["multiply"].tolist(),
+    }
+
+
+def cosim_dict(cosim: CosimReport) -> dict[str, Any]:
+    """The ``cosim`` object of reports and of ``validate --json``."""
+    fields = vars(cosim)
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
+
+
+def _print(
+    console: Console, report: dict[str, Any], devices: dict[str, str], table: Table, out: Path, seconds: float
+) -> None:
+    cosim = report["cosim"]
+    summary = RichTable(title=f"{report['technology']}: from transistors to a classified digit", show_header=False)
+    summary.add_column()
+    summary.add_column(justify="right")
+
+    def row(name: str, value: str) -> None:
+        summary.add_row(name, value)
+
+    row("accuracy", f"{100 * report['accuracy']:.2f} % of {report['samples']} held-out images")
+    row("energy per inference", engineering(report["energy_per_inference_j"], "J"))
+    for name, energy in sorted(report["energy_components_j"].items(), key=lambda item: -item[1]):
+        row(f"  {name.replace('_', ' ')}", engineering(energy, "J"))
+    row("energy per SOP", f"{engineering(report['energy_per_sop_j'], 'J')} ({report['sops_per_inference']:.0f} SOPs)")
+    latency = report["latency_per_inference_s"]
+    row("latency, parallel in-array decay", engineering(latency["parallel"], "s"))
+    row("latency, sequential linear decay", engineering(latency["sequential"], "s"))
+    row("latency, sequential exponential decay", engineering(latency["sequential_exponential"], "s"))
+    update = report["state_update_s"]
+    row(
+        f"state update of {update['neurons'][-1]} neurons",
+        f"{engineering(update['parallel'][-1], 's')} parallel, {engineering(update['sequential'][-1], 's')} sequential",
+    )
+    energy = report["state_update_energy_per_inference_j"]
+    row(
+        "state-update energy per inference",
+        f"{engineering(energy['parallel'], 'J')} parallel, {engineering(energy['sequential'], 'J')} sequential",
+    )
+    row("co-simulation, bits", f"{cosim['bits_wrong']} wrong of {cosim['bits_compared']}")
+    if cosim["energy_error_mean_pct"] is not None:
+        row(
+            "co-simulation, energy error",
+            f"{cosim['energy_error_mean_pct']:.2f} % mean, {cosim['energy_error_max_pct']:.2f} % worst operation",
+        )
+        row("co-simulation, latency error", f"{cosim['latency_error_pct']:.2f} %")
+    row("look-ups outside the table", str(report["outside_table"]))
+    console.print(summary)
+    shown = ", ".join(f"{name} {value}" for name, value in list(devices.items())[:12])
+    console.print(f"[dim]technology: {shown}[/dim]")
+    for bench, reason in table.failures():
+        console.print(f"[red]failed point[/red] {bench}: {reason}")
+    console.print(f"{out / 'report.json'}, {out / 'table.h5'} and the figures {', '.join(FIGURES)} ({seconds:.0f} s)")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Command line of the demo; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m pyspice_cim.reproduce", description=__doc__)
+    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for the table, report and figures")
+    parser.add_argument("--plan", type=Path, help="another plan than characterization/plans/demo.toml")
+    parser.add_argument("--workers", type=int, help="ngspice processes; default: one a core")
+    options = parser.parse_args(arguments)
+    console = Console()
+    try:
+        report = reproduce(options.out, plan_path=options.plan, workers=options.workers, console=console)
+    except CimError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        return error.exit_status
+    except KeyboardInterrupt:
+        Console(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
+        return 130
+    return 1 if report["cosim"]["bits_wrong"] or report["cosim"]["failures"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Files that come with the package, and the one way in which any file is written."""
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+from pyspice_cim.errors import ConfigError, DataError
+
+_PACKAGE = Path(__file__).resolve().parent
+# In a wheel the folders lie below _shipped; in a source tree they are where people edit them.
+_SOURCE_FOLDERS = {
+    "plans": "characterization/plans",
+    "reference": "characterization/reference",
+    "networks": "behavioral/networks",
+}
+
+
+def shipped(kind: str, name: str) -> Path:
+    """Path of the shipped file ``name`` of a ``kind``: ``"plans"``, ``"reference"`` or ``"networks"``.
+
+    Raises:
+        ConfigError: for another kind.
+        DataError: if there is no such file; the message lists those there are.
+    """
+    for folder in _folders(kind):
+        path = folder / name
+        if path.is_file() and path.resolve().is_relative_to(folder.resolve()):
+            return path
+    there = ", ".join(shipped_names(kind)) or "none"
+    raise DataError(f"no file {name!r} is shipped under {kind}; there are: {there}")
+
+
+def shipped_names(kind: str) -> tuple[str, ...]:
+    """Names that ``shipped(kind, name)`` finds, sorted.
+
+    Raises:
+        ConfigError: for an unknown kind.
+    """
+    names = {
+        path.relative_to(folder).as_posix()
+        for folder in _folders(kind)
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in {".md", ".py", ".pyc"}
+    }
+    return tuple(sorted(names))
+
+
+def _folders(kind: str) -> tuple[Path, Path]:
+    if kind not in _SOURCE_FOLDERS:
+        raise ConfigError(f"kind {kind!r} is not shipped; choose one of {', '.join(_SOURCE_FOLDERS)}")
+    return _PACKAGE / "_shipped" / kind, _PACKAGE.parent / _SOURCE_FOLDERS[kind]
+
+
+@contextlib.contextmanager
+def atomic_write(path: str | Path) -> Iterator[Path]:
+    """Give a temporary path in the folder of ``path``; on leaving without an error it becomes ``path`` in one step.
+
+    A reader sees the old file or the whole new one. The bytes are on disk before the rename; after an error nothing is
+    left behind and the old file is as it was. A symbolic link keeps pointing at the file that is replaced.
+
+    Raises:
+        ConfigError: if the folder is missing or not writable, ``path`` is a folder, or the disk is full.
+    """
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise ConfigError(f"cannot write {path}: it is a folder; give the name of a file")
+    if not target.parent.is_dir():
+        raise ConfigError(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
+    temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        # Made here, exclusively, so that a folder without write permission is reported before any work is done.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        yield temporary
+        _sync(temporary)
+        temporary.replace(target)
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    # The rename itself is made durable where the system lets a folder be opened.
+    with contextlib.suppress(OSError):
+        _sync(target.parent)
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` by ``atomic_write``; the same guarantees and errors."""
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

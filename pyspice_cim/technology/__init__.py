@@ -1,0 +1,7 @@
+"""Technologies: what the circuits are made of."""
+
+from pyspice_cim.technology.loader import builtin_technologies, load_technology
+from pyspice_cim.technology.model import CellGeometry, Corner, Device, Technology
+from pyspice_cim.technology.models import model_text
+
+__all__ = ["CellGeometry", "Corner", "Device", "Technology", "builtin_technologies", "load_technology", "model_text"]

@@ -1,0 +1,264 @@
+"""The parts of a technology file: plain validated data. Every field is what its TOML table holds."""
+
+import math
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.functional_validators import AfterValidator
+
+
+def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
+    if not limits[0] < limits[1]:
+        raise ValueError("give the lowest value first, then a higher one")
+    return limits
+
+
+Range = Annotated[tuple[float, float], AfterValidator(_ordered), Field(description="lowest and highest value")]
+
+
+class Data(BaseModel):
+    """Base of all parts: frozen, and a field that is not known is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Supply(Data):
+    """``nominal_v`` and the range of supply voltages in which the cards were checked, V."""
+
+    nominal_v: float = Field(gt=0)
+    range_v: Range
+
+    @model_validator(mode="after")
+    def _nominal_inside(self) -> Self:
+        if not self.range_v[0] <= self.nominal_v <= self.range_v[1]:
+            raise ValueError("nominal_v must lie within range_v")
+        return self
+
+
+class Temperature(Data):
+    """Nominal temperature and the range in which the cards were checked, degrees Celsius."""
+
+    nominal_c: float
+    range_c: Range
+
+    @model_validator(mode="after")
+    def _nominal_inside(self) -> Self:
+        if not self.range_c[0] <= self.nominal_c <= self.range_c[1]:
+            raise ValueError("nominal_c must lie within range_c")
+        return self
+
+
+class Units(Data):
+    """How the models want width and length: in metres or in bare micrometres, and who scales."""
+
+    geometry: Literal["m", "um"] = "m"
+    scale_option: Literal["none", "in_model", "deck"] = "none"
+
+
+class Shift(Data):
+    """A number for each polarity."""
+
+    n: float
+    p: float
+
+
+class CornerModels(Data):
+    """How one process corner is made.
+
+    Attributes:
+        name: what the files call this corner, put in place of ``{corner}``; the corner's own key if not given.
+        dvt_mv: synthetic shift, mV, added to the magnitude of each card's threshold.
+        mobility: synthetic factor of each card's low-field mobility.
+        note: how the corner was chosen.
+    """
+
+    name: str | None = None
+    dvt_mv: Shift = Shift(n=0.0, p=0.0)
+    mobility: Shift = Shift(n=1.0, p=1.0)
+    note: str = ""
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the corner is made by shifting the nominal cards; it is labelled so wherever it shows."""
+        return self.dvt_mv != Shift(n=0.0, p=0.0) or self.mobility != Shift(n=1.0, p=1.0)
+
+
+class LibrarySection(Data):
+    """One ``.lib FILE SECTION``; ``{corner}`` in either is replaced."""
+
+    file: str
+    section: str
+
+
+class Models(Data):
+    """Where the model text comes from; files lie below ``root``.
+
+    Attributes:
+        root: folder, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
+        package: Python package in whose folder ``root`` lies instead.
+        params: ``.param`` values, written before everything else.
+        include: files that are copied into the deck, in order; ``{corner}`` is replaced.
+        lib: sections of library files, after the includes.
+    """
+
+    root: str = "."
+    package: str | None = None
+    params: dict[str, float] = {}
+    include: tuple[str, ...] = ()
+    lib: tuple[LibrarySection, ...] = ()
+
+    @model_validator(mode="after")
+    def _some_text(self) -> Self:
+        if not self.include and not self.lib:
+            raise ValueError("name at least one model file under include or lib")
+        return self
+
+
+class Device(Data):
+    """One transistor type. ``dvt`` says how a drawn threshold shift reaches it."""
+
+    element: Literal["M", "X"] = "M"
+    model: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")
+    polarity: Literal["n", "p"]
+    w_um: Range
+    l_um: Range
+    diffusion_um: float = Field(gt=0, description="length of a source or drain region, for its area and perimeter")
+    dvt: Literal["instance_delvto", "gate_source"] = "instance_delvto"
+
+
+class Mismatch(Data):
+    """Pelgrom coefficients, mV um; ``pair`` coefficients are of the difference of two devices."""
+
+    convention: Literal["single", "pair"]
+    a_vt_mv_um: dict[str, float]
+    source: str
+
+    def sigma(self, device: str, width: float, length: float) -> float:
+        """Standard deviation of one device's threshold, V: sigma = A_VT / sqrt(W L), over sqrt(2) if A_VT is of a pair.
+
+        Args:
+            device: name, a key of ``a_vt_mv_um``.
+            width, length: m.
+        """
+        coefficient = self.a_vt_mv_um[device] * 1e-9
+        if self.convention == "pair":
+            coefficient /= math.sqrt(2.0)
+        return coefficient / math.sqrt(width * length)
+
+
+class Wire(Data):
+    """Wire capacitance per length."""
+
+    c_ff_per_um: float = Field(gt=0)
+    source: str = ""
+
+
+class CellGeometry(Data):
+    """Footprint and transistor widths of a bit cell, micrometres; bitlines run along the height. ``read``: 8T stack."""
+
+    width_um: float = Field(gt=0)
+    height_um: float = Field(gt=0)
+    pull_down_um: float = Field(gt=0)
+    pull_up_um: float = Field(gt=0)
+    access_um: float = Field(gt=0)
+    read_um: float | None = Field(default=None, gt=0)
+    source: str = ""
+
+
+class Target(Data):
+    """A figure that a technology is held against.
+
+    Attributes:
+        value, unit: as in the source, e.g. ``519`` and ``uA/um``.
+        source: where the figure is from.
+        confidence: ``published``, ``computed`` (from a public model), ``derived`` (from such figures, as stated) or
+            ``chosen`` (by this project, consistent with the others).
+        tolerance: largest relative deviation that counts as met.
+    """
+
+    value: float
+    unit: Literal["uA/um", "nA/um", "V", "mV", "mV/V", "mV/dec", "ps"]
+    source: str
+    confidence: Literal["published", "computed", "derived", "chosen"]
+    tolerance: float = Field(gt=0, lt=1)
+
+    @property
+    def si(self) -> float:
+        """The value without prefix (currents stay per micrometre)."""
+        return self.value * UNIT_FACTORS[self.unit]
+
+
+# Unit of a target -> factor to what the package computes with (A/um, V, V/V, V/dec, s).
+UNIT_FACTORS: dict[str, float] = {
+    "uA/um": 1e-6,
+    "nA/um": 1e-9,
+    "V": 1.0,
+    "mV": 1e-3,
+    "mV/V": 1e-3,
+    "mV/dec": 1e-3,
+    "ps": 1e-12,
+}
+
+_CURRENT, _VOLTAGE = ("uA/um", "nA/um"), ("V", "mV")
+# Figure -> units that it may be given in: first those of a device, then those of a circuit.
+DEVICE_TARGET_UNITS: dict[str, tuple[str, ...]] = {
+    "ion": _CURRENT,
+    "ieff": _CURRENT,
+    "idlin": _CURRENT,
+    "ioff": _CURRENT,
+    "vt_lin": _VOLTAGE,
+    "vt_sat": _VOLTAGE,
+    "dibl": ("mV/V",),
+    "ss": ("mV/dec",),
+}
+CIRCUIT_TARGET_UNITS: dict[str, tuple[str, ...]] = {"fo4": ("ps",), "snm_hold": _VOLTAGE, "snm_read": _VOLTAGE}
+
+
+class Description(Data):
+    """All of a technology but its model files and targets: what a targets file and a technology file share."""
+
+    name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
+    source: str
+    supply: Supply
+    temperature: Temperature
+    corners: dict[str, CornerModels] = Field(min_length=1)
+    devices: dict[str, Device]
+    mismatch: Mismatch
+    wire: Wire
+    cell_6t: CellGeometry
+    cell_8t: CellGeometry
+    # "nmos", "pmos" (ion, ioff, ...) and "circuit" (fo4, snm_hold, snm_read) -> figure -> target.
+    targets: dict[str, dict[str, Target]] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needed_devices(cls, data: Any) -> Any:
+        devices = data.get("devices") if isinstance(data, dict) else None
+        if isinstance(devices, dict) and not {"nmos", "pmos"} <= devices.keys():
+            raise ValueError("devices must hold nmos and pmos, which all circuits are drawn with")
+        return data
+
+    @model_validator(mode="after")
+    def _known_targets(self) -> Self:
+        for group, figures in self.targets.items():
+            if group != "circuit" and group not in self.devices:
+                raise ValueError(f"targets.{group} is neither a device nor `circuit`")
+            known = CIRCUIT_TARGET_UNITS if group == "circuit" else DEVICE_TARGET_UNITS
+            for figure, target in figures.items():
+                if figure not in known:
+                    raise ValueError(f"targets.{group}.{figure} is not a known figure; known: {', '.join(known)}")
+                if target.unit not in known[figure]:
+                    wanted = " or ".join(known[figure])
+                    raise ValueError(
+                        f"targets.{group}.{figure}.unit = {target.unit!r} is not valid; give it in {wanted}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _known_devices(self) -> Self:
+        unknown = sorted(self.mismatch.a_vt_mv_um.keys() ^ self.devices.keys())
+        if unknown:
+            raise ValueError(
+                f"mismatch.a_vt_mv_um and devices must have the same names; in one only: {', '.join(unknown)}"
+            )
+        return self

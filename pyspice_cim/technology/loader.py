@@ -1,0 +1,92 @@
+"""Reading a technology from TOML, with errors that name the file, the field, the value and the remedy."""
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.model import Technology
+
+
+def builtin_folder() -> Path:
+    """Folder of the technologies that come with the package."""
+    return Path(str(files("pyspice_cim.technology") / "builtin"))
+
+
+def builtin_technologies() -> tuple[str, ...]:
+    """Names of the technologies that come with the package, in alphabetical order."""
+    return tuple(sorted(path.stem for path in builtin_folder().glob("*.toml")))
+
+
+def load_technology(name_or_path: str | Path) -> Technology:
+    """Read the technology with a built-in name (``generic45lp``), or from a TOML file.
+
+    Anything with a suffix ``.toml`` or a folder in it is a path; every other text is a built-in name.
+
+    Raises:
+        TechnologyError: if there is no such technology, or its file is not valid.
+    """
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or len(path.parts) > 1:
+        if not path.is_file():
+            raise TechnologyError(f"{path} is not a file; give the path of a technology's TOML file")
+    else:
+        if str(name_or_path) not in builtin_technologies():
+            raise TechnologyError(
+                f"there is no technology {str(name_or_path)!r}; built in: {', '.join(builtin_technologies())}; "
+                "or give the path of a TOML file"
+            )
+        path = builtin_folder() / f"{path}.toml"
+    return parse_technology(read_toml(path), path)
+
+
+def parse_technology(data: dict[str, Any], path: Path) -> Technology:
+    """The technology in ``data``, which was read from ``path``: model files are looked for beside it.
+
+    Raises:
+        TechnologyError: naming every field that is wrong, the value found, and what is expected.
+    """
+    try:
+        technology = Technology.model_validate({**data, "folder": path.resolve().parent})
+    except ValidationError as error:
+        raise TechnologyError(f"{path}: {'; '.join(field_messages(error))}") from error
+    # A missing model file is found now, not in the middle of a sweep.
+    _ = technology.model_paths
+    return technology
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a TOML file.
+
+    Raises:
+        TechnologyError: if it cannot be read or is not TOML.
+    """
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TechnologyError(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise TechnologyError(f"{path} is not valid TOML: {error}") from error
+
+
+def field_messages(error: ValidationError) -> list[str]:
+    """One message for each wrong field of a pydantic error: dotted name, what is wrong, value, what to do."""
+    messages = []
+    for item in error.errors():
+        name = ".".join(str(part) for part in item["loc"]) or "the file"
+        match item["type"]:
+            case "extra_forbidden":
+                messages.append(f"{name} = {item['input']!r} is not a known field; remove it or mend its spelling")
+            case "missing":
+                messages.append(f"{name} is missing; add it")
+            case _ if isinstance(item["input"], dict):
+                # A check of a whole table: its message names the field, and the table is too long to print.
+                messages.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
+            case _:
+                # pydantic prefixes the text of our own validators.
+                text = item["msg"].removeprefix("Value error, ")
+                messages.append(f"{name} = {item['input']!r} is not valid: {text}")
+    return messages

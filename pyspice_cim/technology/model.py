@@ -1,0 +1,149 @@
+"""What a technology is, and the operating conditions it allows. ``loader.py`` reads one from TOML."""
+
+import hashlib
+import importlib.util
+import os
+import re
+from pathlib import Path
+
+from pyspice_cim.errors import MissingDependencyError, TechnologyError
+from pyspice_cim.technology.fields import CellGeometry, Data, Description, Device, Models, Units
+
+__all__ = ["CellGeometry", "Corner", "Device", "Technology"]
+
+
+class Technology(Description):
+    """A process: supply, devices, models, corners, mismatch, wires and bit cells. Made by ``load_technology``."""
+
+    units: Units = Units()
+    models: Models
+    folder: Path = Path()
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the whole description and of all the model text that it names."""
+        digest = hashlib.sha256(self.model_dump_json(exclude={"folder"}).encode())
+        for path in self.model_paths:
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    @property
+    def model_folder(self) -> Path:
+        """The folder below which ``models`` names files.
+
+        Raises:
+            TechnologyError: if ``models.root`` uses a variable that the environment does not have.
+            MissingDependencyError: if ``models.package`` is not installed.
+        """
+        root = os.path.expandvars(Path(self.models.root).expanduser())
+        if unset := re.search(r"\$\{?(\w+)", root):
+            raise TechnologyError(
+                f"technology {self.name}: models.root = {self.models.root!r} needs the environment variable "
+                f"{unset.group(1)}; set it to the folder of the model files"
+            )
+        if self.models.package is None:
+            return self.folder / root
+        # Found without importing it: a model package may pull in a layout library that nobody needs here.
+        found = importlib.util.find_spec(self.models.package)
+        if found is None or not found.submodule_search_locations:
+            raise MissingDependencyError(
+                f"technology {self.name} needs the Python package {self.models.package!r} (models.package); install it"
+            )
+        return Path(next(iter(found.submodule_search_locations))) / root
+
+    @property
+    def model_paths(self) -> tuple[Path, ...]:
+        """The model files of all corners, in order, each once.
+
+        Raises:
+            TechnologyError: if one is missing.
+        """
+        paths: dict[Path, None] = {}
+        for process in self.corners:
+            paths.update(dict.fromkeys(self.include_paths(process)))
+            paths.update(dict.fromkeys(path for path, _ in self.library_sections(process)))
+        return tuple(paths)
+
+    def include_paths(self, process: str) -> tuple[Path, ...]:
+        """The files of ``models.include`` for one process corner.
+
+        Raises:
+            TechnologyError: if one is missing.
+        """
+        return tuple(self._model_path("include", name, process) for name in self.models.include)
+
+    def library_sections(self, process: str) -> tuple[tuple[Path, str], ...]:
+        """The files and sections of ``models.lib`` for one process corner.
+
+        Raises:
+            TechnologyError: if a file is missing.
+        """
+        corner = self.corner_name(process)
+        return tuple(
+            (self._model_path("lib.file", item.file, process), item.section.replace("{corner}", corner))
+            for item in self.models.lib
+        )
+
+    def corner_name(self, process: str) -> str:
+        """What the model files call the process corner ``process``.
+
+        Raises:
+            TechnologyError: if the technology has no such corner.
+        """
+        if process not in self.corners:
+            known = ", ".join(self.corners)
+            raise TechnologyError(f"technology {self.name} has no corner {process!r}; it has {known}")
+        return self.corners[process].name or process
+
+    def _model_path(self, field: str, name: str, process: str) -> Path:
+        path = (self.model_folder / name.replace("{corner}", self.corner_name(process))).resolve()
+        if not path.is_file():
+            raise TechnologyError(f"technology {self.name}: models.{field} names {path}, which is not a file")
+        return path
+
+    @property
+    def gate_length(self) -> float:
+        """Shortest gate of the n device, m: the length that every built-in circuit draws."""
+        return self.device("nmos").l_um[0] * 1e-6
+
+    @property
+    def scale(self) -> float:
+        """Gate length over 45 nm: circuit sizes are stated for 45 nm and scale with it."""
+        return self.gate_length / 45e-9
+
+    def device(self, name: str) -> Device:
+        """The device ``name``.
+
+        Raises:
+            TechnologyError: if the technology has none of that name.
+        """
+        if name not in self.devices:
+            raise TechnologyError(
+                f"technology {self.name} has no device {name!r}; it has {', '.join(sorted(self.devices))}"
+            )
+        return self.devices[name]
+
+
+class Corner(Data):
+    """An operating condition: process corner, supply in V, temperature in degrees Celsius."""
+
+    process: str = "tt"
+    vdd: float
+    temperature_c: float = 27.0
+
+    def check(self, technology: Technology) -> "Corner":
+        """Return this corner if the technology has it.
+
+        Raises:
+            TechnologyError: for an unknown process corner, or a supply or temperature outside the technology's range.
+        """
+        technology.corner_name(self.process)
+        for what, value, (low, high), unit in (
+            ("vdd", self.vdd, technology.supply.range_v, "V"),
+            ("temperature_c", self.temperature_c, technology.temperature.range_c, "C"),
+        ):
+            if not low <= value <= high:
+                raise TechnologyError(
+                    f"{what} = {value:g} {unit} is outside the range of {technology.name}: {low:g} to {high:g} {unit}"
+                )
+        return self

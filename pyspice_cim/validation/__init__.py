@@ -1,0 +1,5 @@
+"""SPICE held against the behavioral model: bits, energy and time."""
+
+from pyspice_cim.validation.cosim import CosimReport, CosimSpec, Vector, cosimulate, draw_vector, vector_run
+
+__all__ = ["CosimReport", "CosimSpec", "Vector", "cosimulate", "draw_vector", "vector_run"]

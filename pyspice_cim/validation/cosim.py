@@ -1,0 +1,310 @@
+"""Co-simulation: a small macro at transistor level, with its drivers, against the behavioral model and its table.
+
+Three independent statements are compared after every operation of every vector: what the cells and flags of the netlist
+hold, what the microcode says, and after every time step what ``ldlif_step`` says. SPICE's energy of every operation is
+held against what a ``Macro`` predicts from its table, and the time of the last stored bit against the predicted one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.config import MacroConfig
+from pyspice_cim.behavioral.ldlif import LDLIFParams, LDLIFState, ldlif_step
+from pyspice_cim.behavioral.macro import Macro
+from pyspice_cim.behavioral.network_file import Layer
+from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
+from pyspice_cim.characterization.engine import Engine
+from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.microcode import columns_at_rest, count_events, membranes, step_program
+from pyspice_cim.netlists.array import ArrayShape
+from pyspice_cim.netlists.stimulus import Timing
+from pyspice_cim.tables import Table
+from pyspice_cim.technology import Corner, load_technology
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosimSpec:
+    """What to co-simulate: the size of the macro, time ``steps``, how many random ``vectors``, their ``seed``.
+
+    Raises:
+        ConfigError: if a number is out of range.
+    """
+
+    neurons: int = 4
+    inputs: int = 4
+    weight_bits: int = 4
+    membrane_bits: int = 8
+    steps: int = 2
+    vectors: int = 3
+    seed: int = 7
+
+    def __post_init__(self) -> None:
+        for name, low, high in (
+            ("neurons", 1, 64),
+            ("inputs", 1, 64),
+            ("weight_bits", 2, 8),
+            ("membrane_bits", 3, 12),
+            ("steps", 1, 100),
+            ("vectors", 1, 1000),
+            ("seed", 0, 2**63 - 1),
+        ):
+            if not low <= getattr(self, name) <= high:
+                raise ConfigError(f"{name} is {getattr(self, name)}; it must be {low} to {high}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Vector:
+    """One random case: ``weights`` [inputs, neurons], ``spikes`` [steps, inputs], ``membrane`` [neurons] and parameters."""
+
+    weights: NDArray[np.int64]
+    spikes: NDArray[np.int64]
+    membrane: NDArray[np.int64]
+    params: LDLIFParams
+
+
+@dataclass(frozen=True, kw_only=True)
+class CosimReport:
+    """Comparison over all vectors.
+
+    Attributes:
+        bits_compared, bits_wrong: stored bits and flags after every operation, and membranes and spikes after every step.
+        energy_error_mean_pct, energy_error_max_pct: mean and largest |predicted / SPICE - 1| of the energy of one
+            operation of the whole macro, %.
+        energy_bias_pct: predicted over SPICE - 1 of the energy of all vectors, %.
+        latency_error_pct: largest |predicted / SPICE - 1| of the time at which the last bit is stored, %.
+        operations: number of operations that were compared.
+        cases: how often each case that the model must get right occurred.
+        failures: reasons of vectors that SPICE could not run.
+    """
+
+    bits_compared: int
+    bits_wrong: int
+    energy_error_mean_pct: float | None
+    energy_error_max_pct: float | None
+    energy_bias_pct: float | None
+    latency_error_pct: float | None
+    operations: int
+    vectors: int
+    cases: dict[str, int]
+    failures: tuple[str, ...]
+    decks: tuple[str, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Every vector ran and every bit agrees."""
+        return not self.bits_wrong and not self.failures and self.bits_compared > 0
+
+
+def draw_vector(spec: CosimSpec, index: int) -> Vector:
+    """Vector ``index``, seeded by (seed, index) alone.
+
+    Whatever is random, the cases that a model gets wrong are put in: the first step has no input (index 0, 3, ..), all
+    inputs (1, 4, ..) or random ones; neuron 0 then stands at exactly theta after the decay, neuron 1 starts negative,
+    neuron 2 has the largest weights and starts high, so that it saturates when all inputs are active.
+    """
+    rng = np.random.default_rng([spec.seed, index])
+    vmax, wmax = 2 ** (spec.membrane_bits - 1) - 1, 2 ** (spec.weight_bits - 1) - 1
+    lambda_ = int(rng.integers(0, max(2, vmax // 6)))
+    theta = int(rng.integers(max(1, vmax // 4), vmax - lambda_ + 1))
+    reset: Literal["subtract", "zero"] = "zero" if index % 2 else "subtract"
+    weights = rng.integers(-wmax - 1, wmax + 1, (spec.inputs, spec.neurons))
+    membrane = rng.integers(-(vmax // 4), vmax + 1, spec.neurons)
+    spikes = rng.integers(0, 2, (spec.steps, spec.inputs))
+    membrane[0] = theta + lambda_
+    if spec.neurons > 1:
+        membrane[1] = -int(rng.integers(1, vmax + 1))
+    if spec.neurons > 2:
+        weights[:, 2], membrane[2] = wmax, vmax
+    if index % 3 == 0:
+        spikes[0] = 0
+    elif index % 3 == 1:
+        spikes[0] = 1
+    params = LDLIFParams(lambda_=lambda_, theta=theta, membrane_bits=spec.membrane_bits, reset=reset)
+    return Vector(weights=weights, spikes=spikes, membrane=membrane, params=params)
+
+
+def vector_macro(vector: Vector, spec: CosimSpec, table: Table, conditions: dict[str, Any]) -> Macro:
+    """The macro that holds the vector's weights, calibrated by ``table``."""
+    layer = Layer(weights=vector.weights, weight_bits=spec.weight_bits, params=vector.params)  # type: ignore[arg-type]
+    config = MacroConfig(
+        technology=table.technology,
+        neurons=spec.neurons,
+        inputs=spec.inputs,
+        weight_bits=spec.weight_bits,
+        membrane_bits=spec.membrane_bits,
+        **conditions,
+    )
+    return Macro(config, table, layer)
+
+
+def vector_run(vector: Vector, macro: Macro) -> ArrayRun:
+    """The transistor-level run of ``vector`` on the macro's geometry, at the macro's cycle, with drivers."""
+    config, params = macro.config, vector.params
+    program = []
+    for step in vector.spikes:
+        program += step_program(
+            np.flatnonzero(step).tolist(),
+            lambda_=params.lambda_,
+            theta=params.theta,
+            membrane_bits=params.membrane_bits,
+            reset=params.reset,
+        )
+    shape = ArrayShape(
+        columns=config.neurons,
+        bits=macro.calibration.column_bits,
+        inputs=config.inputs,
+        weight_bits=config.weight_bits,
+        rows=config.rows,
+        segments=config.segments,
+    )
+    return ArrayRun(
+        shape=shape,
+        weights=vector.weights,
+        state=columns_at_rest(vector.membrane, theta=params.theta),
+        program=program,
+        timing=Timing(cycle=macro.calibration.cycle),
+        drivers=True,
+    )
+
+
+def cosimulate(spec: CosimSpec, table: Table, engine: Engine | None = None, **conditions: Any) -> CosimReport:
+    """Run both worlds on ``spec.vectors`` random vectors.
+
+    Args:
+        conditions: fields of ``MacroConfig`` such as ``vdd``, ``process``, ``rows``.
+
+    Raises:
+        MissingDependencyError: if ngspice is not there.
+        TableError: if the table does not cover the macro.
+    """
+    engine = engine or Engine()
+    technology = load_technology(table.technology)
+    drawn = [draw_vector(spec, index) for index in range(spec.vectors)]
+    macros = [vector_macro(vector, spec, table, conditions) for vector in drawn]
+    runs = [vector_run(vector, macro) for vector, macro in zip(drawn, macros, strict=True)]
+    outcomes: list[Outcome] = []
+
+    def bench(index: int) -> Bench:
+        config = macros[index].config
+        corner = Corner(process=config.process, vdd=config.vdd, temperature_c=config.temperature_c)
+        title = f"co-simulation vector {index}"
+        simulation = array_simulation(technology, corner, runs[index], title=title, accept_wrong_bits=True)
+        found = yield [simulation]
+        outcomes.append(found[0])
+        return [Measurement(name=str(index), unit="1", value=float(len(outcomes) - 1))]
+
+    order = [int(m.value) for (m,) in engine.run([bench(i) for i in range(spec.vectors)]) if m.value is not None]
+    results = [
+        _compare(vector, macro, run, outcomes[place])
+        for vector, macro, run, place in zip(drawn, macros, runs, order, strict=True)
+    ]
+    return _report(results, [outcomes[place] for place in order])
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Comparison:
+    bits_compared: int
+    bits_wrong: int
+    predicted: list[float]
+    simulated: list[float]
+    latency_error: float
+    cases: dict[str, int]
+
+
+def _compare(vector: Vector, macro: Macro, run: ArrayRun, outcome: Outcome) -> _Comparison | None:
+    model_wrong, model_compared, cases = _model_disagreement(vector, run)
+    if not outcome.ok:
+        return None
+    shape = run.shape
+    wrong = outcome.values["bits_wrong"]
+    blocks = (len(run.program), shape.bits)
+    columns = outcome.values["columns"].sum(axis=(0, 2)).reshape(blocks).sum(axis=1)
+    lines = outcome.values["lines"].sum(axis=0).reshape(blocks).sum(axis=1)
+    predicted, state = [], run.state
+    for operation in run.program:
+        events, state = count_events(operation, state, run.weights, bits=shape.bits)
+        parts = macro.calibration.operation_energy(operation, events.sum(axis=-1))
+        # The deck drives the wordlines directly: it has no decoder, and its leakage is in the supplies' current.
+        leakage = macro.calibration.leakage * macro.calibration.operation_time(1)
+        predicted.append(sum(float(part) for name, part in parts.items() if name != "decoder") + leakage)
+    latency = float(outcome.values["last_change"])
+    return _Comparison(
+        bits_compared=wrong.size * (shape.bits + 1) + model_compared,
+        bits_wrong=int(wrong.sum()) + model_wrong,
+        predicted=predicted,
+        simulated=(columns + lines).tolist(),
+        latency_error=abs(_last_change(run, macro) / latency - 1) if latency else float("nan"),
+        cases=cases,
+    )
+
+
+def _last_change(run: ArrayRun, macro: Macro) -> float:
+    """Predicted time of the last change of a cell or a flag, s."""
+    calibration, bits, before, last = macro.calibration, run.shape.bits, run.state, 0.0
+    for n, after in enumerate(run.states()):
+        flips = int(np.bitwise_or.reduce(before.word ^ after.word)) & ((1 << bits) - 1)
+        if flips:
+            written = n * bits + flips.bit_length()
+            last = max(last, written * calibration.cycle + calibration.write_delay)
+        if (before.flag != after.flag).any():
+            last = max(last, (n + 1) * bits * calibration.cycle + calibration.flag_delay)
+        before = after
+    return last
+
+
+def _model_disagreement(vector: Vector, run: ArrayRun) -> tuple[int, int, dict[str, int]]:
+    """Bits of membranes and spikes in which the microcode and ``ldlif_step`` differ, how many were compared, the cases."""
+    params = vector.params
+    state = LDLIFState(v=vector.membrane.astype(np.int32))
+    ends = [n for n, operation in enumerate(run.program) if operation.name == "fire"]
+    states = run.states()
+    wrong = compared = 0
+    cases = dict.fromkeys(
+        ("negative_cleared", "v_equals_theta", "saturated", "no_input", "all_inputs", "reset_subtract", "reset_zero"), 0
+    )
+    for step, end in zip(vector.spikes, ends, strict=True):
+        before = state.v
+        inputs = (step @ vector.weights).astype(np.int64)
+        spikes, state, events = ldlif_step(inputs, state, params)
+        decayed = np.maximum(before - params.lambda_, 0)
+        cases["negative_cleared"] += int((before < 0).sum())
+        cases["v_equals_theta"] += int((decayed + inputs == params.theta).sum())
+        cases["saturated"] += int(events.saturated.sum())
+        cases["no_input"] += int(not step.any())
+        cases["all_inputs"] += int(step.all())
+        cases[f"reset_{params.reset}"] += int(spikes.sum())
+        reached = membranes(states[end], theta=params.theta, membrane_bits=params.membrane_bits, reset=params.reset)
+        difference = (reached ^ state.v) & ((1 << params.membrane_bits) - 1)
+        wrong += int(np.bitwise_count(difference.astype(np.uint64)).sum())
+        wrong += int((states[end].flag == spikes).sum())
+        compared += reached.size * (params.membrane_bits + 1)
+    return wrong, compared, cases
+
+
+def _report(results: Sequence[_Comparison | None], outcomes: Sequence[Outcome]) -> CosimReport:
+    good = [result for result in results if result is not None]
+    predicted = np.array([energy for result in good for energy in result.predicted])
+    simulated = np.array([energy for result in good for energy in result.simulated])
+    error = 100 * np.abs(predicted / simulated - 1) if good else np.array([])
+    cases: dict[str, int] = {}
+    for result in good:
+        for name, count in result.cases.items():
+            cases[name] = cases.get(name, 0) + count
+    return CosimReport(
+        bits_compared=sum(result.bits_compared for result in good),
+        bits_wrong=sum(result.bits_wrong for result in good),
+        energy_error_mean_pct=float(error.mean()) if good else None,
+        energy_error_max_pct=float(error.max()) if good else None,
+        energy_bias_pct=100 * float(predicted.sum() / simulated.sum() - 1) if good else None,
+        latency_error_pct=100 * float(np.nanmax([result.latency_error for result in good])) if good else None,
+        operations=int(error.size),
+        vectors=len(results),
+        cases=cases,
+        failures=tuple(outcome.reason for outcome in outcomes if not outcome.ok),
+        decks=tuple(outcome.deck_sha256 for outcome in outcomes),
+    )

@@ -1,0 +1,113 @@
+"""The runner: a good run, and every way in which a run is not to be trusted."""
+
+import re
+import stat
+
+import numpy as np
+import pytest
+
+from pyspice_cim.characterization.ngspice import NgspiceSimulator, find_ngspice
+from pyspice_cim.characterization.rawfile import read_raw
+from pyspice_cim.errors import MissingDependencyError, NetlistError, SimulationError
+from pyspice_cim.netlists.deck import Deck, checked_name, pwl
+
+RC = """* RC
+V1 in 0 pulse(0 1 0 1p 1p 1 2)
+R1 in out 1k
+C1 out 0 1p
+{extra}
+.save v(out) i(v1)
+.tran 10p {stop} 0 10p
+.end
+"""
+
+
+def run(deck, **arguments):
+    return NgspiceSimulator(**arguments).run([deck])[0]
+
+
+def test_an_rc_charges_as_it_must():
+    result = run(Deck(text=RC.format(extra="", stop="5n"), vectors=("time", "v(out)", "i(v1)"), stop_time=5e-9))
+    assert result.ok, result.reason
+    time, wave = result.vectors["time"], result.vectors["v(out)"]
+    # Trapezoidal integration with steps of tau / 100: the error of a step is (h / tau)^2 / 12.
+    np.testing.assert_allclose(wave, 1 - np.exp(-time / 1e-9), atol=2e-3)
+    assert result.cpu_seconds > 0
+
+
+@pytest.mark.parametrize(
+    ("deck", "reason"),
+    [
+        (Deck(text=RC.format(extra="", stop="1n"), stop_time=5e-9), "stopped at 1e-09 s of 5e-09 s"),
+        (Deck(text=RC.format(extra="", stop="1n"), vectors=("v(nowhere)",)), r"did not save v\(nowhere\)"),
+        (Deck(text=RC.format(extra="M1 out in 0 0 nosuchmodel", stop="1n")), "nosuchmodel"),
+        (
+            Deck(text=RC.format(extra=".model x nmos level=54 nosuchkey=3\nM1 out in 0 0 x l=1u w=1u", stop="1n")),
+            "nosuchkey",
+        ),
+        (Deck(text=RC.format(extra="R2 a b 1k\nV3 a b 1\nV4 a b 2", stop="1n")), "singular|ended with status"),
+        (Deck(text="* nothing\n.end\n"), "ngspice"),
+    ],
+)
+def test_a_run_that_cannot_be_trusted_has_a_reason(deck, reason):
+    result = run(deck)
+    assert not result.ok and not result.vectors
+    assert re.search(reason, result.reason, re.IGNORECASE), result.reason
+
+
+def script(tmp_path, text):
+    program = tmp_path / "ngspice"
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    return program
+
+
+def test_a_run_that_hangs_is_killed(tmp_path):
+    result = run(Deck(text=RC, timeout=0.3), program=script(tmp_path, "sleep 60"))
+    assert result.reason == "killed after 0.3 s"
+
+
+def test_a_crash_is_a_reason(tmp_path):
+    result = run(Deck(text=RC), program=script(tmp_path, "kill -SEGV $$"))
+    assert "status -11" in result.reason
+
+
+def test_garbage_is_a_reason(tmp_path):
+    result = run(Deck(text=RC), program=script(tmp_path, "echo garbage > deck.raw"))
+    assert "cut short" in result.reason
+    result = run(Deck(text=RC), program=script(tmp_path, "exit 0"))
+    assert "wrote no result" in result.reason
+
+
+def test_no_ngspice_says_how_to_install_it(monkeypatch):
+    monkeypatch.setenv("NGSPICE", "/nonexistent/ngspice")
+    with pytest.raises(MissingDependencyError, match="apt-get install ngspice"):
+        find_ngspice()
+
+
+def test_a_program_that_is_not_ngspice(tmp_path):
+    with pytest.raises(SimulationError, match="does not answer --version"):
+        _ = NgspiceSimulator(program=script(tmp_path, "echo hello")).version
+
+
+def test_a_raw_file_cut_anywhere_is_refused(tmp_path):
+    header = "Title: x\nFlags: real\nNo. Variables: 2\nNo. Points: 3\nVariables:\n\t0\ttime\ttime\n\t1\tV(a)\tvoltage\n"
+    whole = (header + "Binary:\n").encode() + np.arange(6.0).tobytes()
+    path = tmp_path / "x.raw"
+    path.write_bytes(whole)
+    np.testing.assert_array_equal(read_raw(path)[0]["v(a)"], [1.0, 3.0, 5.0])
+    for kept in (10, len(header), len(whole) - 1):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(SimulationError, match="cut short"):
+            read_raw(path)
+
+
+@pytest.mark.parametrize("name", ["a b", "x;quit", "", "1a", "a\n.control", "é"])
+def test_text_that_could_leave_its_place_in_a_deck_is_refused(name):
+    with pytest.raises(NetlistError, match="plain identifier"):
+        checked_name(name)
+
+
+def test_repeated_times_in_a_source_are_refused():
+    with pytest.raises(NetlistError, match="must rise"):
+        pwl([(0.0, 0.0), (1e-9, 1.0), (1e-9, 0.0)])

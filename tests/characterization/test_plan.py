@@ -1,0 +1,77 @@
+"""Plans: what is wrong is named by file, field and value; points come in a fixed order."""
+
+import pytest
+
+from pyspice_cim.characterization.plan import load_plan, plan_points
+from pyspice_cim.errors import PlanError, TechnologyError
+from pyspice_cim.resources import shipped, shipped_names
+from pyspice_cim.technology import load_technology
+
+GOOD = """
+name = "small"
+technology = "generic45lp"
+[corners]
+process = ["tt", "ss"]
+vdd = [1.0, 1.1]
+temperature_c = [27.0]
+[benches.column]
+rows = [16]
+segments = [1, 4]
+[benches.driver]
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "plan.toml"
+    path.write_text(text)
+    return path
+
+
+def test_points(tmp_path):
+    plan = load_plan(write(tmp_path, GOOD))
+    points = plan_points(plan, load_technology("generic45lp"))
+    assert len(points) == 2 * 2 * 2 + 2 * 2
+    assert points[0].coordinates == {"rows": 16, "segments": 1} and points[-1].coordinates == {}
+    assert [p.corner.process for p in points[:4]] == ["tt"] * 4
+
+
+@pytest.mark.parametrize("name", [n for n in shipped_names("plans") if n.endswith(".toml")])
+def test_shipped_plans_are_valid(name):
+    plan = load_plan(shipped("plans", name))
+    assert plan_points(plan, load_technology(plan.technology))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[corners]", "[corners", "not valid TOML"),
+        ("rows = [16]", "rows = []", "benches.column.rows"),
+        ("rows = [16]", "rows = [16, 8]", "must rise"),
+        ("rows = [16]", "rows = [0]", "greater than 0"),
+        ("rows = [16]", "lines = [16]", "it needs rows, segments"),
+        ("[benches.driver]", "[benches.nosuch]", "benches.nosuch is not a bench"),
+        ("technology =", "color = 'red'\ntechnology =", "color: Extra inputs"),
+        ('name = "small"', 'name = "a b; rm"', "name: String should match"),
+        ("vdd = [1.0, 1.1]", "vdd = ['high']", "corners.vdd.0"),
+        ("vdd = [1.0, 1.1]", "", "corners.vdd: Field required"),
+    ],
+)
+def test_bad_plans(tmp_path, old, new, message):
+    with pytest.raises(PlanError, match="plan.toml") as caught:
+        load_plan(write(tmp_path, GOOD.replace(old, new)))
+    assert message in str(caught.value)
+
+
+def test_absent_plan(tmp_path):
+    with pytest.raises(PlanError, match="cannot be read"):
+        load_plan(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [("1.1]", "9.9]", "vdd = 9.9 V is outside the range"), ('"ss"', '"zz"', "no corner 'zz'")],
+)
+def test_corners_that_the_technology_does_not_have(tmp_path, old, new, message):
+    plan = load_plan(write(tmp_path, GOOD.replace(old, new)))
+    with pytest.raises(TechnologyError, match=message):
+        plan_points(plan, load_technology("generic45lp"))

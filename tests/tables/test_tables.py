@@ -1,0 +1,170 @@
+"""Tables: what is written comes back, look-ups are exact at the nodes, and what is wrong is said."""
+
+import h5py
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pyspice_cim.errors import OutsideTableError, TableError
+from pyspice_cim.tables import Lookup, Table, load_table, save_table
+
+VDD, ROWS = np.array([0.9, 1.0, 1.2]), np.array([8, 16, 64])
+
+
+def make_table(**changes):
+    rng = np.random.default_rng(3)
+    dims = ("process", "vdd", "temperature_c", "cell_rows")
+    energy = rng.random((2, 3, 1, 3, 2))
+    dataset = xr.Dataset(
+        {
+            "cell_energy": ((*dims, "component"), energy, {"units": "J", "long_name": "energy", "bench": "cell"}),
+            "cell_point": (dims, np.arange(18).reshape(2, 3, 1, 3)),
+            "point_bench": ("point", np.array(["cell"] * 18)),
+            "point_status": ("point", np.array(["ok"] * 17 + ["failed"])),
+            "point_reason": ("point", np.array([""] * 17 + ["the transient stopped"])),
+            "point_decks": ("point", np.array([f"{i:064x}" for i in range(18)])),
+        },
+        coords={
+            "process": ["tt", "ss"],
+            "vdd": VDD,
+            "temperature_c": [27.0],
+            "cell_rows": ROWS,
+            "component": ["logic", "cells"],
+        },
+        attrs={
+            "schema": "pyspice-cim table",
+            "schema_version": 1,
+            "technology": "generic45lp",
+            "technology_sha256": "0" * 64,
+            "plan": "test",
+            "plan_sha256": "1" * 64,
+            "plan_text": "",
+            "package": "pyspice_cim test",
+            "ngspice": "ngspice-39",
+            **changes,
+        },
+    )
+    dataset["cell_energy"][1, 2, 0, 2] = np.nan
+    return Table(dataset=dataset)
+
+
+def test_round_trip_and_equal_bytes(tmp_path):
+    table = make_table()
+    save_table(table, tmp_path / "a.h5")
+    save_table(table, tmp_path / "b.h5")
+    assert (tmp_path / "a.h5").read_bytes() == (tmp_path / "b.h5").read_bytes()
+    back = load_table(tmp_path / "a.h5")
+    xr.testing.assert_equal(back.dataset, table.dataset)
+    assert back.sha256 and back.source == "a.h5"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5", "b.h5"]
+
+
+def test_h5py_and_xarray_open_it(tmp_path):
+    save_table(make_table(), tmp_path / "t.h5")
+    with h5py.File(tmp_path / "t.h5") as file:
+        assert file["cell_energy"].shape == (2, 3, 1, 3, 2)
+        assert file["cell_energy"].attrs["units"] == "J"
+    with xr.open_dataset(tmp_path / "t.h5", engine="h5netcdf") as dataset:
+        assert dataset["cell_energy"].dims[-1] == "component"
+
+
+def test_exact_at_the_nodes():
+    table = make_table()
+    values = table.dataset["cell_energy"].values
+    look = Lookup(table)
+    for i, vdd in enumerate(VDD):
+        for j, rows in enumerate(ROWS):
+            found = look("cell_energy", vdd=vdd, temperature_c=27.0, cell_rows=rows)
+            np.testing.assert_array_equal(found, values[0, i, 0, j])
+
+
+@given(st.floats(0.9, 1.0), st.floats(8, 16))
+def test_between_the_nodes_it_is_linear(vdd, rows):
+    table = make_table()
+    corner = table.dataset["cell_energy"].values[0, :2, 0, :2]
+    a, b = (vdd - 0.9) / 0.1, (rows - 8) / 8
+    expected = (1 - a) * ((1 - b) * corner[0, 0] + b * corner[0, 1]) + a * ((1 - b) * corner[1, 0] + b * corner[1, 1])
+    found = Lookup(table)("cell_energy", vdd=vdd, temperature_c=27.0, cell_rows=rows)
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+def test_vectorised_equals_one_by_one():
+    look = Lookup(make_table())
+    vdd, rows = np.array([[0.9], [0.95]]), np.array([8.0, 20.0, 64.0])
+    together = look("cell_energy", vdd=vdd, temperature_c=27.0, cell_rows=rows)
+    assert together.shape == (2, 3, 2)
+    for i in range(2):
+        for j in range(3):
+            one = look("cell_energy", vdd=vdd[i, 0], temperature_c=27.0, cell_rows=rows[j])
+            np.testing.assert_array_equal(together[i, j], one)
+
+
+def test_outside_raises_or_is_clipped_and_counted():
+    table = make_table()
+    with pytest.raises(OutsideTableError, match="vdd = 1.3 is outside table in memory"):
+        Lookup(table)("cell_energy", vdd=1.3, temperature_c=27.0, cell_rows=8)
+    look = Lookup(table, outside="clip")
+    found = look("cell_energy", vdd=[1.3, 1.2], temperature_c=27.0, cell_rows=[4, 8])
+    np.testing.assert_array_equal(found[0], found[1])
+    assert look.clipped == 2
+    with pytest.raises(OutsideTableError, match="temperature_c"):
+        Lookup(table)("cell_energy", vdd=1.0, temperature_c=28.0, cell_rows=8)
+
+
+def test_a_failed_point_is_never_a_number():
+    with pytest.raises(TableError, match="the transient stopped"):
+        Lookup(make_table())("cell_energy", process="ss", vdd=1.2, temperature_c=27.0, cell_rows=64)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ({"name": "no_such"}, "no quantity 'no_such'"),
+        ({"process": "xx"}, "no process corner 'xx'"),
+        ({"cell_rows": None}, "has the axes vdd, temperature_c, cell_rows"),
+    ],
+)
+def test_wrong_questions(call, message):
+    arguments = {"vdd": 1.0, "temperature_c": 27.0, "cell_rows": 8, **call}
+    name = arguments.pop("name", "cell_energy")
+    with pytest.raises(TableError, match=message):
+        Lookup(make_table())(name, **{k: v for k, v in arguments.items() if v is not None})
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, 0.98])
+def test_a_table_cut_short_is_refused(tmp_path, kept):
+    save_table(make_table(), tmp_path / "t.h5")
+    whole = (tmp_path / "t.h5").read_bytes()
+    (tmp_path / "t.h5").write_bytes(whole[: kept if kept > 1 or kept == 0 else int(kept * len(whole))])
+    with pytest.raises(TableError, match="t.h5 cannot be read"):
+        load_table(tmp_path / "t.h5")
+
+
+def test_other_files_are_refused(tmp_path):
+    with pytest.raises(TableError, match="no table at"):
+        load_table(tmp_path / "absent.h5")
+    (tmp_path / "text.h5").write_text("not a table")
+    with pytest.raises(TableError, match="no HDF5 table"):
+        load_table(tmp_path / "text.h5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["x"] = 1.0
+    with pytest.raises(TableError, match="no table of this package"):
+        load_table(tmp_path / "other.h5")
+
+
+def test_another_schema_and_technology(tmp_path):
+    save_table(make_table(), tmp_path / "t.h5")
+    with h5py.File(tmp_path / "t.h5", "r+") as file:
+        file.attrs["schema_version"] = 99
+    with pytest.raises(TableError, match="schema version 99"):
+        load_table(tmp_path / "t.h5")
+    with pytest.raises(TableError, match="of technology 'generic45lp', not 'sky130'"):
+        make_table().require_technology("sky130")
+
+
+def test_every_number_is_traced_to_its_decks():
+    trace = make_table().trace("cell_energy", process="ss", vdd=1.19, temperature_c=27.0, cell_rows=60)
+    assert trace["status"] == "failed" and trace["decks"] == f"{17:064x}"
+    assert trace["node"] == {"process": "ss", "vdd": 1.2, "temperature_c": 27.0, "cell_rows": 64}

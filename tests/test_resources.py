@@ -1,0 +1,66 @@
+"""Shipped files and atomic writes."""
+
+import os
+
+import pytest
+
+from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.resources import atomic_write, shipped, shipped_names, write_atomically
+
+
+def test_shipped_files_are_found_and_listed():
+    assert "digits.h5" in shipped_names("networks")
+    assert shipped("networks", "digits.h5").is_file()
+
+
+@pytest.mark.parametrize("name", ["nothing.h5", "../train_digits.py", ""])
+def test_what_is_not_shipped_is_named(name):
+    with pytest.raises(DataError, match=r"there are: .*digits\.h5"):
+        shipped("networks", name)
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(ConfigError, match="choose one of plans, reference, networks"):
+        shipped("models", "x")
+
+
+def test_a_write_replaces_the_whole_file(tmp_path):
+    write_atomically(tmp_path / "a", b"old and longer")
+    write_atomically(tmp_path / "a", b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["a"]  # noqa: PTH208
+
+
+def test_after_an_error_the_old_file_is_as_it_was(tmp_path):
+    write_atomically(tmp_path / "a", b"old")
+    with pytest.raises(RuntimeError, match="stop"), atomic_write(tmp_path / "a") as temporary:
+        temporary.write_bytes(b"half of the n")
+        raise RuntimeError("stop")
+    assert (tmp_path / "a").read_bytes() == b"old"
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_full_disk_is_a_message(tmp_path):
+    with pytest.raises(ConfigError, match="No space left"), atomic_write(tmp_path / "a"):
+        raise OSError(28, "No space left on device")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_symbolic_link_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "file")
+    write_atomically(tmp_path / "link", b"x")
+    assert (tmp_path / "link").is_symlink() and (tmp_path / "file").read_bytes() == b"x"
+
+
+def test_bad_targets_are_named(tmp_path):
+    with pytest.raises(ConfigError, match="does not exist; make it first"):
+        write_atomically(tmp_path / "no" / "a", b"")
+    with pytest.raises(ConfigError, match="it is a folder"):
+        write_atomically(tmp_path, b"")
+
+
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(ConfigError, match="Permission denied"):
+        write_atomically(tmp_path / "a", b"")
