@@ -20,7 +20,7 @@ from pyspice_cim import __version__
 from pyspice_cim.behavioral.baseline import state_update
 from pyspice_cim.behavioral.datasets import digits
 from pyspice_cim.behavioral.network import Network, RunReport
-from pyspice_cim.behavioral.network_file import NetworkFile, load_network
+from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.characterization.engine import Engine, Tally
 from pyspice_cim.characterization.examples import example_decks
 from pyspice_cim.characterization.plan import load_plan

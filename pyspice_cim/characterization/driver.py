@@ -1,6 +1,7 @@
 """Bench of the word and clock drivers: energy and delay of a pulse against the load of a line."""
 
 import numpy as np
+from PySpice.Spice.Netlist import Circuit
 
 from pyspice_cim.characterization.measure import crossings, window_charges
 from pyspice_cim.characterization.rawfile import Vectors
@@ -10,7 +11,6 @@ from pyspice_cim.netlists.cell import library
 from pyspice_cim.netlists.deck import Deck, wrapped
 from pyspice_cim.netlists.drivers import line_driver
 from pyspice_cim.technology import Corner, Technology, model_text
-from PySpice.Spice.Netlist import Circuit
 
 # Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
 LOADS = (0.25e-15, 0.5e-15, 1e-15, 2e-15, 3e-15, 4e-15, 6e-15, 10e-15)
@@ -39,11 +39,11 @@ def driver_bench(technology: Technology, corner: Corner) -> Bench:
     ]
 
 
-def driver_simulation(technology: Technology, corner: Corner) -> Simulation:
-    """One deck with a driver for every load, each with a supply of its own."""
+def driver_simulation(technology: Technology, corner: Corner, *, units: int = 1) -> Simulation:
+    """One deck with a driver of ``units`` for every load (times ``units``), each with a supply of its own."""
     corner.check(technology)
     circuit = Circuit("unit drivers of control lines")
-    for cell in library(line_driver(technology)):
+    for cell in library(line_driver(technology, units=units)):
         circuit.subcircuit(cell.subcircuit())
     edge = 30e-12
     circuit.V(
@@ -51,8 +51,8 @@ def driver_simulation(technology: Technology, corner: Corner) -> Simulation:
     )
     for n, load in enumerate(LOADS):
         circuit.V(f"s{n}", f"s{n}", "0", f"dc {corner.vdd:g}")
-        circuit.X(f"d{n}", "driver1", "pulse", f"o{n}", f"s{n}")
-        circuit.C(f"l{n}", f"o{n}", "0", load)
+        circuit.X(f"d{n}", f"driver{units}", "pulse", f"o{n}", f"s{n}")
+        circuit.C(f"l{n}", f"o{n}", "0", load * units)
     saved = ["v(pulse)", *(f"i(vs{n})" for n in range(len(LOADS))), *(f"v(o{n})" for n in range(len(LOADS)))]
     text = "\n".join(
         [

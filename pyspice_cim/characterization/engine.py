@@ -99,6 +99,7 @@ class Engine:
         # Who waits for a simulation: two benches that ask for the same one share its outcome.
         waiting: dict[str, list[tuple[int, int]]] = {}
         batches: dict[int, list[Outcome | None]] = {}
+        simulated: set[int] = set()
         self.tally.benches += len(benches)
 
         def submit(simulation: Simulation, place: tuple[int, int]) -> Outcome | None:
@@ -109,7 +110,7 @@ class Engine:
             known = self.cache.get(key) if self.cache is not None else None
             if known is None:
                 waiting[key] = [place]
-                running[executor.submit(execute, simulation, self.simulator)] = key
+                running[executor.submit(_interruptible, simulation, self.simulator)] = key
             else:
                 self._count(known)
             return known
@@ -122,11 +123,13 @@ class Engine:
                 except StopIteration as stop:
                     results[index] = stop.value
                     self.tally.benches_done += 1
+                    self.tally.benches_cached += index not in simulated
                     self._report()
                     return
                 batches[index] = [submit(simulation, (index, i)) for i, simulation in enumerate(wanted)]
                 answer = complete(index)
                 if answer is None:
+                    simulated.add(index)
                     return
 
         def complete(index: int) -> list[Outcome] | None:
@@ -140,7 +143,9 @@ class Engine:
         for index in range(len(benches)):
             advance(index, None)
         while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+            if not done:
+                self._report()
             for future in done:
                 key = running.pop(future)
                 outcome = future.result()

@@ -86,12 +86,12 @@ def _data(data: str, network: "NetworkFile", samples: int | None) -> tuple[Any, 
     if data == "digits":
         from pyspice_cim.behavioral.datasets import digits
 
-        images, labels = digits("test")
+        images, classes = digits("test")
         if images.shape[1] != network.shape[0]:
             raise DataError(
                 f"the digits have {images.shape[1]} inputs, the network {network.shape[0]}; name other --data"
             )
-        return network.encoder.encode(images[:samples], network.steps), labels[:samples]
+        return network.encoder.encode(images[:samples], network.steps), classes[:samples]
     path = Path(data)
     if path.suffix != ".npz":
         raise DataError(f"--data {data} is neither digits nor a .npz file")

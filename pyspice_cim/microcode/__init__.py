@@ -8,8 +8,8 @@ from pyspice_cim.microcode.events import EVENTS, count_events, cycle_events
 from pyspice_cim.microcode.operations import (
     ColumnState,
     Operation,
-    columns_at_rest,
     column_bits,
+    columns_at_rest,
     execute,
     membranes,
     step_program,
