@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.config import MacroConfig
-from pyspice_cim.errors import ConfigError, TableError
+from pyspice_cim.errors import TableError
 from pyspice_cim.microcode import EVENTS, Operation, line_pulses
 from pyspice_cim.microcode.lines import driver_units
 from pyspice_cim.tables import Lookup, Table
@@ -78,19 +78,14 @@ class Calibration:
         return operations * self.column_bits * self.cycle
 
 
-def calibrate(config: MacroConfig, table: Table, column_bits: int) -> Calibration:
-    """Look up everything that a macro of ``config`` with words of ``column_bits`` needs.
+def calibrate(config: MacroConfig, table: Table) -> Calibration:
+    """Look up everything that a macro of ``config`` needs.
 
     Raises:
         TableError: if the table is of another technology, lacks a quantity or the point failed; ``OutsideTableError`` if
             the macro lies outside it and ``config.outside`` is ``raise``.
-        ConfigError: if the word does not fit in a segment.
     """
     table.require_technology(config.technology)
-    if column_bits > config.rows:
-        raise ConfigError(
-            f"rows is {config.rows}, but the column's word has {column_bits} bits: give at least as many rows"
-        )
     look = Lookup(table, outside=config.outside)
     corner = {"process": config.process, "vdd": config.vdd, "temperature_c": config.temperature_c}
     place = {**corner, "column_rows": config.rows, "column_segments": config.segments}
@@ -126,7 +121,7 @@ def calibrate(config: MacroConfig, table: Table, column_bits: int) -> Calibratio
     decoder = look("decoder_energy", **corner, decoder_rows=weight_rows)  # type: ignore[arg-type]
     return Calibration(
         cycle=cycle,
-        column_bits=column_bits,
+        column_bits=config.bits,
         event_energy={name: energy[i] for i, name in enumerate(components)},
         line_energy=dict(zip(kinds, (float(e) for e in pulse), strict=True)),
         decoder_energy=float(decoder),

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from pyspice_cim.errors import ConfigError
+from pyspice_cim.microcode import column_bits
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,6 +18,8 @@ class MacroConfig:
         neurons: columns.
         inputs: weight rows of a column, in inputs.
         weight_bits, membrane_bits: two's complement.
+        column_bits: bits of a column's word, guard bits included; by default as many as any weights could need. Fewer
+            are faster: ``microcode.column_bits`` says how many given weights need.
         rows: rows of a segment (membranes, and each weight segment).
         process, vdd, temperature_c: operating conditions; V and degrees Celsius.
         margin: cycle over the table's minimum cycle.
@@ -29,6 +34,7 @@ class MacroConfig:
     inputs: int
     weight_bits: int = 4
     membrane_bits: int = 8
+    column_bits: int | None = None
     rows: int = 16
     process: str = "tt"
     vdd: float = 1.1
@@ -51,6 +57,20 @@ class MacroConfig:
             raise ConfigError(f"margin is {self.margin!r}; a macro cannot work below its minimum cycle: give 1 or more")
         if self.outside not in ("raise", "clip"):
             raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")
+
+        if self.bits > self.rows:
+            raise ConfigError(
+                f"rows is {self.rows}, but a column's word has {self.bits} bits: give at least as many rows"
+            )
+
+    @property
+    def bits(self) -> int:
+        """Bits of a column's word."""
+        if self.column_bits is not None:
+            return self.column_bits
+        half = 2 ** (self.weight_bits - 1)
+        extremes = np.tile(np.array([half - 1, -half]), (self.inputs, 1))
+        return column_bits(extremes, self.membrane_bits)
 
     @property
     def segments(self) -> int:

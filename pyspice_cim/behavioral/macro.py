@@ -61,14 +61,19 @@ class MacroRun:
 
 
 class Macro:
-    """One macro of ``config`` that holds ``layer``, calibrated by ``table``.
+    """One macro of ``config``, calibrated by ``table``.
 
     Raises:
-        ConfigError: if the layer does not fit in the macro.
         TableError: see ``calibrate``.
     """
 
-    def __init__(self, config: MacroConfig, table: Table, layer: Layer) -> None:
+    def __init__(self, config: MacroConfig, table: Table) -> None:
+        self.config = config
+        self.calibration: Calibration = calibrate(config, table)
+
+    def check(self, layer: Layer) -> None:
+        """Raise ``ConfigError`` if the macro cannot hold ``layer``."""
+        config = self.config
         for name, value, wanted in (
             ("neurons", config.neurons, layer.neurons),
             ("inputs", config.inputs, layer.inputs),
@@ -77,28 +82,33 @@ class Macro:
         ):
             if value != wanted:
                 raise ConfigError(f"the layer has {name} = {wanted}, the macro {value}; give the macro the layer's")
-        self.config, self.layer = config, layer
-        self.calibration: Calibration = calibrate(config, table, column_bits(layer.weights, config.membrane_bits))
+        needed = column_bits(layer.weights, config.membrane_bits)
+        if needed > config.bits:
+            raise ConfigError(
+                f"column_bits is {config.bits}, but the layer's sums need {needed}: a step could overflow its guard bits"
+            )
 
-    def run(self, spikes: NDArray[np.integer[Any]], energy: EnergyMode = "exact") -> MacroRun:
-        """Run the layer from rest.
+    def run(self, layer: Layer, spikes: NDArray[np.integer[Any]], energy: EnergyMode = "exact") -> MacroRun:
+        """Run ``layer`` on this macro, from rest.
 
         Args:
             spikes: 0 or 1, [time, batch, inputs].
 
         Raises:
+            ConfigError: if the macro cannot hold the layer.
             DataError: if the spikes have another shape or other values.
         """
+        self.check(layer)
         spikes = checked_spikes(spikes, self.config.inputs)
         if energy == "exact":
-            out, final, tally = _execute(self, spikes)
+            out, final, tally = _execute(self, layer, spikes)
             return self._result(out, final, tally, 0.0)
         if energy != "expected":
             raise ConfigError(f"energy = {energy!r} is no mode; choose exact or expected")
         chosen = _calibration_samples(spikes)
-        _, _, exact = _execute(self, spikes[:, chosen])
+        _, _, exact = _execute(self, layer, spikes[:, chosen])
         means = {op: events.sum(axis=1) / max(1, count.sum()) for op, (events, count) in exact.items()}
-        out, final = _fast(self.layer, spikes)
+        out, final = _fast(layer, spikes)
         tally = _expected_tally(self, spikes, means)
         few = _expected_tally(self, spikes[:, chosen], means)
         truth, guess = (sum(self._energy(t)[0].values()) for t in (exact, few))
@@ -158,9 +168,11 @@ def checked_spikes(spikes: NDArray[np.integer[Any]], inputs: int) -> NDArray[np.
     return spikes.astype(np.uint8)
 
 
-def _execute(macro: Macro, spikes: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.int64], Tally]:
+def _execute(
+    macro: Macro, layer: Layer, spikes: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], Tally]:
     """Run the microcode on all samples at once; sample by sample the n-th active input differs, the operation does not."""
-    layer, bits = macro.layer, macro.calibration.column_bits
+    bits = macro.calibration.column_bits
     params, (steps, batch, _) = layer.params, spikes.shape
     weights = layer.weights.astype(np.int64)
     state = columns_at_rest(np.zeros((batch, layer.neurons), dtype=np.int64), theta=params.theta)

@@ -14,6 +14,7 @@ from pyspice_cim.behavioral.macro import EnergyMode, Macro, MacroRun
 from pyspice_cim.behavioral.network_file import NetworkFile
 from pyspice_cim.behavioral.readout import classify
 from pyspice_cim.errors import DataError
+from pyspice_cim.microcode import column_bits
 from pyspice_cim.tables import Table
 
 # Samples that run at once: bounds the memory of the exact mode, whose events are counted for all of them.
@@ -114,10 +115,10 @@ class Network:
                     inputs=layer.inputs,
                     weight_bits=layer.weight_bits,
                     membrane_bits=layer.params.membrane_bits,
+                    column_bits=column_bits(layer.weights, layer.params.membrane_bits),
                     **conditions,
                 ),
                 table,
-                layer,
             )
             for layer in network.layers
         ]
@@ -150,8 +151,8 @@ class Network:
 
     def _run_tile(self, spikes: NDArray[np.integer[Any]], energy: EnergyMode) -> list[MacroRun]:
         runs = []
-        for macro in self.macros:
-            runs.append(macro.run(spikes, energy))
+        for macro, layer in zip(self.macros, self.network.layers, strict=True):
+            runs.append(macro.run(layer, spikes, energy))
             spikes = runs[-1].spikes
         return runs
 

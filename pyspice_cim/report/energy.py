@@ -20,7 +20,7 @@ def draw_energy(report: Mapping[str, Any], path: str | Path) -> None:
             bars = axes.barh([name.replace("_", " ") for name in parts], values)
             labels = [f"{engineering(value, 'J', 3)} ({100 * value / total:.1f} %)" for value in parts.values()]
             axes.bar_label(bars, labels=labels, padding=3, fontsize=8)
-            axes.set_xlim(0, max(values) * 1.55)
+            axes.set_xlim(0, max(values) * (1.5 if axes is left else 1.9))
             axes.set_xlabel("energy per inference (pJ)")
             axes.set_title(title)
             axes.grid(axis="y", visible=False)

@@ -59,4 +59,5 @@ def draw_membranes(
         membrane.annotate("theta", (steps[0], theta), textcoords="offset points", xytext=(2, 3), fontsize=8)
         membrane.set_ylabel("membrane after the step (LSB)")
         membrane.set_xlabel("time step")
+        membrane.set_xticks([t for t in steps if t == 1 or t % max(1, len(steps) // 10) == 0])
         membrane.legend(ncols=4, loc="upper center", bbox_to_anchor=(0.5, -0.22), fontsize=8)

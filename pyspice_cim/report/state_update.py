@@ -20,6 +20,9 @@ def draw_state_update(report: Mapping[str, Any], path: str | Path) -> None:
         ):
             axes.loglog(neurons, [1e9 * t for t in update[key]], marker=marker, markersize=4, label=label)
         axes.set_xticks(neurons, [str(n) for n in neurons])
+        low, high = (limit(1e9 * t for key in update if key != "neurons" for t in update[key]) for limit in (min, max))
+        ticks = [m * 10.0**k for k in range(-3, 7) for m in (1, 2, 5) if low / 2 < m * 10.0**k < 2 * high]
+        axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
         axes.minorticks_off()
         axes.set_xlabel("neurons")
         axes.set_ylabel("time of one state update (ns)")

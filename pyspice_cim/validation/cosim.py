@@ -15,12 +15,11 @@ from numpy.typing import NDArray
 from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.ldlif import LDLIFParams, LDLIFState, ldlif_step
 from pyspice_cim.behavioral.macro import Macro
-from pyspice_cim.behavioral.network_file import Layer
 from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
 from pyspice_cim.characterization.engine import Engine
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome
 from pyspice_cim.errors import ConfigError
-from pyspice_cim.microcode import columns_at_rest, count_events, membranes, step_program
+from pyspice_cim.microcode import column_bits, columns_at_rest, count_events, membranes, step_program
 from pyspice_cim.netlists.array import ArrayShape
 from pyspice_cim.netlists.stimulus import Timing
 from pyspice_cim.tables import Table
@@ -129,17 +128,17 @@ def draw_vector(spec: CosimSpec, index: int) -> Vector:
 
 
 def vector_macro(vector: Vector, spec: CosimSpec, table: Table, conditions: dict[str, Any]) -> Macro:
-    """The macro that holds the vector's weights, calibrated by ``table``."""
-    layer = Layer(weights=vector.weights, weight_bits=spec.weight_bits, params=vector.params)  # type: ignore[arg-type]
+    """The macro for the vector's weights, calibrated by ``table``."""
     config = MacroConfig(
         technology=table.technology,
         neurons=spec.neurons,
         inputs=spec.inputs,
         weight_bits=spec.weight_bits,
         membrane_bits=spec.membrane_bits,
+        column_bits=column_bits(vector.weights, spec.membrane_bits),
         **conditions,
     )
-    return Macro(config, table, layer)
+    return Macro(config, table)
 
 
 def vector_run(vector: Vector, macro: Macro) -> ArrayRun:

@@ -53,8 +53,8 @@ def test_energy_is_the_sum_over_operations_done_one_by_one():
     """The vectorised tally against a sample by sample, operation by operation sum."""
     network = draw_network(5, shape=(9, 12))
     layer, spikes = network.layers[0], (np.random.default_rng(2).random((4, 3, 9)) < 0.4).astype(np.uint8)
-    macro = Macro(MacroConfig(technology="generic45lp", neurons=12, inputs=9), TABLE, layer)
-    run = macro.run(spikes)
+    macro = Macro(MacroConfig(technology="generic45lp", neurons=12, inputs=9), TABLE)
+    run = macro.run(layer, spikes)
     bits = macro.calibration.column_bits
     for sample in range(3):
         state = columns_at_rest(np.zeros(12, dtype=np.int64), theta=layer.params.theta)
@@ -96,18 +96,17 @@ def test_expected_energy_states_an_error_that_holds():
 def test_energy_depends_on_the_data():
     """All-zero columns cost less than columns whose bits change: the decay of what is at rest is not free, but cheaper."""
     layer = Layer(weights=np.full((4, 8), 7, dtype=np.int8), weight_bits=4, params=LDLIFParams(lambda_=0, theta=127))
-    macro = Macro(MacroConfig(technology="generic45lp", neurons=8, inputs=4), TABLE, layer)
+    macro = Macro(MacroConfig(technology="generic45lp", neurons=8, inputs=4), TABLE)
     silent, busy = np.zeros((6, 1, 4), dtype=np.uint8), np.zeros((6, 1, 4), dtype=np.uint8)
     busy[0] = 1
-    quiet, loud = macro.run(silent), macro.run(busy)
+    quiet, loud = macro.run(layer, silent), macro.run(layer, busy)
     # The membranes are 28 after the first step of the busy run; both runs decay six times.
     assert loud.operation_energy["decay"][0] != quiet.operation_energy["decay"][0]
 
 
 def test_state_update_is_constant_in_the_array_and_linear_one_by_one():
-    layer = draw_network(1, shape=(9, 12)).layers[0]
     config = MacroConfig(technology="generic45lp", neurons=12, inputs=9)
-    update = state_update(config, TABLE, Macro(config, TABLE, layer).calibration, [8, 64, 256])
+    update = state_update(config, TABLE, Macro(config, TABLE).calibration, [8, 64, 256])
     assert np.unique(update.parallel_time).size == 1
     for name in ("subtract", "multiply"):
         per_neuron = update.sequential_time[name] / update.neurons
@@ -134,15 +133,18 @@ def test_bad_config(field, value, message):
 def test_layer_and_table_that_do_not_fit():
     layer = draw_network(1, shape=(9, 12)).layers[0]
     good = {"technology": "generic45lp", "neurons": 12, "inputs": 9}
+    spikes = np.zeros((2, 1, 9), dtype=np.uint8)
     with pytest.raises(ConfigError, match="the layer has inputs = 9, the macro 8"):
-        Macro(MacroConfig(**{**good, "inputs": 8}), TABLE, layer)
+        Macro(MacroConfig(**{**good, "inputs": 8}), TABLE).run(layer, spikes)
     with pytest.raises(TableError, match="of technology 'generic45lp', not 'generic65'"):
-        Macro(MacroConfig(**{**good, "technology": "generic65"}), TABLE, layer)
+        Macro(MacroConfig(**{**good, "technology": "generic65"}), TABLE)
     with pytest.raises(OutsideTableError, match="vdd = 0.3 is outside"):
-        Macro(MacroConfig(**good, vdd=0.3), TABLE, layer)
-    with pytest.raises(ConfigError, match="rows is 4, but the column's word has"):
-        Macro(MacroConfig(**good, rows=4), TABLE, layer)
-    assert Macro(MacroConfig(**good, vdd=0.3, outside="clip"), TABLE, layer).calibration.clipped > 0
+        Macro(MacroConfig(**good, vdd=0.3), TABLE)
+    with pytest.raises(ConfigError, match="rows is 4, but a column's word has 9 bits"):
+        MacroConfig(**good, rows=4)
+    with pytest.raises(ConfigError, match="column_bits is 8, but the layer's sums need 9"):
+        Macro(MacroConfig(**good, column_bits=8), TABLE).run(layer, spikes)
+    assert Macro(MacroConfig(**good, vdd=0.3, outside="clip"), TABLE).calibration.clipped > 0
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from pyspice_cim.characterization.column import (
     program_events,
 )
 from pyspice_cim.characterization.driver import driver_bench
+from pyspice_cim.characterization.engine import run_one
 from pyspice_cim.characterization.ngspice import NgspiceSimulator
-from pyspice_cim.characterization.simulation import Outcome, execute, run_one
+from pyspice_cim.characterization.simulation import Outcome, execute
 from pyspice_cim.microcode import EVENTS
 from pyspice_cim.netlists.array import ArrayShape
 from pyspice_cim.netlists.stimulus import Timing
