@@ -104,14 +104,6 @@ def calibrate(config: MacroConfig, table: Table) -> Calibration:
     column_leakage = leakage_of["slice_leakage"] + config.segments * leakage_of["segment_leakage"]
     column_leakage += cells * leakage_of["cell8t_leakage"]
     cycle = config.margin * float(column("column_minimum_cycle"))
-    # The characterization ran at its own cycle; what leaked there is counted as leakage, not with the cycles' energy.
-    characterized_at = (
-        float(table.quantity("column_minimum_cycle").attrs.get("working_margin", 1.10)) * cycle / config.margin
-    )
-    energy = energy.copy()
-    cycle_event = list(EVENTS).index("cycle")
-    components = [str(component) for component in labels["component"].values]
-    energy[components.index("logic"), cycle_event] -= leakage_of["slice_leakage"] * characterized_at
     load = column("column_line_capacitance")
     kinds = [str(kind) for kind in table.quantity("column_line_capacitance")["line"].values]
     # n unit drivers in parallel with n times the load cost n times the energy of one.
@@ -122,7 +114,7 @@ def calibrate(config: MacroConfig, table: Table) -> Calibration:
     return Calibration(
         cycle=cycle,
         column_bits=config.bits,
-        event_energy={name: energy[i] for i, name in enumerate(components)},
+        event_energy={str(name): energy[i] for i, name in enumerate(labels["component"].values)},
         line_energy=dict(zip(kinds, (float(e) for e in pulse), strict=True)),
         decoder_energy=float(decoder),
         write_delay=float(column("column_write_delay")),

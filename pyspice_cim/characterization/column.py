@@ -70,7 +70,7 @@ def column_bench(technology: Technology, corner: Corner, *, rows: int, segments:
     leakage = [_leakage_simulation(technology, corner, shape, used) for used in (False, True)]
     outcomes = yield simulations + leakage
     energies, leaks = outcomes[: len(runs)], outcomes[len(runs) :]
-    return [cycle_measurement, *_energies(runs, energies, corner), *_leakages(leaks)]
+    return [cycle_measurement, *_energies(runs, energies, leaks, corner), *_leakages(leaks)]
 
 
 def _run(
@@ -101,33 +101,42 @@ def _stress_run(shape: ArrayShape) -> ArrayRun:
 def _minimum_cycle(
     technology: Technology, corner: Corner, run: ArrayRun
 ) -> Generator[list[Simulation], list[Outcome], tuple[float | None, tuple[str, ...], str]]:
-    """Bisection over the grid of cycles: (shortest that works, hashes of the decks that decide it, reason of failure)."""
-    low, high = -1, _CYCLE_STEPS
+    """The shortest cycle of the grid that works, hashes of the decks that decide it, and the reason where none does.
+
+    Growing strides away from a guess until the edge lies between a cycle that fails and one that works, then bisection.
+    """
+    fails, works = -1, _CYCLE_STEPS
     hashes: dict[int, str] = {}
     reason = ""
-    # The first guess is where a column of this family works at nominal conditions; from there in growing strides.
-    guess = 24 + 2 * (run.shape.segments.bit_length() - 1)
-    while high - low > 1:
-        cycle = _SHORTEST * _CYCLE_RATIO**guess
-        trial = replace(run, timing=Timing(cycle=cycle))
-        (outcome,) = yield [array_simulation(technology, corner, trial, title="column stress", options=QUICK_OPTIONS)]
-        hashes[guess] = outcome.deck_sha256
+    # Where a column works at nominal conditions; a longer read line is slower.
+    trial, stride = 24 + 2 * (run.shape.segments.bit_length() - 1), 6
+    while works - fails > 1:
+        simulation = array_simulation(
+            technology,
+            corner,
+            replace(run, timing=Timing(cycle=_SHORTEST * _CYCLE_RATIO**trial)),
+            title="column stress",
+            options=QUICK_OPTIONS,
+        )
+        (outcome,) = yield [simulation]
+        hashes[trial] = outcome.deck_sha256
         if outcome.ok:
-            high = guess
+            works = trial
         else:
-            low, reason = guess, outcome.reason
-        stride = 6
-        if high == _CYCLE_STEPS:
-            guess = min(low + 2 * stride, (low + high) // 2 if high - low < 3 * stride else low + 2 * stride)
-            guess = min(max(guess, low + 1), high - 1) if high - low > 1 else guess
-        elif low == -1:
-            guess = max(high - stride, high // 2 if high < stride else high - stride)
-            guess = max(guess, 0)
+            fails, reason = trial, outcome.reason
+        if works == _CYCLE_STEPS:
+            trial = min(fails + 2 * stride, _CYCLE_STEPS - 1)
+            stride *= 2
+        elif fails == -1:
+            trial = max(works - stride, 0)
+            stride *= 2
         else:
-            guess = (low + high) // 2
-    if high == _CYCLE_STEPS:
-        return None, tuple(hashes.values()), f"fails even at {_SHORTEST * _CYCLE_RATIO ** (high - 1):.3g} s: {reason}"
-    return _SHORTEST * _CYCLE_RATIO**high, tuple(hashes[step] for step in (high, low) if step in hashes), ""
+            trial = (fails + works) // 2
+    if works == _CYCLE_STEPS:
+        longest = _SHORTEST * _CYCLE_RATIO ** (_CYCLE_STEPS - 1)
+        return None, tuple(hashes.values()), f"fails even at {longest:.3g} s: {reason}"
+    decisive = tuple(hashes[step] for step in (works, fails) if step in hashes)
+    return _SHORTEST * _CYCLE_RATIO**works, decisive, ""
 
 
 _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
@@ -160,15 +169,19 @@ def program_events(run: ArrayRun) -> NDArray[np.int64]:
     return np.concatenate(blocks, axis=1)
 
 
-def _energies(runs: list[ArrayRun], outcomes: list[Outcome], corner: Corner) -> list[Measurement]:
+def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome], corner: Corner) -> list[Measurement]:
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
-    reasons = [outcome.reason for outcome in outcomes if not outcome.ok]
+    reasons = [outcome.reason for outcome in (*outcomes, *leaks) if not outcome.ok]
     if reasons:
         return [m for m in _unmeasured(reasons[0], decks) if not m.name.endswith("leakage")]
     events = np.concatenate([program_events(run).reshape(len(EVENTS), -1) for run in runs], axis=1)
     energy = np.concatenate([o.values["columns"].reshape(len(COMPONENTS), -1) for o in outcomes], axis=1)
-    solution, *_ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
+    solution, _, rank, _ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
+    if rank < len(EVENTS):
+        reason = f"the calibration runs tell only {rank} of {len(EVENTS)} events apart"
+        return [m for m in _unmeasured(reason, decks) if not m.name.endswith("leakage")]
     coefficients = solution.T  # [component, event]
+    leaked = _leaked(runs[0], leaks)
     # Residual of whole operations, all components together: what a user of the table adds up.
     per_operation = []
     for run, outcome in zip(runs, outcomes, strict=True):
@@ -177,6 +190,8 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], corner: Corner) -> 
         model = np.einsum("ce,ekj->kj", coefficients, program_events(run)).reshape(shape).sum(axis=1)
         per_operation.append(((model - spice) / spice.mean()).ravel())
     residual = float(np.sqrt(np.mean(np.concatenate(per_operation) ** 2)))
+    # Leakage is counted by power and time; what leaked during the calibration is not part of a cycle's energy.
+    coefficients[:, list(EVENTS).index("cycle")] -= leaked
     capacitance = _line_capacitance(runs, outcomes, corner)
     delays = np.stack([o.values["delays"] for o in outcomes])  # [run, (write, flag)]
     return [
@@ -187,7 +202,7 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], corner: Corner) -> 
             dims=("component", "event"),
             labels={"component": COMPONENTS, "event": tuple(EVENTS)},
             decks=decks,
-            description="energy that one event of microcode.events adds to a column's supply",
+            description="energy that one event of microcode.events adds to a column's supply, leakage apart",
         ),
         Measurement(
             name="column_event_residual",
@@ -220,6 +235,16 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], corner: Corner) -> 
             description="latest a flag crosses half the supply, after the start of the cycle in which it is captured",
         ),
     ]
+
+
+def _leaked(run: ArrayRun, leaks: list[Outcome]) -> NDArray[np.float64]:
+    """What a column of ``run`` leaks in one cycle, J [component]: the slice and its segments, and the cells."""
+    bare, full = (outcome.values for outcome in leaks)
+    shape = run.shape
+    segments = shape.used_segments * (full["slice"] - bare["slice"])
+    cells = (shape.bits + shape.inputs * shape.weight_bits) * full["cell"]
+    power = {"logic": float(bare["slice"] + segments), "cells": float(cells)}
+    return run.timing.cycle * np.array([power.get(component, 0.0) for component in COMPONENTS])
 
 
 def _line_capacitance(runs: list[ArrayRun], outcomes: list[Outcome], corner: Corner) -> NDArray[np.float64]:

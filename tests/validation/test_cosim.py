@@ -32,8 +32,9 @@ def table():
 def test_spice_agrees_with_the_model_in_bits_energy_and_time(table):
     report = cosimulate(SMALL, table)
     assert report.ok and report.bits_wrong == 0
-    # 6 operations and more of 2 columns of 7 bits and a flag, and the membranes and spikes of 2 steps.
-    assert report.bits_compared > 150
+    # 2 operations without input and 5 with both inputs, on 2 columns of 6 bits and a flag; then 2 steps of 2 neurons of
+    # 5 bits and a spike.
+    assert report.bits_compared == 7 * 2 * (6 + 1) + 2 * 2 * (5 + 1)
     # The bounds that the project promises on vectors that no table point came from.
     assert report.energy_error_mean_pct < 3.0 and report.energy_error_max_pct < 7.0
     assert report.latency_error_pct < 2.0

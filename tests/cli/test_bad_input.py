@@ -1,0 +1,228 @@
+"""Bad input: a message that names what and where, exit status 2, no traceback, no partial file."""
+
+import shutil
+
+import h5py
+import numpy as np
+import pytest
+
+from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.resources import shipped
+
+TABLE = shipped("reference", "generic45lp.h5")
+NETWORK = shipped("networks", "digits.h5")
+PLAN = """
+name = "small"
+technology = "generic45lp"
+[corners]
+process = ["tt"]
+vdd = [1.1]
+temperature_c = [27.0]
+[benches.driver]
+"""
+
+
+@pytest.fixture
+def refused(cim, tmp_path):
+    """Runs a command that must refuse: status 2, one message with these words, and no file that was not there before."""
+
+    def check(arguments, *words):
+        before = sorted(tmp_path.rglob("*"))
+        ran = cim(*arguments)
+        assert ran.status == 2, (ran.out, ran.err)
+        assert ran.out == ""
+        assert "Traceback" not in ran.err
+        for word in words:
+            assert word in ran.err, ran.err
+        assert sorted(tmp_path.rglob("*")) == before
+        return ran.err
+
+    return check
+
+
+def written(path, text):
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('"generic45lp"', '"generic44"', ["no technology 'generic44'", "generic45lp"]),
+        ('name = "small"', 'name = "small"\ncolour = "red"', ["small.toml", "colour", "red"]),
+        ('["tt"]', '["xx"]', ["'xx'", "tt"]),
+        ("[1.1]", "[5.0]", ["vdd = 5 V", "outside"]),
+        ("[27.0]", "[400.0]", ["400"]),
+        ("[1.1]", "[1.1, 1.1]", ["small.toml", "corners.vdd", "must rise"]),
+        ("[benches.driver]", "[benches.sram9t]\nrows = [8]", ["small.toml", "benches.sram9t", "sram8t"]),
+        ("[benches.driver]", "[benches.sram8t]\nlines = [8]", ["small.toml", "benches.sram8t", "rows"]),
+        ("[benches.driver]", "[benches.sram8t]\nrows = [-8]", ["benches.sram8t.rows", "-8"]),
+        ("[corners]", "[corners", ["small.toml", "TOML"]),
+    ],
+)
+def test_a_plan_that_is_wrong(refused, tmp_path, old, new, words):
+    assert old in PLAN
+    plan = written(tmp_path / "small.toml", PLAN.replace(old, new))
+    refused(["characterize", plan, "--out", tmp_path / "t.h5"], *words)
+
+
+def test_a_plan_that_is_not_there(refused, tmp_path):
+    refused(["characterize", "nothing", "--out", tmp_path / "t.h5"], "nothing", "demo.toml")
+
+
+def test_an_output_that_cannot_be_written_is_known_before_the_run(refused, tmp_path, fake_ngspice):
+    fake_ngspice(f"touch {tmp_path}/ran")
+    plan = written(tmp_path / "small.toml", PLAN)
+    refused(["characterize", plan, "--out", tmp_path / "no" / "t.h5"], "cannot write", "no/t.h5")
+    refused(["characterize", plan, "--out", tmp_path], "it is a folder")
+    refused(["characterize", plan, "--out", tmp_path / "t.h5", "--workers", "0"], "workers is 0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--technology", "generic44"], ["no technology 'generic44'"]),
+        (["--technology", "generic65", "--table", TABLE], ["'generic45lp'", "'generic65'"]),
+        (["--vdd", "5"], ["vdd = 5", "outside table"]),
+        (["--temperature", "300"], ["temperature_c = 300"]),
+        (["--process", "xx"], ["process corner 'xx'"]),
+        (["--rows", "4"], ["rows is 4"]),
+        (["--rows", "1000"], ["rows is 1000"]),
+        (["--table", "nothing.h5"], ["nothing.h5", "pyspice-cim characterize"]),
+    ],
+)
+@pytest.mark.parametrize("command", ["simulate", "validate"])
+def test_conditions_that_the_table_does_not_hold(refused, command, arguments, words):
+    refused([command, *arguments], *words)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--neurons", "0"], ["neurons is 0"]),
+        (["--weight-bits", "9"], ["weight_bits is 9"]),
+        (["--membrane-bits", "40"], ["membrane_bits is 40"]),
+        (["--steps", "0"], ["steps is 0"]),
+        (["--vectors", "-1"], ["vectors is -1"]),
+        (["--seed", "-1"], ["seed is -1"]),
+    ],
+)
+def test_a_co_simulation_that_makes_no_sense(refused, arguments, words):
+    refused(["validate", *arguments], *words)
+
+
+def test_a_usage_error_is_status_2(refused):
+    refused(["simulate", "--energy", "free"], "free")
+    refused(["validate", "--neurons", "four"], "four")
+    refused(["nothing"], "nothing")
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value", "words"),
+    [
+        ("theta", 200, ["layers/0", "theta is 200", "127"]),
+        ("theta", 0, ["theta is 0"]),
+        ("lambda", 128, ["lambda_ is 128"]),
+        ("membrane_bits", 99, ["membrane_bits is 99"]),
+        ("weight_bits", 2, ["weights hold", "weight_bits = 2"]),
+    ],
+)
+def test_a_network_that_does_not_fit_its_bits(refused, tmp_path, attribute, value, words):
+    copy = tmp_path / "network.h5"
+    shutil.copyfile(NETWORK, copy)
+    with h5py.File(copy, "a") as file:
+        file["layers/0"].attrs[attribute] = value
+    refused(["simulate", copy], "network.h5", *words)
+
+
+def test_a_network_that_is_none(refused, tmp_path):
+    refused(["simulate", "nothing"], "nothing", "digits.h5")
+    refused(["simulate", TABLE], "generic45lp.h5", "schema")
+    short = tmp_path / "short.h5"
+    short.write_bytes(NETWORK.read_bytes()[:2000])
+    refused(["simulate", short], "short.h5", "cut short")
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        (lambda s: {"spikes": 2 * s}, ["0 or 1"]),
+        (lambda s: {"spikes": 0.5 * s}, ["0 or 1"]),
+        (lambda s: {"spikes": s[..., :5]}, ["64"]),
+        (lambda s: {"spikes": s[0]}, ["(time, batch, inputs)"]),
+        (lambda s: {"spikes": s, "labels": np.zeros(7, int)}, ["labels"]),
+        (lambda s: {"events": s}, ["spikes", "events"]),
+    ],
+)
+def test_spikes_that_are_none(refused, tmp_path, arrays, words):
+    spikes = np.ones((3, 2, load_network(NETWORK).shape[0]), dtype=np.int64)
+    np.savez(tmp_path / "data.npz", **arrays(spikes))
+    refused(["simulate", "--data", tmp_path / "data.npz"], *words)
+
+
+def test_data_that_are_none(refused, tmp_path):
+    refused(["simulate", "--data", "letters"], "letters", "digits")
+    refused(["simulate", "--data", tmp_path / "no.npz"], "no.npz")
+    broken = tmp_path / "broken.npz"
+    broken.write_bytes(b"PK nothing")
+    refused(["simulate", "--data", broken], "broken.npz")
+    refused(["simulate", "--samples", "0"], "samples is 0")
+
+
+@pytest.mark.parametrize("command", ["simulate", "validate"])
+def test_a_table_that_is_none(refused, tmp_path, command):
+    table = tmp_path / "table.h5"
+    table.write_bytes(TABLE.read_bytes()[:9000])
+    refused([command, "--table", table], "table.h5", "cut short")
+    refused([command, "--table", NETWORK], "digits.h5", "schema")
+    shutil.copyfile(TABLE, table)
+    with h5py.File(table, "a") as file:
+        file.attrs["schema_version"] = 99
+    refused([command, "--table", table], "table.h5", "schema version", "99")
+    shutil.copyfile(TABLE, table)
+    with h5py.File(table, "a") as file:
+        file.attrs["technology"] = "generic65"
+    refused([command, "--table", table, "--technology", "generic45lp"], "generic65")
+
+
+def test_ngspice_is_missing(refused, tmp_path, monkeypatch):
+    monkeypatch.setenv("NGSPICE", "/nonexistent")
+    plan = written(tmp_path / "small.toml", PLAN)
+    for command in (
+        ["characterize", plan, "--out", tmp_path / "t.h5"],
+        ["validate"],
+        ["technology", "show", "generic45lp"],
+    ):
+        refused(command, "/nonexistent", "apt-get install ngspice")
+
+
+def test_ngspice_is_something_else(refused, tmp_path, fake_ngspice):
+    fake_ngspice("exit 0", version="echo hello")
+    plan = written(tmp_path / "small.toml", PLAN)
+    for command in (["characterize", plan, "--out", tmp_path / "t.h5"], ["validate"]):
+        refused(command, "--version", "NGSPICE")
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("exit 1", "ended with status 1"),
+        ("exit 0", "wrote no result"),
+        ("printf garbage > deck.raw", "deck.raw"),
+        ("head -c 3000 /dev/zero > deck.raw", "deck.raw"),
+        ("kill -9 $$", "status -9"),
+    ],
+)
+def test_ngspice_fails_or_writes_garbage(cim, tmp_path, fake_ngspice, script, reason):
+    fake_ngspice(script)
+    ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 1)
+    assert ran.status == 1, (ran.out, ran.err)
+    assert "Traceback" not in ran.err
+    assert reason in " ".join(ran.out.split())
+
+
+def test_decks_that_are_not_there(refused, tmp_path):
+    refused(["netlist", "show", "nothing"], "nothing", "column_fire.cir")
+    refused(["netlist", "list", "--technology", "nothing"], "nothing")
+    (tmp_path / "file").write_text("")
+    refused(["netlist", "render", "--out", tmp_path / "file"], "file")
