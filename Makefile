@@ -59,6 +59,7 @@ $(CREATED): scripts/make_venv.sh
 
 # Installed in place: an edit of the source needs no new installation, an edit of pyproject.toml does.
 $(VENV)/.installed-%: $(CREATED) pyproject.toml
+	@echo "installing pyspice-cim with the extras $* into $(VENV); the first time takes a few minutes"
 	$(PYTHON_HERE) -m pip install --quiet --editable '.[$*]'
 	@touch $@
 

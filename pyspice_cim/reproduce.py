@@ -8,12 +8,13 @@ import json
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
 
 from pyspice_cim import __version__
@@ -30,6 +31,7 @@ from pyspice_cim.characterization.waveforms import column_waveforms
 from pyspice_cim.errors import CimError
 from pyspice_cim.report.energy import draw_energy
 from pyspice_cim.report.membranes import draw_membranes
+from pyspice_cim.report.progress import EngineProgress
 from pyspice_cim.report.state_update import draw_state_update
 from pyspice_cim.report.waveforms import draw_waveforms
 from pyspice_cim.resources import shipped, write_atomically
@@ -56,69 +58,58 @@ def reproduce(
     technology = load_technology(plan.technology)
     engine = Engine(workers=workers or os.cpu_count() or 1)
     started = time.monotonic()
-    with Progress(
-        TextColumn("{task.description:<34}"),
-        BarColumn(),
-        TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-    ) as progress:
 
-        def stage(title: str, total: int) -> Any:
-            """A bar for one stage; returns a function that moves it on."""
-            task = progress.add_task(title, total=total)
-            engine.tally = Tally()
-            engine.progress = lambda tally: progress.update(
-                task, completed=tally.simulations, total=max(total, tally.simulations)
-            )
+    def stage(number: int, title: str) -> None:
+        console.print(f"[bold]{number}/6[/bold] {title}")
 
-            def done(steps: int | None = None) -> None:
-                count = total if steps is None else steps
-                progress.update(task, completed=count, total=max(total if steps is not None else count, 1))
+    stage(1, f"technology {technology.name}")
+    devices = _nominal_figures(technology, engine)
+    console.print(", ".join(f"{name} {devices[name]}" for name in _SHOWN_DEVICES if name in devices), style="dim")
 
-            return done
+    stage(2, "netlists")
+    (out / "netlists").mkdir(exist_ok=True)
+    for name, deck in example_decks(technology).items():
+        write_atomically(out / "netlists" / name, deck.text.encode())
 
-        done = stage("1 technology " + technology.name, 1)
-        devices = _nominal_figures(technology, engine)
-        done()
+    stage(3, f"characterization by plan {plan.name}")
+    with _shown(engine, "characterization", "points", console):
+        save_table(characterize(plan, engine), out / "table.h5")
+    table = load_table(out / "table.h5")
 
-        done = stage("2 netlists", 1)
-        decks = example_decks(technology)
-        (out / "netlists").mkdir(exist_ok=True)
-        for name, deck in decks.items():
-            write_atomically(out / "netlists" / name, deck.text.encode())
-        done()
-
-        done = stage("3 characterization", 60)
-        table_path = out / "table.h5"
-        save_table(characterize(plan, engine), table_path)
-        table = load_table(table_path)
-        done()
-
-        done = stage("4 co-simulation", DEMO_COSIM.vectors)
+    stage(4, f"co-simulation of {DEMO_COSIM.neurons} neurons x {DEMO_COSIM.inputs} inputs at transistor level")
+    with _shown(engine, "co-simulation", "vectors", console):
         cosim = cosimulate(DEMO_COSIM, table, engine)
-        done()
 
-        done = stage("5 digits on the macros", 1)
-        network = load_network(shipped("networks", "digits.h5"))
-        images, labels = digits("test")
-        spikes = network.encoder.encode(images, network.steps)
-        simulated = Network(network, table)
-        run = simulated.run(spikes, labels)
-        done()
+    stage(5, "digits on the calibrated macros")
+    network = load_network(shipped("networks", "digits.h5"))
+    images, labels = digits("test")
+    spikes = network.encoder.encode(images, network.steps)
+    simulated = Network(network, table)
+    run = simulated.run(spikes, labels)
 
-        done = stage("6 report and figures", len(FIGURES))
-        report = build_report(table, table_path, cosim, run, simulated)
-        write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
-        draw_waveforms(column_waveforms(table, engine), out / FIGURES[0])
-        draw_energy(report, out / FIGURES[1])
-        draw_state_update(report, out / FIGURES[2])
-        draw_membranes(network, spikes[:, 0], out / FIGURES[3], label=int(labels[0]))
-        done()
-    _print(console, report, devices, table, out, time.monotonic() - started)
+    stage(6, "report and figures")
+    report = build_report(table, cosim, run, simulated)
+    write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    with _shown(engine, "waveforms", "columns", console):
+        waves = column_waveforms(table, engine)
+    draw_waveforms(waves, out / FIGURES[0])
+    draw_energy(report, out / FIGURES[1])
+    draw_state_update(report, out / FIGURES[2])
+    draw_membranes(network, spikes[:, 0], out / FIGURES[3], label=int(labels[0]))
+    _print(console, report, table, out, time.monotonic() - started)
     return report
+
+
+_SHOWN_DEVICES = ("nmos_ion", "pmos_ion", "nmos_ioff", "nmos_vt_sat", "fo4", "snm_hold", "snm_read")
+
+
+@contextmanager
+def _shown(engine: Engine, label: str, unit: str, console: Console) -> Iterator[None]:
+    """Show what ``engine`` does in the block, counted from zero."""
+    engine.tally = Tally()
+    with EngineProgress(label, unit=unit, console=console) as progress:
+        engine.progress = progress
+        yield
 
 
 def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
@@ -132,13 +123,11 @@ def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
     }
 
 
-def build_report(
-    table: Table, table_path: Path, cosim: CosimReport, run: RunReport, network: Network
-) -> dict[str, Any]:
+def build_report(table: Table, cosim: CosimReport, run: RunReport, network: Network) -> dict[str, Any]:
     """``report.json``: everything that the demo found, in SI units, with where it comes from."""
     return {
         "technology": table.technology,
-        "table": table_path.name,
+        "table": table.source,
         "table_sha256": table.sha256,
         **run.to_dict(),
         "state_update_s": state_update_curve(network),
@@ -175,9 +164,7 @@ def cosim_dict(cosim: CosimReport) -> dict[str, Any]:
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
 
-def _print(
-    console: Console, report: dict[str, Any], devices: dict[str, str], table: Table, out: Path, seconds: float
-) -> None:
+def _print(console: Console, report: dict[str, Any], table: Table, out: Path, seconds: float) -> None:
     cosim = report["cosim"]
     summary = RichTable(title=f"{report['technology']}: from transistors to a classified digit", show_header=False)
     summary.add_column()
@@ -214,8 +201,6 @@ def _print(
         row("co-simulation, latency error", f"{cosim['latency_error_pct']:.2f} %")
     row("look-ups outside the table", str(report["outside_table"]))
     console.print(summary)
-    shown = ", ".join(f"{name} {value}" for name, value in list(devices.items())[:12])
-    console.print(f"[dim]technology: {shown}[/dim]")
     for bench, reason in table.failures():
         console.print(f"[red]failed point[/red] {bench}: {reason}")
     console.print(f"{out / 'report.json'}, {out / 'table.h5'} and the figures {', '.join(FIGURES)} ({seconds:.0f} s)")

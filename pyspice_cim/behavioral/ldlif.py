@@ -13,23 +13,26 @@ One time step of a membrane ``v`` (``B`` bits, two's complement) with the synapt
     lambda, theta         decay per step (0..VMAX) and threshold (1..VMAX), integers, one pair a layer
     w_j, s_j              weights (integers) and input spikes (0 or 1)
 
-The clamp clears a negative membrane too: inhibition lasts for one step. Saturation acts on the total of the step, not
+The clamp clears a negative membrane too: inhibition lasts for one step. ``decay.py`` has the other rules, which
+``NeuronParams`` chooses among: they are computed here for comparison, not by the array. Saturation acts on the total of the step, not
 after each input, and before the compare, so the result does not depend on the order of the inputs.
 """
 
 import operator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.behavioral.decay import RULES
 from pyspice_cim.errors import ConfigError, DataError
 
 Reset = Literal["subtract", "zero"]
 DECAYS = ("clamp",)
 RESETS = ("subtract", "zero")
 MAX_MEMBRANE_BITS = 16
+MAX_BETA_SHIFT = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +45,8 @@ class LDLIFParams:
     Raises:
         ConfigError: if a field is out of range. A threshold above VMAX never fires, so it is an error.
     """
+
+    decays: ClassVar[tuple[str, ...]] = DECAYS
 
     lambda_: int
     theta: int
@@ -63,8 +68,8 @@ class LDLIFParams:
             )
         if not 0 <= self.lambda_ <= self.vmax:
             raise ConfigError(f"lambda_ is {self.lambda_}; it must be 0 to {self.vmax} with {self.membrane_bits} bits")
-        if self.decay not in DECAYS:
-            raise ConfigError(f"decay is {self.decay!r}; supported: {', '.join(DECAYS)}")
+        if self.decay not in self.decays:
+            raise ConfigError(f"decay is {self.decay!r}; supported: {', '.join(self.decays)}")
         if self.reset not in RESETS:
             raise ConfigError(f"reset is {self.reset!r}; supported: {', '.join(RESETS)}")
 
@@ -77,6 +82,45 @@ class LDLIFParams:
     def vmax(self) -> int:
         """Most positive membrane, 2^(B-1) - 1."""
         return (1 << (self.membrane_bits - 1)) - 1
+
+    @property
+    def factor(self) -> tuple[int, int]:
+        """``(n, k)`` of the factor n / 2^k of an exponential decay; (1, 0) for the other rules."""
+        return (1, 0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NeuronParams(LDLIFParams):
+    """Parameters of one layer of neurons with any decay rule of ``decay.py``.
+
+    As ``LDLIFParams``, and ``beta = (n, k)``, the factor n / 2^k of the rule ``"exponential"``: 0 <= n <= 2^k, k <= 15.
+    ``lambda_`` is used by ``"clamp"`` and ``"toward_zero"`` only.
+
+    Raises:
+        ConfigError: if a field is out of range, or the rule is ``"exponential"`` without a ``beta``.
+    """
+
+    decays: ClassVar[tuple[str, ...]] = tuple(RULES)
+
+    lambda_: int = 0
+    beta: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decay == "exponential" and self.beta is None:
+            raise ConfigError("decay is 'exponential' without beta; give beta=(n, k), the factor n / 2^k")
+        if self.beta is not None:
+            numerator, shift = (_integer("beta", part) for part in self.beta)
+            if not 0 <= shift <= MAX_BETA_SHIFT or not 0 <= numerator <= 1 << shift:
+                raise ConfigError(
+                    f"beta is {self.beta}; (n, k) is the factor n / 2^k: k must be 0 to {MAX_BETA_SHIFT}, n 0 to 2^k"
+                )
+            object.__setattr__(self, "beta", (numerator, shift))
+
+    @property
+    def factor(self) -> tuple[int, int]:
+        """``beta``, or (1, 0) without one."""
+        return (1, 0) if self.beta is None else self.beta
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,7 +139,7 @@ class LDLIFState:
 class Events:
     """What happened in a step, boolean arrays of the membranes' shape.
 
-    ``cleared``: the decay went below zero and was clamped (a neuron at rest too, if lambda > 0); ``saturated``: the
+    ``cleared``: the decay would have crossed zero and stopped there (a neuron at rest too, if lambda > 0); ``saturated``: the
     total of the step left VMIN..VMAX; ``fired``: the neuron spiked.
     """
 
@@ -131,9 +175,8 @@ def ldlif_step(
             f"state.v holds {v.min()}..{v.max()}; {params.membrane_bits} bits hold {params.vmin}..{params.vmax}"
         )
 
-    decayed = v.astype(np.int64) - params.lambda_
-    cleared = decayed < 0
-    total = np.where(cleared, 0, decayed) + inputs.astype(np.int64)
+    decayed, cleared = RULES[params.decay](v.astype(np.int64), params.lambda_, params.factor)
+    total = decayed + inputs.astype(np.int64)
     integrated = np.clip(total, params.vmin, params.vmax)
     fired = integrated >= params.theta
     after = integrated - params.theta if params.reset == "subtract" else np.zeros_like(integrated)

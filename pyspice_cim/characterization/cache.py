@@ -19,7 +19,10 @@ def default_cache_folder() -> Path:
 
 
 class Cache:
-    """Good outcomes by their key. Failures are not stored: the next run tries them again."""
+    """Outcomes by their key: values, and what a reducer refused (wrong bits stay wrong).
+
+    What ngspice itself failed at (a crash, a timeout, a full disk) is not stored: the next run tries it again.
+    """
 
     def __init__(self, folder: Path | None = None) -> None:
         self.folder = folder or default_cache_folder()
@@ -31,7 +34,7 @@ class Cache:
             values = {name: np.array(value, dtype=np.float64) for name, value in stored["values"].items()}
             return Outcome(
                 values=values,
-                reason="",
+                reason=stored.get("reason", ""),
                 deck_sha256=stored["deck_sha256"],
                 cpu_seconds=stored["cpu_seconds"],
                 cached=True,
@@ -40,11 +43,12 @@ class Cache:
             return None
 
     def put(self, key: str, outcome: Outcome) -> None:
-        """Store a good outcome."""
-        if not outcome.ok:
+        """Store an outcome that would be the same again."""
+        if not outcome.judged:
             return
         # repr of a float is exact, so a cached run gives the same table bit for bit.
         stored = {
+            "reason": outcome.reason,
             "deck_sha256": outcome.deck_sha256,
             "cpu_seconds": outcome.cpu_seconds,
             "values": {name: value.tolist() for name, value in outcome.values.items()},

@@ -26,6 +26,7 @@ from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cell import mosfet
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, Technology, model_text
+from pyspice_cim.technology.binning import without_unused_bins
 
 Array = NDArray[np.float64]
 
@@ -72,7 +73,8 @@ def finished_deck(
     """The deck of ``circuit``: its text, models, options, one analysis card and the vectors to save."""
     names = tuple(vectors)
     saves = "\n".join(f".save {name}" for name in names)
-    text = f"{str(circuit).rstrip()}\n{models}{options}{saves}\n{analysis}\n.end\n"
+    drawn = str(circuit).rstrip()
+    text = f"{drawn}\n{without_unused_bins(models, drawn)}{options}{saves}\n{analysis}\n.end\n"
     return Deck(text=text, vectors=names, stop_time=stop, timeout=120.0)
 
 
@@ -83,6 +85,7 @@ def transfer_deck(
     *,
     models: str | None = None,
     step: float = 0.01,
+    width: float = BENCH_WIDTH,
 ) -> Deck:
     """Bench of I_D against V_GS for several devices at once, each at three drain voltages.
 
@@ -90,6 +93,7 @@ def transfer_deck(
         devices: names in ``technology.devices``.
         models: model text in place of the technology's own (card fitting runs many cards in one deck).
         step: V, of the gate sweep.
+        width: m, of every device.
     """
     circuit = Circuit(f"transfer curves {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
@@ -108,7 +112,7 @@ def transfer_deck(
                 (f"d_{tag}", gate, "0", "0"),
                 technology=technology,
                 device=name,
-                width=BENCH_WIDTH,
+                width=width,
             )
             vectors.append(f"i(v{tag})".lower())
     points = max(2, round(corner.vdd / step))
@@ -117,8 +121,10 @@ def transfer_deck(
     return finished_deck(circuit, text, dc_options(corner), analysis, vectors)
 
 
-def transfer_curves(result: SimResult, technology: Technology, corner: Corner, device: str) -> TransferCurves:
-    """The curves of one device of a ``transfer_deck``.
+def transfer_curves(
+    result: SimResult, technology: Technology, corner: Corner, device: str, *, width: float = BENCH_WIDTH
+) -> TransferCurves:
+    """The curves of one device of a ``transfer_deck``, drawn with ``width`` in m.
 
     Raises:
         SimulationError: if the run failed.
@@ -131,7 +137,7 @@ def transfer_curves(result: SimResult, technology: Technology, corner: Corner, d
         half=currents["half"],
         full=currents["full"],
         vdd=corner.vdd,
-        width=BENCH_WIDTH,
+        width=width,
         length=technology.device(device).l_um[0] * 1e-6,
     )
 

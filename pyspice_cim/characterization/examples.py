@@ -51,7 +51,8 @@ def by_hand(
 ) -> Deck:
     """``deck`` with comments after its title and with cards that print the saved voltages.
 
-    A transient prints them at its end; a sweep prints the largest value of each. Lines that are ``driven`` say nothing new.
+    A transient prints them at its end; a sweep prints the largest value of each; an operating point prints itself.
+    Lines that are ``driven`` say nothing new.
     """
     title, _, rest = deck.text.partition("\n")
     comments = [
@@ -62,10 +63,11 @@ def by_hand(
     measures = []
     for node in [node for node in nodes if node not in driven][:_MOST_LEVELS]:
         vector, result = f"v({node})", node.replace(".", "_")
-        if deck.stop_time is None:
+        if "\n.dc " in deck.text:
             measures.append(f".meas dc {result}_max max {vector}")
-        else:
-            measures.append(f".meas tran {result}_end find {vector} at={deck.stop_time:.7g}")
+        elif deck.stop_time is not None:
+            # A little before the last time point, which rounding could put outside the run.
+            measures.append(f".meas tran {result}_end find {vector} at={0.9999 * deck.stop_time:.7g}")
     body = rest.removesuffix(".end\n")
     return replace(deck, text="\n".join([title, *comments, body.rstrip("\n"), *measures, ".end\n"]))
 

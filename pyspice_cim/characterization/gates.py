@@ -37,8 +37,18 @@ def switching_time(vdd: float, effective_current: float | None) -> float:
     return max(1e-9, 25 * 5e-15 * vdd / effective_current)
 
 
-def fo4_deck(technology: Technology, corner: Corner, *, half_period: float = 2e-9) -> Deck:
-    """Transient of the chain, one rising and one falling input edge ``half_period`` seconds apart."""
+def fo4_deck(
+    technology: Technology,
+    corner: Corner,
+    *,
+    half_period: float = 2e-9,
+    widths: tuple[float, float] | None = None,
+) -> Deck:
+    """Transient of the chain, one rising and one falling input edge ``half_period`` seconds apart.
+
+    Args:
+        widths: of the inverter's n and p transistor, m; ``INVERTER_N`` and ``INVERTER_P``, scaled, if not given.
+    """
     circuit = Circuit(f"FO4 {technology.name} {corner.process}")
     circuit.V("dd", "vdd", circuit.gnd, corner.vdd)
     edge = 20e-12
@@ -56,17 +66,17 @@ def fo4_deck(technology: Technology, corner: Corner, *, half_period: float = 2e-
             ]
         ),
     )
-    scale = technology.scale
+    n_width, p_width = widths or (INVERTER_N * technology.scale, INVERTER_P * technology.scale)
     for stage in range(STAGES):
         nodes = (f"s{stage + 1}", f"s{stage}")
-        for name, device, rail, width in (("n", "nmos", "0", INVERTER_N), ("p", "pmos", "vdd", INVERTER_P)):
+        for name, device, rail, width in (("n", "nmos", "0", n_width), ("p", "pmos", "vdd", p_width)):
             mosfet(
                 circuit,
                 f"{name}{stage}",
                 (*nodes, rail, rail),
                 technology=technology,
                 device=device,
-                width=width * scale,
+                width=width,
                 multiplier=4**stage,
             )
     stop = 2.2 * half_period

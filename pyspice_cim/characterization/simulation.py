@@ -54,12 +54,19 @@ class Simulation:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a simulation: values, or the reason why there are none."""
+    """What came of a simulation: values, or the reason why there are none.
+
+    Attributes:
+        values: what the reducer read off the waveforms.
+        reason: ``""``, or why there are no values.
+        judged: ngspice itself ran well, so that values or reason are the reducer's and would be the same again.
+    """
 
     values: Values
     reason: str
     deck_sha256: str
     cpu_seconds: float
+    judged: bool = True
     cached: bool = False
 
     @property
@@ -110,7 +117,13 @@ def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
             values = {name: np.asarray(value, dtype=np.float64) for name, value in reduced.items()}
         except SimulationError as error:
             reason = str(error)
-    return Outcome(values=values, reason=reason, deck_sha256=simulation.deck.sha256, cpu_seconds=result.cpu_seconds)
+    return Outcome(
+        values=values,
+        reason=reason,
+        deck_sha256=simulation.deck.sha256,
+        cpu_seconds=result.cpu_seconds,
+        judged=result.ok,
+    )
 
 
 @lru_cache(maxsize=256)

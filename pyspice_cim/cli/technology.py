@@ -1,6 +1,7 @@
-"""``pyspice-cim technology``: fit cards to target figures, and show what a technology measures."""
+"""``pyspice-cim technology``: list what there is, check one, show what it measures, fit cards to target figures."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,11 @@ from rich.table import Table
 from pyspice_cim.characterization.fitting import fit_cards, write_fit
 from pyspice_cim.characterization.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.simulation import Measurement
+from pyspice_cim.characterization.technology_check import TechnologyCheck, check_technology
 from pyspice_cim.characterization.technology_figures import measure_technology, technology_curves
-from pyspice_cim.errors import TechnologyError
+from pyspice_cim.errors import CimError, TechnologyError
 from pyspice_cim.resources import atomic_write
-from pyspice_cim.technology import Corner, Technology, load_technology
+from pyspice_cim.technology import Corner, Technology, builtin_technologies, load_technology
 from pyspice_cim.technology.fields import Target
 from pyspice_cim.technology.targets import load_targets
 from pyspice_cim.units import engineering
@@ -70,9 +72,70 @@ def fit(
         console.print(f"wrote {path}", soft_wrap=True)
 
 
+@app.command(name="list")
+def list_technologies(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
+) -> None:
+    """List the built-in technologies, and whether their models are installed.
+
+    Example: pyspice-cim technology list
+    """
+    rows = [_listed(name) for name in builtin_technologies()]
+    if as_json:
+        typer.echo(json.dumps({"technologies": rows}, indent=2))
+        return
+    table = Table()
+    for title in ("name", "supply", "gate", "corners", "models", "source"):
+        table.add_column(title, no_wrap=title in {"name", "supply", "gate"}, overflow="fold")
+    for row in rows:
+        corners = " ".join(row["corners"]) + (" (synthetic)" if row["synthetic_corners"] else "")
+        supply, gate = engineering(row["vdd"], "V"), engineering(row["gate_length"], "m")
+        table.add_row(row["name"], supply, gate, corners, row["missing"] or "ready", row["source"])
+    console = Console()
+    console.print(table)
+    console.print(
+        "Another one: the path of a TOML file. Is it right? pyspice-cim technology check FILE", soft_wrap=True
+    )
+
+
+@app.command()
+def check(
+    technology: Annotated[str, typer.Argument(help="Built-in name (see `technology list`) or a TOML file.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON on stdout in place of a table, and nothing else there.")
+    ] = False,
+) -> None:
+    """Run a technology at every corner and say what is wrong with it; takes a few seconds.
+
+    Transistors, FO4 delay and noise margins at all corners and at the ends of supply and temperature; widths,
+    multipliers and threshold shifts; the ends of the size ranges; every built-in circuit. Exit status: 0 all is well, 1
+    problems were found, 2 the file cannot be used at all.
+
+    Example: pyspice-cim technology check my_process.toml
+    """
+    try:
+        loaded = load_technology(technology)
+    except CimError as error:
+        if not as_json:
+            raise
+        typer.echo(json.dumps({"technology": technology, "ok": False, "error": str(error), "problems": []}, indent=2))
+        raise typer.Exit(error.exit_status) from error
+    simulator = NgspiceSimulator()
+    # A missing ngspice is one error, not a problem of every corner.
+    version = simulator.version
+    with Console(stderr=True).status(f"checking {loaded.name}") as status:
+        outcome = check_technology(loaded, simulator, lambda where: status.update(f"{loaded.name}: {where}"))
+    if as_json:
+        typer.echo(json.dumps(_check_summary(loaded, outcome, version), indent=2))
+    else:
+        _print_check(loaded, outcome)
+    if not outcome.ok:
+        raise typer.Exit(1)
+
+
 @app.command()
 def show(
-    technology: Annotated[str, typer.Argument(help="Built-in name (generic45lp, generic65) or a TOML file.")],
+    technology: Annotated[str, typer.Argument(help="Built-in name (see `technology list`) or a TOML file.")],
     corner: Annotated[
         str, typer.Option(help="Process corner: tt, ff, ss, fs or sf; the first letter is the n transistor.")
     ] = "tt",
@@ -110,6 +173,71 @@ def show(
         with atomic_write(figure) as path:
             picture.savefig(path, dpi=150, format=figure.suffix.lower()[1:])
         Console(stderr=True).print(f"wrote {figure}", soft_wrap=True)
+
+
+def _listed(name: str) -> dict[str, Any]:
+    described = load_technology(name, check_files=False)
+    try:
+        load_technology(name)
+        missing = ""
+    except CimError as error:
+        missing = described.models.install or str(error)
+    return {
+        "name": name,
+        "vdd": described.supply.nominal_v,
+        "gate_length": described.gate_length,
+        "corners": list(described.corners),
+        "synthetic_corners": any(corner.synthetic for corner in described.corners.values()),
+        "missing": missing,
+        "source": described.source,
+    }
+
+
+# Columns of the table of a check: figure and title.
+_SHOWN = {
+    "nmos_ion": "n Ion",
+    "pmos_ion": "p Ion",
+    "nmos_ioff": "n Ioff",
+    "pmos_ioff": "p Ioff",
+    "fo4": "FO4",
+    "snm_hold": "hold SNM",
+    "snm_read": "read SNM",
+}
+
+
+def _check_summary(technology: Technology, outcome: TechnologyCheck, simulator: str) -> dict[str, Any]:
+    return {
+        "technology": technology.name,
+        "source": technology.source,
+        "sha256": technology.sha256,
+        "simulator": simulator,
+        "ok": outcome.ok,
+        "problems": [asdict(problem) for problem in outcome.problems],
+        "notes": list(outcome.notes),
+        "units": dict(outcome.units),
+        "figures": {where: dict(figures) for where, figures in outcome.figures.items()},
+    }
+
+
+def _print_check(technology: Technology, outcome: TechnologyCheck) -> None:
+    console = Console()
+    condition = f"{technology.supply.nominal_v:g} V, {technology.temperature.nominal_c:g} C if not said otherwise"
+    table = Table(title=f"{technology.name}: {condition}", caption=technology.source)
+    table.add_column("condition", no_wrap=True)
+    for title in _SHOWN.values():
+        table.add_column(title, justify="right")
+    for where, figures in outcome.figures.items():
+        values = [engineering(figures.get(name), outcome.units.get(name, ""), 3) for name in _SHOWN]
+        table.add_row(where, *values)
+    if outcome.figures:
+        console.print(table)
+    for note in outcome.notes:
+        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+    for problem in outcome.problems:
+        text = f"PROBLEM {problem.where}: {problem.what}\n  -> {problem.remedy}"
+        console.print(text, soft_wrap=True, markup=False, highlight=False)
+    count = len(outcome.problems)
+    console.print("All is well." if outcome.ok else f"{count} problem{'s' if count > 1 else ''} found.")
 
 
 def target_of(technology: Technology, name: str) -> Target | None:

@@ -72,15 +72,20 @@ def mosfet(
     Args:
         terminals: nodes of drain, gate, source and bulk.
         device: name in ``technology.devices`` (``nmos``, ``pmos``).
-        width, length: m; length defaults to the shortest.
+        width, length: m; length defaults to the shortest. A width below the device's smallest becomes the smallest if
+            the technology says so (``devices.NAME.narrow = "widen"``), and is an error if not.
         multiplier: number of devices in parallel.
-        dvt: V, shift added to the threshold voltage (mismatch), with the sign of BSIM4's ``delvto``.
+        dvt: V, shift added to the threshold voltage (mismatch), with the sign of BSIM4's ``delvto``: positive makes an
+            n device slower and a p device faster. It reaches the device as ``devices.NAME.dvt`` says.
 
     Raises:
-        NetlistError: for a size outside the device's range, or a shift that the device cannot take.
+        NetlistError: for a size outside the device's range.
+        TechnologyError: if the technology has no such device, or no bin for these sizes.
     """
     kind = technology.device(device)
     length = kind.l_um[0] * 1e-6 if length is None else length
+    if kind.narrow == "widen":
+        width = max(width, kind.w_um[0] * 1e-6)
     for what, value, (low, high) in (("width", width, kind.w_um), ("length", length, kind.l_um)):
         if not low * (1 - 1e-9) <= value * 1e6 <= high * (1 + 1e-9):
             raise NetlistError(
@@ -89,16 +94,26 @@ def mosfet(
     unit = 1.0 if technology.units.geometry == "m" else 1e6
     area = width * kind.diffusion_um * 1e-6 * unit * unit
     perimeter = 2 * (width + kind.diffusion_um * 1e-6) * unit
-    text = (
-        f"l={length * unit:.6g} w={width * unit:.6g} ad={area:.4g} as={area:.4g} pd={perimeter:.4g} ps={perimeter:.4g}"
-    )
+    instance = {
+        "l": f"{length * unit:.6g}",
+        "w": f"{width * unit:.6g}",
+        "ad": f"{area:.4g}",
+        "as": f"{area:.4g}",
+        "pd": f"{perimeter:.4g}",
+        "ps": f"{perimeter:.4g}",
+    }
     if multiplier != 1:
-        text += f" m={multiplier}"
-    if dvt is not None:
-        if kind.dvt != "instance_delvto":
-            raise NetlistError(f"{name}: device {device} takes no threshold shift on the instance")
-        text += f" delvto={dvt:.6g}"
+        instance["m"] = str(multiplier)
+    drain, gate, source, bulk = terminals
+    if dvt is not None and kind.dvt == "gate_source":
+        # V_GS of the device is lowered by dvt: the same as a threshold raised by dvt, for both polarities.
+        circuit.V(f"{name}_dvt", gate, f"{name}_gate", f"{dvt:.6g}")
+        gate = f"{name}_gate"
+    elif dvt is not None:
+        instance["delvto"] = f"{dvt:.6g}"
+    model = technology.model_name(device, width, length)
     if kind.element == "M":
-        circuit.M(name, *terminals, model=kind.model, raw_spice=text)
+        text = " ".join(f"{key}={value}" for key, value in instance.items())
+        circuit.M(name, drain, gate, source, bulk, model=model, raw_spice=text)
     else:
-        circuit.X(name, kind.model, *terminals, text)
+        circuit.X(name, model, drain, gate, source, bulk, **instance)

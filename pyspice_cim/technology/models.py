@@ -4,41 +4,56 @@ import re
 from pathlib import Path
 
 from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.binning import Bin, bins_of
 from pyspice_cim.technology.fields import CornerModels
 from pyspice_cim.technology.model import Technology
+from pyspice_cim.technology.modelfiles import file_text, section_text
 
 _MODEL = re.compile(r"\s*\.model\s+\S+\s+(nmos|pmos)\b", re.IGNORECASE)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-# A deck can run programs of the machine; a model file has no business to.
-_COMMANDS = re.compile(r"^\s*\.(?:control|exec)\b", re.IGNORECASE | re.MULTILINE)
 
 
 def model_text(technology: Technology, process: str) -> str:
     """Deck text of all models of ``technology`` at the process corner ``process``.
 
-    Files of ``models.include`` are copied in, so that a deck can be kept, hashed and run by hand elsewhere; sections of
-    ``models.lib`` are named by absolute path, because ngspice has to pick the section. A synthetic corner
-    edits the nominal cards: ``|vth0| + dvt_mv / 1000`` (V) and ``u0 * mobility``.
+    Files of ``models.include``, sections of ``models.lib`` and bins of ``models.binned`` are copied in, so that a deck
+    can be kept, hashed and run by hand elsewhere. A synthetic corner edits the nominal cards:
+    ``|vth0| + dvt_mv / 1000`` (V) and ``u0 * mobility``.
 
     Raises:
-        TechnologyError: for an unknown corner, a file that cannot be used, or a synthetic corner of files without
-            BSIM cards that it could edit.
+        TechnologyError: for an unknown corner, a file or section that cannot be used, or a synthetic corner of files
+            without BSIM cards that it could edit.
     """
     technology.corner_name(process)
+    scale = [".option scale=1e-6"] if technology.units.scale_option == "deck" else []
     parameters = [f".param {name}={value:.9g}" for name, value in technology.models.params.items()]
-    included = [_read(path).rstrip() for path in technology.include_paths(process)]
-    libraries = [f'.lib "{path}" {section}' for path, section in technology.library_sections(process)]
-    text = "\n".join([*parameters, *included, *libraries]) + "\n"
+    included = [file_text(path).rstrip() for path in technology.include_paths(process)]
+    libraries = [_section(technology, *item, process) for item in technology.library_sections(process)]
+    binned = _binned(technology, process)
+    text = "\n".join([*scale, *parameters, *included, *libraries, *binned]) + "\n"
     return shifted(text, technology.corners[process], technology.name)
 
 
-def _read(path: Path) -> str:
-    text = path.read_text(encoding="utf-8", errors="replace")
-    if _COMMANDS.search(text):
+def _section(technology: Technology, path: Path, section: str, process: str) -> str:
+    try:
+        return section_text(path, section).rstrip()
+    except TechnologyError as error:
         raise TechnologyError(
-            f"{path} holds a .control or .exec section: a model file must hold models only; remove it"
-        )
-    return text
+            f"technology {technology.name}, corner {process}: {error} (models.lib.section, where {{corner}} is "
+            f"corners.{process}.name)"
+        ) from error
+
+
+def _binned(technology: Technology, process: str) -> list[str]:
+    """Subcircuits of the bins that devices within their ranges can have."""
+    paths = technology.binned_paths(process)
+    if not paths:
+        return []
+    bins: dict[str, Bin] = {}
+    for kind in technology.devices.values():
+        width, length = ((low * 1e-6, high * 1e-6) for low, high in (kind.w_um, kind.l_um))
+        bins |= {item.name: item for item in bins_of(paths, kind.model) if item.overlaps(width, length)}
+    return [item.text.rstrip() for item in bins.values()]
 
 
 def shifted(text: str, corner: CornerModels, name: str = "") -> str:

@@ -113,7 +113,7 @@ def test_a_co_simulation_that_makes_no_sense(refused, arguments, words):
 
 def test_a_usage_error_is_status_2(refused):
     refused(["simulate", "--energy", "free"], "free")
-    refused(["validate", "--neurons", "four"], "four")
+    refused(["validate", "--neurons", "four"], "--neurons", "integer")
     refused(["nothing"], "nothing")
 
 
@@ -218,7 +218,7 @@ def test_ngspice_fails_or_writes_garbage(cim, tmp_path, fake_ngspice, script, re
     ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 1)
     assert ran.status == 1, (ran.out, ran.err)
     assert "Traceback" not in ran.err
-    assert reason in " ".join(ran.out.split())
+    assert reason in " ".join(ran.out.replace("│", " ").split())
 
 
 def test_decks_that_are_not_there(refused, tmp_path):

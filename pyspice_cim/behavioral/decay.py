@@ -1,0 +1,52 @@
+"""Decay rules of a membrane, in integers: what a neuron forgets in one time step.
+
+With membrane ``v``, decay ``lambda`` (both in units of the membrane's least significant bit) and ``beta = n / 2^k``::
+
+    clamp         v <- max(v - lambda, 0)                     a negative membrane is cleared: inhibition lasts one step
+    toward_zero   v <- sign(v) max(|v| - lambda, 0)           never crosses zero
+    none          v <- v                                      integrate and fire, lambda is not used
+    exponential   v <- sign(v) floor(n |v| / 2^k)             rounded toward zero, so that every membrane comes to rest
+
+Each rule is a pure function ``rule(v, lambda_, beta) -> (decayed, cleared)`` of integer arrays of any shape; ``cleared``
+is true where the rule would have carried the membrane across zero and stopped there.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.integer[Any]]
+Beta = tuple[int, int]
+Rule = Callable[[Ints, int, Beta], tuple[Ints, NDArray[np.bool_]]]
+
+
+def clamp(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
+    """``max(v - lambda, 0)``: what the SRAM array computes."""
+    decayed = v - lambda_
+    cleared = decayed < 0
+    return np.where(cleared, 0, decayed), cleared
+
+
+def toward_zero(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
+    """``sign(v) max(|v| - lambda, 0)``."""
+    size = np.abs(v)
+    return np.sign(v) * np.maximum(size - lambda_, 0), size < lambda_
+
+
+def none(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
+    """``v``."""
+    return v, np.zeros(v.shape, np.bool_)
+
+
+def exponential(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
+    """``sign(v) floor(n |v| / 2^k)`` with ``beta = (n, k)``."""
+    numerator, shift = beta
+    return np.sign(v) * ((np.abs(v) * numerator) >> shift), np.zeros(v.shape, np.bool_)
+
+
+RULES: Mapping[str, Rule] = MappingProxyType(
+    {"clamp": clamp, "toward_zero": toward_zero, "none": none, "exponential": exponential}
+)

@@ -1,0 +1,213 @@
+"""From layers to the flat tables that the compiled kernels run.
+
+What a layer passes on is stored in the order that the kernels like: images as (height, width, channels), neurons and output
+channels padded with ones that have no weights and never fire. ``Part.places`` says where each value lies.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral import kernel_steps as steps
+from pyspice_cim.behavioral.layers import (
+    AnyLayer,
+    Conv2d,
+    Flatten,
+    FullyConnected,
+    Link,
+    MaxPool2d,
+    NeuronLayer,
+    Recurrent,
+    Shape,
+    chain,
+)
+from pyspice_cim.behavioral.ldlif import LDLIFParams
+from pyspice_cim.behavioral.simd import LANES
+
+_CHANNELS = 16
+_ALIGN = 64
+_INT8, _INT16 = 127, 32767
+_RULES = {
+    "clamp": steps.CLAMP,
+    "toward_zero": steps.TOWARD_ZERO,
+    "none": steps.NO_DECAY,
+    "exponential": steps.EXPONENTIAL,
+}
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Part:
+    """Where a layer of neurons lies: its i-th value at ``values[target + places[i]]``, its membrane likewise."""
+
+    target: int
+    membrane: int
+    places: Positions
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """A network as the kernels take it.
+
+    Attributes:
+        records: a row of ``kernel_steps.RECORD`` a layer with work to do.
+        weights: int8, all layers.
+        frame: (channels, places) of an input frame.
+        parts: one a layer of neurons.
+        values, membranes: size of the state of a sample, in bytes and in int16.
+        scratch: see ``kernel_steps.run_samples``.
+    """
+
+    records: NDArray[np.void]
+    weights: NDArray[np.int8]
+    frame: tuple[int, int]
+    parts: tuple[Part, ...]
+    values: int
+    membranes: int
+    scratch: tuple[int, int]
+
+
+def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
+    """Lay out ``layers`` for inputs of ``shape``, one sample in one step.
+
+    Raises:
+        DataError, ConfigError: see ``layers.chain``.
+    """
+    links = chain(layers, shape)
+    places, stored = _image(shape, shape[0]) if len(shape) == 3 else (np.arange(shape[0]), shape[0])
+    source, values, membranes, size = 0, _aligned(stored), 0, 0
+    records, parts, weights = [], [], []
+    columns = most = 0
+    for layer, link in zip(layers, links, strict=True):
+        if isinstance(layer, Flatten):
+            places = places.ravel()
+            continue
+        if isinstance(layer, Conv2d):
+            fields, matrix, places, outputs = _convolution(layer, link, stored)
+        elif isinstance(layer, FullyConnected):
+            fields, matrix, places, outputs = _dense(layer, link, places, stored)
+        else:
+            channels = stored // (link.shape[1] * link.shape[2])
+            places, outputs = _image(link.output, channels)
+            kind = steps.MAX_POOL if isinstance(layer, MaxPool2d) else steps.SUM_POOL
+            fields = {"kind": kind, "size_y": layer.size, "size_x": layer.size, "step": layer.step}
+            fields |= _sides(link, channels)
+        fields |= {"source": source, "inputs": stored, "target": values, "outputs": outputs}
+        if isinstance(layer, NeuronLayer):
+            fields |= {"weights": size, "membrane": membranes, "many": link.largest > 1, "divisor": link.divisor}
+            parts.append(Part(target=values, membrane=membranes, places=places))
+            weights.append(matrix.ravel())
+            size += matrix.size
+            membranes += _aligned(outputs)
+            columns = max(columns, fields["lanes"], fields.pop("sums"))
+            most = max(most, stored * link.largest + outputs)
+        records.append(fields)
+        source, stored, values = values, outputs, values + _aligned(outputs)
+    table = np.zeros(len(records), steps.RECORD)
+    for row, fields in zip(table, records, strict=True):
+        for name, value in fields.items():
+            row[name] = value
+    return Plan(
+        records=table,
+        weights=np.concatenate([*weights, np.zeros(steps.SLACK, np.int8)]),
+        frame=(shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0]),
+        parts=tuple(parts),
+        values=values + steps.SLACK,
+        membranes=membranes,
+        scratch=(columns, most),
+    )
+
+
+def _dense(
+    layer: FullyConnected, link: Link, places: Positions, stored: int
+) -> tuple[dict[str, int], NDArray[np.int8], Positions, int]:
+    neurons = layer.weights.shape[1]
+    lanes = _rounded(neurons, LANES)
+    recurrent = isinstance(layer, Recurrent)
+    matrix = np.zeros((stored + lanes * recurrent, lanes), np.int8)
+    matrix[places, :neurons] = layer.weights
+    bound = link.largest * _one_sided(layer.weights, 0)
+    if isinstance(layer, Recurrent):
+        matrix[stored : stored + neurons, :neurons] = layer.recurrent
+        bound = bound + _one_sided(layer.recurrent, 0)
+    fields = {"kind": steps.DENSE, "lanes": lanes, "stride": lanes, "sums": lanes, "recurrent": recurrent}
+    fields |= _arithmetic(layer.params, matrix, int(bound.max()))
+    return fields, matrix, np.arange(neurons), lanes
+
+
+def _convolution(layer: Conv2d, link: Link, stored: int) -> tuple[dict[str, int], NDArray[np.int8], Positions, int]:
+    _, height, width = link.shape
+    channels = stored // (height * width)
+    out_channels, in_channels, size_y, size_x = layer.weights.shape
+    padded = _rounded(out_channels, _CHANNELS)
+    run = size_y * size_x * padded
+    lanes = _rounded(run, LANES)
+    # An input adds to the neurons around it, so the kernel is seen from its other end.
+    kernel = np.zeros((channels, size_y, size_x, padded), np.int8)
+    kernel[:in_channels, :, :, :out_channels] = layer.weights[:, :, ::-1, ::-1].transpose(1, 2, 3, 0)
+    matrix = np.zeros((channels, lanes), np.int8)
+    matrix[:, :run] = kernel.reshape(channels, run)
+    fields = {
+        "kind": steps.CONV,
+        "lanes": lanes,
+        "stride": lanes,
+        "size_y": size_y,
+        "size_x": size_x,
+        "step": layer.stride,
+        "padding": layer.padding,
+        "out_channels": padded,
+        "sums": (height + size_y - 1) * (width + size_x - 1) * padded,
+    }
+    fields |= _sides(link, channels)
+    bound = link.largest * _one_sided(layer.weights, (1, 2, 3))
+    fields |= _arithmetic(layer.params, matrix, int(bound.max()))
+    places, outputs = _image(link.output, padded)
+    return fields, matrix, places, outputs
+
+
+def _arithmetic(params: LDLIFParams, matrix: NDArray[np.int8], bound: int) -> dict[str, int]:
+    """How to add and to update: ``bound`` is the largest sum of any of a neuron's inputs, by absolute value."""
+    heaviest = max(1, int(np.abs(matrix.astype(np.int64)).max()))
+    wide = bound > _INT16 or params.membrane_bits > 14
+    numerator, shift = params.factor
+    return {
+        "group": max(1, _INT8 // heaviest),
+        "rows_at_once": _INT16 // heaviest if bound > _INT16 else np.iinfo(np.int64).max // 2,
+        "wide": wide,
+        "decay": _RULES[params.decay],
+        "lambda_": params.lambda_,
+        "theta": params.theta,
+        "vmin": params.vmin,
+        "vmax": params.vmax,
+        "subtract": params.reset == "subtract",
+        "beta": numerator,
+        "shift": shift,
+    }
+
+
+def _one_sided(weights: NDArray[np.int8], axes: int | tuple[int, ...]) -> NDArray[np.int64]:
+    """Largest sum, by absolute value, of any of the weights of each neuron."""
+    exact = weights.astype(np.int64)
+    return np.maximum(np.maximum(exact, 0).sum(axis=axes), -np.minimum(exact, 0).sum(axis=axes))
+
+
+def _sides(link: Link, channels: int) -> dict[str, int]:
+    names = ("height", "width", "out_height", "out_width", "channels")
+    return dict(zip(names, (*link.shape[1:], *link.output[1:], channels), strict=True))
+
+
+def _image(shape: Shape, channels: int) -> tuple[Positions, int]:
+    """Where (channel, y, x) lies in an image stored as (y, x, ``channels``), and the size of that image."""
+    stored = (shape[1], shape[2], channels)
+    index = np.arange(int(np.prod(stored))).reshape(stored)
+    return np.ascontiguousarray(index[:, :, : shape[0]].transpose(2, 0, 1)), int(np.prod(stored))
+
+
+def _rounded(n: int, to: int) -> int:
+    return -(-n // to) * to
+
+
+def _aligned(n: int) -> int:
+    return _rounded(n, _ALIGN)

@@ -1,0 +1,274 @@
+"""Compiled steps: one network, one sample, one time step after the other, driven by the spikes that there are.
+
+All layers of a network are rows of one table (``RECORD``), so that one compiled function runs any network. Buffers of a
+sample, all flat, each layer at its own offset:
+
+    values     uint8   what a layer passes on: spikes (0, 1), or sums of a pool; images as (height, width, channels)
+    membranes  int16
+
+An input of value x counts as x events; the integration of a step costs time by the number of events:
+
+    active inputs  the bytes of 64 inputs become a word, its 1s the numbers of the rows to add (``active``)
+    dense          the rows of the weights are added in registers (``sum_rows``)
+    convolution    at each place of the image the rows of the active channels are added: that is what these channels give
+                   to all neurons around, scattered once to a padded image of sums
+
+The update of the neurons is branch-free in int16, or in int32 where the sums of a layer or its membranes could leave
+int16 (``wide``).
+"""
+
+import numba
+import numpy as np
+
+from pyspice_cim.behavioral.simd import lowest_bit, ones, spike_word, sum_rows
+
+DENSE, CONV, MAX_POOL, SUM_POOL = range(4)
+CLAMP, TOWARD_ZERO, NO_DECAY, EXPONENTIAL = range(4)
+# A row of the table. Inputs: ``source`` .. ``source + inputs`` of ``values``; outputs likewise from ``target``.
+RECORD = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            *("kind", "source", "inputs", "target", "outputs", "membrane"),
+            *("weights", "stride", "lanes", "group", "rows_at_once", "wide", "many", "divisor", "recurrent"),
+            *("decay", "lambda_", "theta", "vmin", "vmax", "subtract", "beta", "shift"),
+            *("height", "width", "channels", "size_y", "size_x", "step", "padding"),
+            *("out_height", "out_width", "out_channels"),
+        )
+    ]
+)
+# Bytes behind every buffer of values, and numbers behind every list of rows, that may be read or written in passing.
+SLACK = 64
+
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+
+
+@_compiled
+def active(values, start, count, many, first, rows, at):
+    """List the active inputs: ``rows[at], rows[at + 1], ..`` become ``first`` + their numbers; returns the new end.
+
+    With ``many`` an input of value x is listed x times. Writes up to 8 entries past the end.
+    """
+    for base in range(0, count, 64):
+        word = spike_word(values, start + base)
+        if count - base < 64:
+            word &= (np.int64(1) << (count - base)) - 1
+        n = ones(word)
+        if many:
+            for _ in range(n):
+                row = lowest_bit(word)
+                word &= word - 1
+                for _ in range(values[start + base + row]):
+                    rows[at] = first + base + row
+                    at += 1
+            continue
+        # Eight at once without a question: a loop that ends at the last 1 is mispredicted in every word.
+        for i in range(8):
+            rows[at + i] = first + base + lowest_bit(word)
+            word &= word - 1
+        if n > 8:
+            for i in range(8, n):
+                rows[at + i] = first + base + lowest_bit(word)
+                word &= word - 1
+        at += n
+    return at
+
+
+@_compiled
+def sum_all(weights, layer, rows, first, last, part, sums):
+    """``sums``: of all ``rows[first:last]`` (int16 or int32), in portions that an int16 surely holds."""
+    for begin in range(first, last, layer.rows_at_once):
+        count = min(layer.rows_at_once, last - begin)
+        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, begin, count, layer.group, part)
+        for i in range(layer.lanes):
+            sums[i] += part[i]
+
+
+@_compiled
+def fire(v, sums, spikes, layer):
+    """Decay, integrate, saturate, fire and reset neurons in the integers of ``sums``; equals ``ldlif_step``."""
+    number = sums.dtype.type
+    lambda_, theta = number(layer.lambda_), number(layer.theta)
+    vmin, vmax = number(layer.vmin), number(layer.vmax)
+    zero, kept = number(0), number(layer.subtract)
+    # A sum beyond this saturates whatever the membrane was; cutting it here keeps the total within the integers.
+    reach = number(layer.vmax - layer.vmin)
+    if layer.decay == CLAMP:
+        for i in range(v.size):
+            x = number(v[i] - lambda_)
+            v[i] = x if x > zero else zero
+    elif layer.decay == TOWARD_ZERO:
+        for i in range(v.size):
+            down, up = number(v[i] - lambda_), number(v[i] + lambda_)
+            down, up = (down if down > zero else zero), (up if up < zero else zero)
+            v[i] = number(down + up)
+    elif layer.decay == EXPONENTIAL:
+        beta, shift = np.int32(layer.beta), np.int32(layer.shift)
+        for i in range(v.size):
+            x = np.int32(v[i])
+            x = np.int32(np.int32((x if x > 0 else np.int32(-x)) * beta) >> shift)
+            v[i] = x if v[i] > 0 else -x
+    for i in range(v.size):
+        drive = sums[i]
+        drive = drive if drive < reach else reach
+        drive = drive if drive > -reach else number(-reach)
+        x = number(v[i] + drive)
+        x = x if x > vmin else vmin
+        x = x if x < vmax else vmax
+        fired = x >= theta
+        after = number(x - theta) if kept else zero
+        v[i] = after if fired else x
+        spikes[i] = fired
+
+
+@_compiled
+def dense(layer, weights, values, v, rows, part, sums):
+    """One step of a fully connected or recurrent layer; the own spikes of the step before lie in ``values`` still."""
+    end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
+    begin = 0
+    direct = layer.wide == 0 and layer.divisor == 1
+    if not direct:
+        sums[: layer.lanes] = 0
+        sum_all(weights, layer, rows, 0, end, part, sums)
+        begin = end
+        if layer.divisor > 1:
+            for i in range(layer.lanes):
+                sums[i] //= layer.divisor
+    if layer.recurrent:
+        end = active(values, layer.target, layer.outputs, False, layer.inputs, rows, end)
+    v, spikes = v[layer.membrane :][: layer.outputs], values[layer.target :][: layer.outputs]
+    if direct:
+        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, 0, end, layer.group, part)
+        fire(v, part, spikes, layer)
+    else:
+        sum_all(weights, layer, rows, begin, end, part, sums)
+        fire(v, sums, spikes, layer)
+
+
+@_compiled
+def scatter(sums, part, at, line, size_y, run):
+    """Add ``size_y`` runs of ``part`` to the lines of the image of sums, from ``at`` on."""
+    for i in range(size_y):
+        target, source = sums[at + i * line :][:run], part[i * run :][:run]
+        for j in range(run):
+            target[j] += source[j]
+
+
+@_compiled
+def convolution(layer, weights, values, v, rows, part, sums):
+    """One step of a convolution. ``sums`` is the image of every place that a kernel can reach, stride 1."""
+    channels, width = layer.channels, layer.width
+    line = (width + layer.size_x - 1) * layer.out_channels
+    run = layer.size_x * layer.out_channels
+    sums[: (layer.height + layer.size_y - 1) * line] = 0
+    if channels == 1:
+        # One channel: the same sums around every active place.
+        rows[0] = 0
+        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, 0, 1, layer.group, part)
+        end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
+        for place in rows[:end]:
+            at = (place // width) * line + (place % width) * layer.out_channels
+            scatter(sums, part, at, line, layer.size_y, run)
+    else:
+        for y in range(layer.height):
+            for x in range(width):
+                place = layer.source + (y * width + x) * channels
+                end = active(values, place, channels, layer.many, 0, rows, 0)
+                at = y * line + x * layer.out_channels
+                for begin in range(0, end, layer.rows_at_once):
+                    count = min(layer.rows_at_once, end - begin)
+                    sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, begin, count, layer.group, part)
+                    scatter(sums, part, at, line, layer.size_y, run)
+    if layer.divisor > 1:
+        for i in range((layer.height + layer.size_y - 1) * line):
+            sums[i] //= layer.divisor
+    row = layer.out_width * layer.out_channels
+    # With a stride the neurons are every so many places, else whole lines.
+    places, length = (layer.out_width, layer.out_channels) if layer.step > 1 else (1, row)
+    left, top = layer.size_x - 1 - layer.padding, layer.size_y - 1 - layer.padding
+    for y in range(layer.out_height):
+        for x in range(places):
+            at = (y * layer.step + top) * line + (x * layer.step + left) * layer.out_channels
+            to = y * row + x * layer.out_channels
+            fire(v[layer.membrane + to :][:length], sums[at:][:length], values[layer.target + to :][:length], layer)
+
+
+@_compiled
+def pool(layer, values):
+    """One step of a pool: the OR (largest value) or the sum of every window, channel by channel."""
+    channels, line = layer.channels, layer.width * layer.channels
+    for y in range(layer.out_height):
+        for x in range(layer.out_width):
+            target = values[layer.target + (y * layer.out_width + x) * channels :][:channels]
+            target[:] = 0
+            for i in range(layer.size_y):
+                for j in range(layer.size_x):
+                    at = layer.source + (y * layer.step + i) * line + (x * layer.step + j) * channels
+                    source = values[at:][:channels]
+                    if layer.kind == MAX_POOL:
+                        for c in range(channels):
+                            target[c] |= source[c]
+                    else:
+                        for c in range(channels):
+                            target[c] += source[c]
+
+
+@_compiled
+def load(frame, values):
+    """Copy a frame (channels, places) to the front of ``values`` as (places, channels); true if it is all 0 and 1."""
+    channels, places = frame.shape
+    seen = np.uint8(0)
+    for c in range(channels):
+        line = frame[c]
+        if channels == 1:
+            for i in range(places):
+                values[i] = line[i]
+                seen |= line[i]
+        else:
+            for i in range(places):
+                values[i * channels + c] = line[i]
+                seen |= line[i]
+    return seen < 2
+
+
+@_compiled
+def run_samples(layers, weights, spikes, values, membranes, counts, trains, scratch, first, last):
+    """Run samples ``first`` to ``last`` over all steps of ``spikes`` (time, batch, channels, places).
+
+    Args:
+        values, membranes: state of every sample before and after, (batch, all layers).
+        counts: spikes of the last layer, added to, (batch, outputs).
+        trains: copies of ``values`` in every step, (time, batch, all layers), or with no step: none are kept.
+        scratch: number of columns or places whose sums must be held at once, and of rows that can be active.
+
+    Returns:
+        Whether all input spikes were 0 or 1.
+    """
+    columns, most = scratch
+    rows, part = np.zeros(most + SLACK, np.int32), np.zeros(columns, np.int16)
+    sums, wide_sums = np.zeros(columns, np.int16), np.zeros(columns, np.int32)
+    output, valid = layers[layers.size - 1], True
+    for sample in range(first, last):
+        x, v, count = values[sample], membranes[sample], counts[sample]
+        for step in range(spikes.shape[0]):
+            valid &= load(spikes[step, sample], x)
+            for index in range(layers.size):
+                layer = layers[index]
+                if layer.kind == DENSE:
+                    if layer.wide:
+                        dense(layer, weights, x, v, rows, part, wide_sums)
+                    else:
+                        dense(layer, weights, x, v, rows, part, sums)
+                elif layer.kind == CONV:
+                    if layer.wide:
+                        convolution(layer, weights, x, v, rows, part, wide_sums)
+                    else:
+                        convolution(layer, weights, x, v, rows, part, sums)
+                else:
+                    pool(layer, x)
+            fired = x[output.target :][: output.outputs]
+            for i in range(output.outputs):
+                count[i] += fired[i]
+            if trains.shape[0]:
+                trains[step, sample] = x
+    return valid

@@ -1,0 +1,137 @@
+"""Fast, exact inference: any network of ``layers.py``, driven by its spikes, equal to ``run_integer`` bit for bit.
+
+The work of a step grows with the number of spikes, not with the size of the layers. Each sample runs through all steps
+with its state in the fastest cache; samples are divided among threads. Which kernel runs a layer follows from the layer.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.integer_reference import check_shape
+from pyspice_cim.behavioral.kernel_plan import Plan, make_plan
+from pyspice_cim.behavioral.layers import AnyLayer
+from pyspice_cim.errors import ConfigError, DataError
+
+# Bytes of input, state and recorded spikes that are held at once, next to the input and the result themselves.
+TILE_BYTES = 1 << 25
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FastRun:
+    """Result of ``fast_run``; as in ``IntegerRun``.
+
+    Attributes:
+        spike_counts: spikes of the last layer over all steps, int64, (batch, *shape of the layer).
+        membranes: after the last step, int32, (batch, *shape of the layer), one a layer of neurons.
+        spikes: uint8, (time, batch, *shape of the layer), one a layer of neurons; ``None`` if they were not recorded.
+    """
+
+    spike_counts: NDArray[np.int64]
+    membranes: tuple[NDArray[np.int32], ...]
+    spikes: tuple[NDArray[np.uint8], ...] | None
+
+
+def fast_run(
+    layers: Sequence[AnyLayer],
+    spikes: NDArray[Any],
+    threads: int | None = None,
+    *,
+    record: bool = False,
+    tile_bytes: int = TILE_BYTES,
+) -> FastRun:
+    """Run ``layers`` from rest.
+
+    Args:
+        spikes: 0 or 1 of any type (uint8 and bool are fastest), (time, batch, inputs) or (time, batch, channels, height,
+            width); anything with a shape that can be sliced, such as a memory-mapped array or an HDF5 data set.
+        threads: how many, by default one a processor.
+        record: keep the spikes of every layer: time x batch x neurons bytes.
+        tile_bytes: bound of the memory for tiles of input and state; steps and samples are cut into tiles to meet it
+            (one step of one sample always is held).
+
+    Raises:
+        DataError: if shapes do not chain, a step or sample is missing, or spikes are neither 0 nor 1.
+        ConfigError: if ``threads`` is below 1; see ``layers.chain``, too.
+    """
+    threads = _processors() if threads is None else threads
+    if threads < 1:
+        raise ConfigError(f"threads is {threads}; it must be 1 or more")
+    check_shape(tuple(spikes.shape))
+    steps, batch, *shape = (int(n) for n in spikes.shape)
+    plan = make_plan(layers, tuple(shape))
+    counts = np.zeros((batch, int(plan.records[-1]["outputs"])), np.int64)
+    shapes = [part.places.shape for part in plan.parts]
+    membranes = tuple(np.empty((batch, *each), np.int32) for each in shapes)
+    trains = tuple(np.empty((steps, batch, *each), np.uint8) for each in shapes) if record else None
+    sample_bytes = plan.values + 2 * plan.membranes
+    step_bytes = int(np.prod(shape)) + plan.values * record
+    samples = max(1, min(batch, tile_bytes // (sample_bytes + step_bytes)))
+    length = max(1, min(steps, (tile_bytes - samples * sample_bytes) // (samples * step_bytes)))
+    with ThreadPoolExecutor(threads) as pool:
+        for some in _tiles(batch, samples):
+            values = np.zeros((some.stop - some.start, plan.values), np.uint8)
+            v = np.zeros((some.stop - some.start, plan.membranes), np.int16)
+            for when in _tiles(steps, length):
+                tile = _tile(spikes[when, some], plan)
+                kept = np.empty((len(tile) if record else 0, *values.shape), np.uint8)
+                _run_tile(plan, tile, values, v, counts[some], kept, pool, threads)
+                for part, train in zip(plan.parts, trains or (), strict=False):
+                    train[when, some] = kept[:, :, part.target + part.places]
+            for part, final in zip(plan.parts, membranes, strict=True):
+                final[some] = v[:, part.membrane + part.places]
+    return FastRun(spike_counts=counts[:, plan.parts[-1].places], membranes=membranes, spikes=trains)
+
+
+def _run_tile(
+    plan: Plan,
+    tile: NDArray[np.uint8],
+    values: NDArray[np.uint8],
+    v: NDArray[np.int16],
+    counts: NDArray[np.int64],
+    kept: NDArray[np.uint8],
+    pool: Executor,
+    threads: int,
+) -> None:
+    # Imported at the first run: Numba takes a second to import, and nothing else here needs it.
+    from pyspice_cim.behavioral.kernel_steps import run_samples
+
+    def run(samples: slice) -> bool:
+        return bool(
+            run_samples(
+                *(plan.records, plan.weights, tile, values, v, counts, kept, plan.scratch),
+                *(samples.start, samples.stop),
+            )
+        )
+
+    parts = list(_tiles(len(v), -(-len(v) // threads)))
+    # A single part runs here: a thread of its own would only cost its start.
+    valid = [run(parts[0])] if len(parts) == 1 else list(pool.map(run, parts))
+    if not all(valid):
+        raise DataError("spikes hold other values than 0 and 1")
+
+
+def _tile(spikes: Any, plan: Plan) -> NDArray[np.uint8]:
+    """Some spikes as writable, contiguous uint8, (time, batch, channels, places); a copy only where needed."""
+    spikes = np.asarray(spikes)
+    if spikes.dtype == np.bool_:
+        spikes = spikes.view(np.uint8)
+    elif spikes.dtype != np.uint8:
+        if spikes.dtype.kind not in "iuf" or not ((spikes == 0) | (spikes == 1)).all():
+            raise DataError("spikes hold other values than 0 and 1")
+        spikes = spikes.astype(np.uint8)
+    return np.require(spikes, requirements=["C", "W"]).reshape(*spikes.shape[:2], *plan.frame)
+
+
+def _tiles(n: int, size: int) -> Iterator[slice]:
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
