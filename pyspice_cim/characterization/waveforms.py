@@ -51,18 +51,18 @@ def waveform_run(cycle: float, *, rows: int) -> ArrayRun:
 
 
 def column_waveforms(table: Table, engine: Engine) -> ColumnWaveforms:
-    """Simulate the column at the first operating point of ``table``, at the working cycle of a single segment.
+    """Simulate the column at the point of ``table`` next to nominal, at the working cycle of its fewest segments.
 
     Raises:
         SimulationError: if ngspice fails.
     """
     technology = load_technology(table.technology)
     minimum = table.quantity("column_minimum_cycle")
-    first = minimum.isel(dict.fromkeys(minimum.dims, 0))
-    corner = Corner(
-        process=str(first["process"].item()), vdd=float(first["vdd"]), temperature_c=float(first["temperature_c"])
-    )
-    run = waveform_run(WORKING_MARGIN * float(first), rows=int(first["column_rows"]))
+    nominal = {"vdd": technology.supply.nominal_v, "temperature_c": technology.temperature.nominal_c}
+    process = "tt" if "tt" in minimum["process"] else str(minimum["process"].values[0])
+    here = minimum.sel(process=process).sel(nominal, method="nearest").isel(column_rows=0, column_segments=0)
+    corner = Corner(process=process, vdd=float(here["vdd"]), temperature_c=float(here["temperature_c"]))
+    run = waveform_run(WORKING_MARGIN * float(here), rows=int(here["column_rows"]))
     probes = [f"v({node})" for node in NODES]
     deck = array_deck(technology, corner, run, title="waveforms of one column", probes=probes)
     assert deck.stop_time is not None

@@ -18,12 +18,12 @@ from pyspice_cim.behavioral.macro import Macro
 from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
 from pyspice_cim.characterization.engine import Engine
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome
-from pyspice_cim.errors import ConfigError
+from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.microcode import column_bits, columns_at_rest, count_events, membranes, step_program
 from pyspice_cim.netlists.array import ArrayShape
 from pyspice_cim.netlists.stimulus import Timing
 from pyspice_cim.tables import Table
-from pyspice_cim.technology import Corner, load_technology
+from pyspice_cim.technology import Corner, Technology, load_technology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,18 +171,32 @@ def vector_run(vector: Vector, macro: Macro) -> ArrayRun:
     )
 
 
-def cosimulate(spec: CosimSpec, table: Table, engine: Engine | None = None, **conditions: Any) -> CosimReport:
+def cosimulate(
+    spec: CosimSpec,
+    table: Table,
+    engine: Engine | None = None,
+    *,
+    technology: Technology | None = None,
+    **conditions: Any,
+) -> CosimReport:
     """Run both worlds on ``spec.vectors`` random vectors.
 
     Args:
+        technology: what the netlist is drawn in; by default the built-in one that the table names.
         conditions: fields of ``MacroConfig`` such as ``vdd``, ``process``, ``rows``.
 
     Raises:
         MissingDependencyError: if ngspice is not there.
-        TableError: if the table does not cover the macro.
+        TableError: if the table does not cover the macro, or was made from other models than ``technology`` has.
     """
     engine = engine or Engine()
-    technology = load_technology(table.technology)
+    technology = technology or load_technology(table.technology)
+    table.require_technology(technology.name)
+    if table.dataset.attrs["technology_sha256"] != technology.sha256:
+        raise TableError(
+            f"table {table.source} was made from other models of {technology.name} than there are now "
+            f"(SHA-256 {str(table.dataset.attrs['technology_sha256'])[:12]}, not {technology.sha256[:12]}): characterize again"
+        )
     drawn = [draw_vector(spec, index) for index in range(spec.vectors)]
     macros = [vector_macro(vector, spec, table, conditions) for vector in drawn]
     runs = [vector_run(vector, macro) for vector, macro in zip(drawn, macros, strict=True)]

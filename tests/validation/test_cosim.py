@@ -11,7 +11,7 @@ from pyspice_cim.behavioral.ldlif import LDLIFParams
 from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
 from pyspice_cim.characterization.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.simulation import execute
-from pyspice_cim.errors import ConfigError
+from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.microcode import ColumnState, Operation, columns_at_rest, step_program
 from pyspice_cim.netlists.array import ArrayShape
 from pyspice_cim.netlists.stimulus import Timing
@@ -104,6 +104,14 @@ def test_every_case_occurs_and_the_microcode_agrees_with_the_neuron(table):
         for name, count in cases.items():
             seen[name] = seen.get(name, 0) + count
     assert all(seen.values()), seen
+
+
+def test_a_table_of_other_models_is_refused(table):
+    dataset = table.dataset.assign_attrs(technology_sha256="0" * 64)
+    with pytest.raises(TableError, match="made from other models of generic45lp"):
+        cosimulate(SMALL, replace(table, dataset=dataset))
+    with pytest.raises(TableError, match="of technology 'generic45lp', not 'generic65'"):
+        cosimulate(SMALL, table, technology=load_technology("generic65"))
 
 
 def test_sizes_out_of_range_are_refused():
