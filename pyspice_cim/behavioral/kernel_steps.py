@@ -39,8 +39,10 @@ RECORD = np.dtype(
 )
 # Bytes behind every buffer of values, and numbers behind every list of rows, that may be read or written in passing.
 SLACK = 64
+# Of the state of samples that run together.
+BLOCK_BYTES = 1 << 16
 
-_compiled = numba.njit(nogil=True, cache=True, error_model="numpy")
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_compiled
@@ -88,36 +90,30 @@ def sum_all(weights, layer, rows, first, last, part, sums):
 def fire(v, sums, spikes, layer):
     """Decay, integrate, saturate, fire and reset neurons in the integers of ``sums``; equals ``ldlif_step``."""
     number = sums.dtype.type
-    lambda_, theta = number(layer.lambda_), number(layer.theta)
-    vmin, vmax = number(layer.vmin), number(layer.vmax)
-    zero, kept = number(0), number(layer.subtract)
-    # A sum beyond this saturates whatever the membrane was; cutting it here keeps the total within the integers.
-    reach = number(layer.vmax - layer.vmin)
-    if layer.decay == CLAMP:
-        for i in range(v.size):
-            x = number(v[i] - lambda_)
-            v[i] = x if x > zero else zero
-    elif layer.decay == TOWARD_ZERO:
-        for i in range(v.size):
-            down, up = number(v[i] - lambda_), number(v[i] + lambda_)
-            down, up = (down if down > zero else zero), (up if up < zero else zero)
-            v[i] = number(down + up)
-    elif layer.decay == EXPONENTIAL:
+    if layer.decay == EXPONENTIAL:
         beta, shift = np.int32(layer.beta), np.int32(layer.shift)
         for i in range(v.size):
             x = np.int32(v[i])
             x = np.int32(np.int32((x if x > 0 else np.int32(-x)) * beta) >> shift)
             v[i] = x if v[i] > 0 else -x
+    # The linear rules are max(v - lambda, 0) + min(v + lambda, 0), the second term for "clamp" left out; the others
+    # have no lambda here.
+    lambda_ = number(layer.lambda_ if layer.decay == CLAMP or layer.decay == TOWARD_ZERO else 0)
+    below = number(0 if layer.decay == CLAMP else -1)
+    theta, vmin, vmax, zero = number(layer.theta), number(layer.vmin), number(layer.vmax), number(0)
+    kept = number(-1 if layer.subtract else 0)
+    # A sum beyond this saturates whatever the membrane was; cutting it here keeps the total within the integers.
+    reach = number(layer.vmax - layer.vmin)
     for i in range(v.size):
-        drive = sums[i]
-        drive = drive if drive < reach else reach
+        down, up = number(v[i] - lambda_), number(v[i] + lambda_)
+        down, up = (down if down > zero else zero), (up if up < zero else zero)
+        drive = sums[i] if sums[i] < reach else reach
         drive = drive if drive > -reach else number(-reach)
-        x = number(v[i] + drive)
+        x = number(number(down + number(up & below)) + drive)
         x = x if x > vmin else vmin
         x = x if x < vmax else vmax
         fired = x >= theta
-        after = number(x - theta) if kept else zero
-        v[i] = after if fired else x
+        v[i] = number(number(x - theta) & kept) if fired else x
         spikes[i] = fired
 
 
@@ -125,24 +121,18 @@ def fire(v, sums, spikes, layer):
 def dense(layer, weights, values, v, rows, part, sums):
     """One step of a fully connected or recurrent layer; the own spikes of the step before lie in ``values`` still."""
     end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
+    sums[: layer.lanes] = 0
     begin = 0
-    direct = layer.wide == 0 and layer.divisor == 1
-    if not direct:
-        sums[: layer.lanes] = 0
+    if layer.divisor > 1:
         sum_all(weights, layer, rows, 0, end, part, sums)
+        for i in range(layer.lanes):
+            sums[i] //= layer.divisor
         begin = end
-        if layer.divisor > 1:
-            for i in range(layer.lanes):
-                sums[i] //= layer.divisor
     if layer.recurrent:
         end = active(values, layer.target, layer.outputs, False, layer.inputs, rows, end)
+    sum_all(weights, layer, rows, begin, end, part, sums)
     v, spikes = v[layer.membrane :][: layer.outputs], values[layer.target :][: layer.outputs]
-    if direct:
-        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, 0, end, layer.group, part)
-        fire(v, part, spikes, layer)
-    else:
-        sum_all(weights, layer, rows, begin, end, part, sums)
-        fire(v, sums, spikes, layer)
+    fire(v, sums, spikes, layer)
 
 
 @_compiled
@@ -231,7 +221,7 @@ def load(frame, values):
     return seen < 2
 
 
-@_compiled
+@numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
 def run_samples(layers, weights, spikes, values, membranes, counts, trains, scratch, first, last):
     """Run samples ``first`` to ``last`` over all steps of ``spikes`` (time, batch, channels, places).
 
@@ -248,27 +238,31 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, scra
     rows, part = np.zeros(most + SLACK, np.int32), np.zeros(columns, np.int16)
     sums, wide_sums = np.zeros(columns, np.int16), np.zeros(columns, np.int32)
     output, valid = layers[layers.size - 1], True
-    for sample in range(first, last):
-        x, v, count = values[sample], membranes[sample], counts[sample]
+    # Some samples take a step before all take the next: their frames lie side by side in memory, and their state still
+    # fits in the cache.
+    together = max(1, min(16, BLOCK_BYTES // (values.shape[1] + 2 * membranes.shape[1])))
+    for begin in range(first, last, together):
         for step in range(spikes.shape[0]):
-            valid &= load(spikes[step, sample], x)
-            for index in range(layers.size):
-                layer = layers[index]
-                if layer.kind == DENSE:
-                    if layer.wide:
-                        dense(layer, weights, x, v, rows, part, wide_sums)
+            for sample in range(begin, min(begin + together, last)):
+                x, v = values[sample], membranes[sample]
+                valid &= load(spikes[step, sample], x)
+                for index in range(layers.size):
+                    layer = layers[index]
+                    if layer.kind == DENSE:
+                        if layer.wide:
+                            dense(layer, weights, x, v, rows, part, wide_sums)
+                        else:
+                            dense(layer, weights, x, v, rows, part, sums)
+                    elif layer.kind == CONV:
+                        if layer.wide:
+                            convolution(layer, weights, x, v, rows, part, wide_sums)
+                        else:
+                            convolution(layer, weights, x, v, rows, part, sums)
                     else:
-                        dense(layer, weights, x, v, rows, part, sums)
-                elif layer.kind == CONV:
-                    if layer.wide:
-                        convolution(layer, weights, x, v, rows, part, wide_sums)
-                    else:
-                        convolution(layer, weights, x, v, rows, part, sums)
-                else:
-                    pool(layer, x)
-            fired = x[output.target :][: output.outputs]
-            for i in range(output.outputs):
-                count[i] += fired[i]
-            if trains.shape[0]:
-                trains[step, sample] = x
+                        pool(layer, x)
+                fired, count = x[output.target :][: output.outputs], counts[sample]
+                for i in range(output.outputs):
+                    count[i] += fired[i]
+                if trains.shape[0]:
+                    trains[step, sample] = x
     return valid

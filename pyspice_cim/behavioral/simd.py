@@ -67,19 +67,37 @@ def _sum_rows(
         _, start, stride, lanes, _, first, count, group, _ = arguments
         weights, rows, out = (_data(context, builder, signature, arguments, at) for at in (0, 4, 8))
         weights, rows = builder.gep(weights, [start]), builder.gep(rows, [first])
-        wide = builder.sdiv(lanes, _WORD(_WIDE))
-        done = builder.mul(wide, _WORD(_WIDE))
-        with builder.if_else(builder.icmp_signed("<", group, _WORD(_WORTH))) as (few, many):
-            for case, block in ((few, _sum_widened), (many, _sum_grouped)):
-                with case:
-                    with cgutils.for_range(builder, wide) as loop:
-                        at = builder.mul(loop.index, _WORD(_WIDE))
-                        block(builder, _WIDE, at, weights, stride, rows, count, group, out)
-                    with builder.if_then(builder.icmp_signed("<", done, lanes)):
-                        block(builder, _NARROW, done, weights, stride, rows, count, group, out)
+        builder.call(_sum_rows_function(builder.module), [weights, stride, lanes, rows, count, group, out])
         return context.get_dummy_value()
 
     return signature, code
+
+
+def _sum_rows_function(module: Any) -> Any:
+    """The code of ``sum_rows`` as a function of its own: inlined at every call it would take seconds more to compile."""
+    name = "pyspice_cim_sum_rows"
+    if name in module.globals:
+        return module.globals[name]
+    bytes_, halves, indices = _BYTE.as_pointer(), _HALF.as_pointer(), ir.IntType(32).as_pointer()
+    function = ir.Function(
+        module, ir.FunctionType(ir.VoidType(), [bytes_, _WORD, _WORD, indices, _WORD, _WORD, halves]), name
+    )
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    builder = ir.IRBuilder(function.append_basic_block())
+    weights, stride, lanes, rows, count, group, out = function.args
+    wide = builder.sdiv(lanes, _WORD(_WIDE))
+    done = builder.mul(wide, _WORD(_WIDE))
+    with builder.if_else(builder.icmp_signed("<", group, _WORD(_WORTH))) as (few, many):
+        for case, block in ((few, _sum_widened), (many, _sum_grouped)):
+            with case:
+                with cgutils.for_range(builder, wide) as loop:
+                    at = builder.mul(loop.index, _WORD(_WIDE))
+                    block(builder, _WIDE, at, weights, stride, rows, count, group, out)
+                with builder.if_then(builder.icmp_signed("<", done, lanes)):
+                    block(builder, _NARROW, done, weights, stride, rows, count, group, out)
+    builder.ret_void()
+    return function
 
 
 def _sum_grouped(

@@ -11,7 +11,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
@@ -20,10 +20,14 @@ from pyspice_cim.characterization.devices import (
     BENCH_WIDTH,
     THRESHOLD_CURRENT,
     dc_options,
+    device_figures,
     finished_deck,
     threshold,
+    transfer_curves,
+    transfer_deck,
 )
 from pyspice_cim.characterization.examples import example_decks
+from pyspice_cim.characterization.gates import fo4_deck, switching_time
 from pyspice_cim.characterization.ngspice import Simulator
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.technology_figures import DEVICES, measure_technology
@@ -43,6 +47,9 @@ from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, Technology, model_text
 
 Progress = Callable[[str], None]
+
+# Time for each of the first runs, which take some tenths of a second where the models are sound.
+_FIRST_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,9 +95,14 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
         for field, values, unit in (("temperature_c", temperature.range_c, "C"), ("vdd", supply.range_v, "V"))
         for value in values
     }
-    problems: list[Problem] = []
+    # Transistors of an impossible size would keep ngspice busy for minutes in every other bench.
+    problems: list[Problem] = _first_look(technology, nominal[typical], simulator)
     figures: dict[str, dict[str, float | None]] = {}
     units: dict[str, str] = {}
+    if problems:
+        return TechnologyCheck(
+            name=technology.name, problems=tuple(problems), notes=_notes(technology), figures=figures, units=units
+        )
     for where, corner in (nominal | ends).items():
         if progress is not None:
             progress(where)
@@ -190,6 +202,28 @@ def sizes_deck(technology: Technology, corner: Corner, device: str, width: float
     return finished_deck(circuit, models, dc_options(corner), ".op", ["i(vdrain)"])
 
 
+def _first_look(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
+    """What the currents at the nominal condition say: if these are wrong, so is all else, and the rest is not run."""
+    try:
+        deck = transfer_deck(technology, corner, step=0.05)
+    except (TechnologyError, NetlistError) as error:
+        return [Problem(where=corner.process, what=str(error), remedy="mend the field or file that is named")]
+    (result,) = simulator.run([replace(deck, timeout=_FIRST_SECONDS)])
+    if not result.ok:
+        return [_failed(corner.process, "drain currents", result.reason)]
+    curves = {device: transfer_curves(result, technology, corner, device) for device in DEVICES}
+    figures = {device: device_figures(curve) for device, curve in curves.items()}
+    problems = judge_condition(
+        corner.process, {f"{device}_ion": each["ion"] for device, each in figures.items()}, corner
+    )
+    if problems:
+        return problems
+    # Metres for micrometres leave W / L, and so the current, in order; a gate of a square metre does not switch.
+    period = switching_time(corner.vdd, min(each["ieff"] for each in figures.values()))
+    (result,) = simulator.run([replace(fo4_deck(technology, corner, half_period=period), timeout=_FIRST_SECONDS)])
+    return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason)]
+
+
 def _check_instances(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
     try:
         deck = instances_deck(technology, corner)
@@ -255,6 +289,8 @@ def _failed(where: str, what: str, reason: str) -> Problem:
     remedy = "see the models and the device names of this corner; the reason is ngspice's own"
     if "threshold" in reason:
         remedy = "see devices and units: a transistor that does not turn on or off within the supply"
+    if reason.startswith("killed") or "timestep too small" in reason.lower():
+        remedy = "see units.geometry and units.scale_option: transistors of an impossible size do not converge"
     if "unknown subckt" in reason.lower() or "find model" in reason.lower() or "unable to find" in reason.lower():
         remedy = "devices.*.model names what the model files do not define, or element (M, X) is the wrong one"
     return Problem(where=where, what=f"not measured: {what}: {reason}", remedy=remedy)

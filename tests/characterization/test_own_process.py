@@ -122,7 +122,11 @@ def test_a_corner_that_is_not_mapped_names_the_field(subcircuits: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ('scale_option = "deck"', 'scale_option = "none"', "Ion of nmos|no operating point"),
+        (
+            'scale_option = "deck"',
+            'scale_option = "none"',
+            "see units.geometry and units.scale_option",
+        ),
         ('model = "my_n"', 'model = "your_n"', "devices.*.model names what the model files do not define"),
         ("w_um = [0.06, 100.0]", "w_um = [0.1, 100.0]", "cell_6t.pull_up_um = 0.065 is outside devices.pmos.w_um"),
         ("l_um = [0.045, 10.0]", "l_um = [0.045, 0.1]", "the built-in circuits cannot be drawn: "),

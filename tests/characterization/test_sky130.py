@@ -109,8 +109,10 @@ def test_a_bin_alone_is_the_device_with_all_its_bins() -> None:
     whole = parameters + "".join(f'.include "{path}"\n' for path in files)
     theirs = finished_deck(circuit, whole, dc_options(at("ss")), ".op", names)
     theirs = replace(theirs, text=re.sub(r"__bin\d+", "", theirs.text))
-    found, expected = ([float(vectors(deck)[name][0]) for name in names] for deck in (ours, theirs))
-    assert found == pytest.approx(expected, rel=1e-7)
+    found, expected = vectors(ours), vectors(theirs)
+    assert [float(found[name][0]) for name in names] == pytest.approx(
+        [float(expected[name][0]) for name in names], rel=1e-7
+    )
 
 
 def test_a_narrow_transistor_is_drawn_at_the_smallest_width_and_a_short_one_is_refused() -> None:

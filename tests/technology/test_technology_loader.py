@@ -25,18 +25,20 @@ def test_a_built_in_technology_loads(name: str) -> None:
     assert load_technology(builtin_folder() / f"{name}.toml").sha256 == technology.sha256
 
 
-def test_every_built_in_technology_has_its_targets() -> None:
-    assert builtin_technologies() == builtin_targets() == ("generic45lp", "generic65")
+def test_every_fitted_technology_has_its_targets() -> None:
+    # sky130 is not fitted: its models are a foundry's.
+    assert builtin_targets() == ("generic45lp", "generic65")
+    assert builtin_technologies() == (*builtin_targets(), "sky130")
 
 
 def test_every_target_has_a_source() -> None:
     for name in builtin_technologies():
-        for figures in load_technology(name).targets.values():
+        for figures in load_technology(name, check_files=False).targets.values():
             assert all(len(target.source) > 10 for target in figures.values())
 
 
 def test_an_unknown_name_lists_the_built_in_ones() -> None:
-    with pytest.raises(TechnologyError, match=r"no technology 'tsmc7'; built in: generic45lp, generic65"):
+    with pytest.raises(TechnologyError, match=r"no technology 'tsmc7'; built in: generic45lp, generic65, sky130"):
         load_technology("tsmc7")
 
 
@@ -77,6 +79,30 @@ def test_an_unset_variable_and_a_missing_package_are_named(copied: Path) -> None
     copied.write_text(text.replace("[models]", '[models]\npackage = "no_such_pdk"'))
     with pytest.raises(MissingDependencyError, match="no_such_pdk"):
         load_technology(copied)
+
+
+def test_a_package_that_is_missing_is_said_with_its_command(copied: Path) -> None:
+    text = copied.read_text()
+    copied.write_text(
+        text.replace("[models]", '[models]\npackage = "no_such_pdk"\ninstall = "pip install no_such_pdk"')
+    )
+    with pytest.raises(MissingDependencyError, match="install it with `pip install no_such_pdk`"):
+        load_technology(copied)
+    assert load_technology(copied, check_files=False).models.install
+
+
+def test_sizes_of_a_cell_that_cannot_be_drawn_are_named(copied: Path) -> None:
+    with pytest.raises(
+        TechnologyError, match=r"cell_6t\.pull_up_um = 0\.05 is outside devices\.pmos\.w_um, 0\.06 to 100"
+    ):
+        load_technology(edited(copied, "pull_up_um = 0.065", "pull_up_um = 0.05"))
+
+
+def test_fields_that_are_not_used_do_not_change_the_hash() -> None:
+    written = load_technology("generic45lp").model_dump_json()
+    assert not any(name in written for name in ("narrow", "binned", "install"))
+    written = load_technology("sky130", check_files=False).model_dump_json()
+    assert all(name in written for name in ("narrow", "binned", "install"))
 
 
 def test_a_corner_is_checked() -> None:
