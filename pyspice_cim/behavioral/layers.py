@@ -75,7 +75,9 @@ class Recurrent(FullyConnected):
         recurrent = _weights("recurrent", self.recurrent, 2, self.weight_bits)
         neurons = self.weights.shape[1]
         if recurrent.shape != (neurons, neurons):
-            raise DataError(f"recurrent has shape {recurrent.shape}; with {neurons} neurons it is ({neurons}, {neurons})")
+            raise DataError(
+                f"recurrent has shape {recurrent.shape}; with {neurons} neurons it is ({neurons}, {neurons})"
+            )
         object.__setattr__(self, "recurrent", recurrent)
 
 

@@ -14,8 +14,8 @@ One time step of a membrane ``v`` (``B`` bits, two's complement) with the synapt
     w_j, s_j              weights (integers) and input spikes (0 or 1)
 
 The clamp clears a negative membrane too: inhibition lasts for one step. ``decay.py`` has the other rules, which
-``NeuronParams`` chooses among: they are computed here for comparison, not by the array. Saturation acts on the total of the step, not
-after each input, and before the compare, so the result does not depend on the order of the inputs.
+``NeuronParams`` chooses among: they are computed here for comparison, not by the array. Saturation acts on the total of
+the step, not after each input, and before the compare, so the result does not depend on the order of the inputs.
 """
 
 import operator

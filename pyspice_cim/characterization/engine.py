@@ -30,6 +30,7 @@ class Tally:
         simulations, cached, failed: outcomes so far, those from the cache, those with a reason in place of values.
         cpu_seconds: CPU time of ngspice in the runs that were not cached.
         started: ``time.monotonic()`` when the engine was made.
+        last_done: seconds from then until the newest point was done.
     """
 
     benches: int = 0
@@ -40,6 +41,7 @@ class Tally:
     failed: int = 0
     cpu_seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    last_done: float = 0.0
 
     @property
     def elapsed(self) -> float:
@@ -52,7 +54,11 @@ class Tally:
         simulated = self.benches_done - self.benches_cached
         if self.benches_done == self.benches:
             return 0.0
-        return self.elapsed * (self.benches - self.benches_done) / simulated if simulated else None
+        if not simulated:
+            return None
+        # By the pace up to the newest point; what has passed since is part of what was left then.
+        left_then = self.last_done * (self.benches - self.benches_done) / simulated
+        return max(left_then - (self.elapsed - self.last_done), 0.0)
 
 
 @dataclass
@@ -123,6 +129,7 @@ class Engine:
                 except StopIteration as stop:
                     results[index] = stop.value
                     self.tally.benches_done += 1
+                    self.tally.last_done = self.tally.elapsed
                     self.tally.benches_cached += index not in simulated
                     self._report()
                     return

@@ -70,9 +70,12 @@ class EngineProgress:
         done = f"{tally.benches_done}/{tally.benches} {self.unit}"
         runs = f"{tally.simulations} simulations ({tally.cached} cached)"
         left = tally.seconds_left
-        forecast = (
-            "" if left == 0.0 else ", time left not known yet" if left is None else f", about {_clock(left)} left"
-        )
+        if tally.benches_done == tally.benches:
+            forecast = ""
+        elif left is None:
+            forecast = ", time left not known yet"
+        else:
+            forecast = f", about {_clock(left)} left" if left else ", longer than foreseen"
         return f"{done}, {runs}, {_clock(tally.elapsed)}{forecast}"
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pyspice_cim.characterization.cache import Cache
-from pyspice_cim.characterization.engine import Engine, run_one
+from pyspice_cim.characterization.engine import Engine, Tally, run_one
 from pyspice_cim.characterization.ngspice import SimResult
 from pyspice_cim.characterization.simulation import Measurement, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
@@ -97,6 +97,19 @@ def test_the_key_depends_on_all_that_matters():
     plain = simulation(5).key("v1")
     assert plain == simulation(5).key("v1")
     assert len({plain, simulation(6).key("v1"), simulation(5, offset=1.0).key("v1"), simulation(5).key("v2")}) == 4
+
+
+def test_the_forecast_counts_down_between_points(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("pyspice_cim.characterization.engine.time.monotonic", lambda: now)
+    tally = Tally(benches=4, started=100.0)
+    assert tally.seconds_left is None
+    tally.benches_done, tally.last_done, now = 1, 10.0, 110.0
+    assert tally.seconds_left == 30.0
+    now = 125.0
+    assert tally.seconds_left == 15.0
+    now = 200.0
+    assert tally.seconds_left == 0.0
 
 
 def test_run_one_needs_no_executor():

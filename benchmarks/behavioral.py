@@ -1,0 +1,367 @@
+"""Plain inference, ours against other simulators of spiking networks, side by side in one process.
+
+    python benchmarks/behavioral.py [--json] [--rounds N] [--only W1 W2 W3]
+
+    W1  784-256-10 fully connected, T = 100, batch 128, input rate 0.1
+    W2  700-256 (recurrent)-20, T = 100, batch 128, input rate 0.03
+    W3  28 x 28, conv 16 of 3 x 3, max pool 2, conv 32 of 3 x 3, max pool 2, fully connected 10, no padding, T = 25,
+        batch 64, input rate 0.1
+
+Everyone runs the same integer weights on the same spikes. Ours is given uint8 and packs it within the time; the peers are
+given float32 tensors made beforehand. Rounds are interleaved, times are medians in ms. The neuron is integrate and fire
+with reset by subtraction, which all but Norse compute bit for bit (their spikes are compared with ours); Norse resets to
+zero, and is compared with ours that does so too. Each peer runs in the better of two orders: all steps of a layer at once,
+or all layers of a step at once. ``ours_ld_lif_ms`` is the time of ours with linear decay and 8-bit membranes.
+
+The peers live in an environment of their own, made by ``make bench-env``. This script starts itself again there: in
+PYSPICE_CIM_BENCH_PYTHON, or in .venv-bench/bin/python. Without it, it says so and gives ours alone.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numba
+import numpy as np
+
+from pyspice_cim.behavioral.kernels import fast_run
+from pyspice_cim.behavioral.layers import Conv2d, Flatten, FullyConnected, MaxPool2d, Recurrent
+from pyspice_cim.behavioral.ldlif import NeuronParams
+
+HERE = Path(__file__).resolve()
+PEERS = ("snntorch", "norse", "sinabs", "spikingjelly")
+# Wide enough that no membrane saturates: the peers' floats do not either.
+MEMBRANE_BITS = 14
+
+
+@dataclass(frozen=True)
+class Workload:
+    layers: tuple[Any, ...]
+    spikes: np.ndarray
+
+
+def workloads() -> dict[str, Workload]:
+    rng = np.random.default_rng(7)
+
+    def weights(*shape: int) -> np.ndarray:
+        return rng.integers(-7, 8, shape).astype(np.int8)
+
+    def spikes(rate: float, *shape: int) -> np.ndarray:
+        return (rng.random(shape) < rate).astype(np.uint8)
+
+    def params(theta: int) -> NeuronParams:
+        return NeuronParams(theta=theta, decay="none", membrane_bits=MEMBRANE_BITS)
+
+    def dense(inputs: int, neurons: int, theta: int) -> FullyConnected:
+        return FullyConnected(weights=weights(inputs, neurons), params=params(theta))
+
+    recurrent = Recurrent(weights=weights(700, 256), recurrent=weights(256, 256) // 4, params=params(48))
+    return {
+        "W1": Workload((dense(784, 256, 100), dense(256, 10, 100)), spikes(0.1, 100, 128, 784)),
+        "W2": Workload((recurrent, dense(256, 20, 100)), spikes(0.03, 100, 128, 700)),
+        "W3": Workload(
+            (
+                Conv2d(weights=weights(16, 1, 3, 3), params=params(20)),
+                MaxPool2d(size=2),
+                Conv2d(weights=weights(32, 16, 3, 3), params=params(80)),
+                MaxPool2d(size=2),
+                Flatten(),
+                dense(800, 10, 100),
+            ),
+            spikes(0.1, 25, 64, 1, 28, 28),
+        ),
+    }
+
+
+def with_params(layers: tuple[Any, ...], **fields: Any) -> tuple[Any, ...]:
+    return tuple(replace(a, params=replace(a.params, **fields)) if hasattr(a, "params") else a for a in layers)
+
+
+# Neurons of the peers: reset() them, then step(current) one step or run(currents) all steps, (time, batch, ...).
+
+
+class SnnTorch:
+    reset_rule = "subtract"
+
+    def __init__(self, theta: int) -> None:
+        import snntorch
+
+        self.neuron = snntorch.Leaky(beta=1.0, threshold=float(theta), reset_mechanism="subtract", reset_delay=False)
+        self.membrane = None
+
+    def reset(self) -> None:
+        self.membrane = None
+
+    def step(self, current: Any) -> Any:
+        if self.membrane is None:
+            # It fires above the threshold; half a unit more makes that "at or above" for integers.
+            self.membrane = current.new_full(current.shape, 0.5)
+        spikes, self.membrane = self.neuron(current, self.membrane)
+        return spikes
+
+    def run(self, currents: Any) -> Any:
+        return stacked(self, currents)
+
+
+class Norse:
+    reset_rule = "zero"
+
+    def __init__(self, theta: int) -> None:
+        import torch
+        from norse.torch.functional import iaf
+
+        self.iaf, self.state = iaf, None
+        self.parameters = iaf.IAFParameters(v_th=torch.tensor(theta - 0.5), method="heaviside")
+
+    def reset(self) -> None:
+        self.state = None
+
+    def step(self, current: Any) -> Any:
+        if self.state is None:
+            self.state = self.iaf.IAFFeedForwardState(v=current.new_zeros(current.shape))
+        spikes, self.state = self.iaf.iaf_feed_forward_step(current, self.state, self.parameters)
+        return spikes
+
+    def run(self, currents: Any) -> Any:
+        return stacked(self, currents)
+
+
+class Sinabs:
+    reset_rule = "subtract"
+
+    def __init__(self, theta: int) -> None:
+        import sinabs
+        import torch
+
+        self.neuron = sinabs.layers.IAF(
+            spike_threshold=torch.tensor(float(theta)), spike_fn=sinabs.activation.SingleSpike
+        )
+
+    def reset(self) -> None:
+        self.neuron.reset_states()
+
+    def step(self, current: Any) -> Any:
+        return self.neuron(current.unsqueeze(1)).squeeze(1)
+
+    def run(self, currents: Any) -> Any:
+        return self.neuron(currents.transpose(0, 1)).transpose(0, 1)
+
+
+class SpikingJelly:
+    reset_rule = "subtract"
+
+    def __init__(self, theta: int) -> None:
+        from spikingjelly.activation_based import neuron
+
+        self.neuron = neuron.IFNode(v_threshold=float(theta), v_reset=None).eval()
+
+    def reset(self) -> None:
+        self.neuron.reset()
+
+    def step(self, current: Any) -> Any:
+        self.neuron.step_mode = "s"
+        return self.neuron(current)
+
+    def run(self, currents: Any) -> Any:
+        self.neuron.step_mode = "m"
+        return self.neuron(currents)
+
+
+NEURONS = dict(zip(PEERS, (SnnTorch, Norse, Sinabs, SpikingJelly), strict=True))
+
+
+def stacked(neuron: Any, currents: Any) -> Any:
+    import torch
+
+    return torch.stack([neuron.step(current) for current in currents])
+
+
+class Peer:
+    """A network of one of the peers; ``run`` gives the spike counts of the last layer."""
+
+    def __init__(self, name: str, work: Workload, order: str) -> None:
+        import torch
+
+        self.torch, self.order = torch, order
+        self.spikes = torch.from_numpy(work.spikes.astype(np.float32))
+        self.parts: list[tuple[Any, Any, Any]] = []
+        for layer in work.layers:
+            neuron = NEURONS[name](layer.params.theta) if hasattr(layer, "params") else None
+            recurrent = torch.from_numpy(layer.recurrent.astype(np.float32)) if isinstance(layer, Recurrent) else None
+            self.parts.append((self._forward(layer), neuron, recurrent))
+
+    def _forward(self, layer: Any) -> Callable[[Any], Any]:
+        functional = self.torch.nn.functional
+        if isinstance(layer, MaxPool2d):
+            return lambda x: functional.max_pool2d(x, layer.size)
+        if isinstance(layer, Flatten):
+            return lambda x: x.flatten(1)
+        weights = self.torch.from_numpy(layer.weights.astype(np.float32))
+        if isinstance(layer, Conv2d):
+            return lambda x: functional.conv2d(x, weights)
+        return lambda x: x @ weights
+
+    def run(self) -> np.ndarray:
+        with self.torch.inference_mode():
+            for _, neuron, _ in self.parts:
+                if neuron is not None:
+                    neuron.reset()
+            counts = self._by_layers() if self.order == "layers" else self._by_steps()
+        return counts.numpy()
+
+    def _by_layers(self) -> Any:
+        x = self.spikes
+        for forward, neuron, recurrent in self.parts:
+            steps, batch = x.shape[:2]
+            x = forward(x.flatten(0, 1)).unflatten(0, (steps, batch))
+            if recurrent is not None:
+                trains, last = [], x.new_zeros(x.shape[1:])
+                for current in x:
+                    last = neuron.step(self.torch.addmm(current, last, recurrent))
+                    trains.append(last)
+                x = self.torch.stack(trains)
+            elif neuron is not None:
+                x = neuron.run(x)
+        return x.sum(0)
+
+    def _by_steps(self) -> Any:
+        counts: Any = 0
+        last: dict[int, Any] = {}
+        for x in self.spikes:
+            for index, (forward, neuron, recurrent) in enumerate(self.parts):
+                x = forward(x)
+                if recurrent is not None and index in last:
+                    x = self.torch.addmm(x, last[index], recurrent)
+                if neuron is not None:
+                    x = last[index] = neuron.step(x)
+            counts = counts + x
+        return counts
+
+
+def measure(work: Workload, threads: int, rounds: int, peers: list[str]) -> dict[str, Any]:
+    ld_lif = with_params(work.layers, decay="clamp", lambda_=2, membrane_bits=8)
+    runs: dict[str, Callable[[], Any]] = {
+        "ours": lambda: fast_run(work.layers, work.spikes, threads).spike_counts,
+        "ours_ld_lif": lambda: fast_run(ld_lif, work.spikes, threads).spike_counts,
+    }
+    if peers:
+        import torch
+
+        torch.set_num_threads(threads)
+    expected = {
+        rule: fast_run(with_params(work.layers, reset=rule), work.spikes, threads).spike_counts
+        for rule in ("subtract", "zero")
+    }
+    same = {}
+    for name in peers:
+        for order in ("layers", "steps"):
+            run = runs[f"{name} {order}"] = Peer(name, work, order).run
+            same[name] = same.get(name, True) and np.array_equal(run(), expected[NEURONS[name].reset_rule])
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    runs["ours"](), runs["ours_ld_lif"]()
+    for _ in range(rounds):
+        for name, run in runs.items():
+            start = time.perf_counter()
+            run()
+            times[name].append(1e3 * (time.perf_counter() - start))
+    medians = {name: median(values) for name, values in times.items()}
+    result: dict[str, Any] = {"ours_ms": medians["ours"], "ours_ld_lif_ms": medians["ours_ld_lif"]}
+    by_peer = {name: min(medians[f"{name} {order}"] for order in ("layers", "steps")) for name in peers}
+    best = min(by_peer, key=by_peer.__getitem__) if by_peer else None
+    result["best_peer"] = best
+    result["best_peer_ms"] = by_peer[best] if best else None
+    result["ratio"] = by_peer[best] / medians["ours"] if best else None
+    result["peers_ms"], result["same_spikes"] = by_peer, same
+    return result
+
+
+@numba.njit(nogil=True)
+def add_rows(rows: Any, sums: Any, times: int) -> None:
+    for _ in range(times):
+        for row in rows:
+            for i in range(sums.size):
+                sums[i] += row[i]
+
+
+def limit_fraction(work: Workload, ours_ms: float, rounds: int) -> float:
+    """Additions that the spikes of W1 ask for, at the measured throughput of int8 into int16, over our time."""
+    rows, sums, times = np.ones((16, 256), np.int8), np.zeros(256, np.int16), 2000
+    add_rows(rows, sums, 1)
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        add_rows(rows, sums, times)
+        seconds.append(time.perf_counter() - start)
+    throughput = rows.size * times / median(seconds)
+    trains = fast_run(work.layers, work.spikes, 1, record=True).spikes
+    assert trains is not None
+    events = [int(each.sum(dtype=np.int64)) for each in (work.spikes, *trains[:-1])]
+    additions = sum(n * layer.weights.shape[1] for n, layer in zip(events, work.layers, strict=True))
+    return additions / throughput / (ours_ms * 1e-3)
+
+
+def in_bench_environment(arguments: list[str]) -> int | None:
+    """Run this script in the environment of the peers; ``None`` if they are here already, or nowhere."""
+    if all(importlib.util.find_spec(name) for name in PEERS):
+        return None
+    named = os.environ.get("PYSPICE_CIM_BENCH_PYTHON")
+    python = Path(named) if named else HERE.parent.parent / ".venv-bench" / "bin" / "python"
+    if python.is_file() and python.absolute() != Path(sys.executable).absolute():
+        return subprocess.run([str(python), str(HERE), *arguments], check=False).returncode
+    if named:
+        print(f"error: PYSPICE_CIM_BENCH_PYTHON is {named}, which is no environment with the peers", file=sys.stderr)
+        return 2
+    return None
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", action="store_true", help="print the results as JSON")
+    parser.add_argument("--rounds", type=int, default=11, help="interleaved rounds (default 11)")
+    parser.add_argument("--only", nargs="+", choices=("W1", "W2", "W3"), default=["W1", "W2", "W3"])
+    arguments = parser.parse_args()
+    status = in_bench_environment(sys.argv[1:])
+    if status is not None:
+        return status
+    peers = [name for name in PEERS if importlib.util.find_spec(name)]
+    if len(peers) < len(PEERS):
+        missing = ", ".join(name for name in PEERS if name not in peers)
+        print(f"not installed: {missing}; make bench-env makes an environment that has them", file=sys.stderr)
+    results: dict[str, Any] = {}
+    work = workloads()
+    for name in arguments.only:
+        results[name] = {
+            f"threads_{threads}": measure(work[name], threads, arguments.rounds, peers) for threads in (1, 2)
+        }
+    if "W1" in results:
+        ours = results["W1"]["threads_1"]["ours_ms"]
+        results["limit_fraction"] = limit_fraction(work["W1"], ours, arguments.rounds)
+    if arguments.json:
+        print(json.dumps(results, indent=2))
+        return 0
+    for name in arguments.only:
+        for threads, row in results[name].items():
+            others = ", ".join(
+                f"{peer} {ms:.1f}{'' if row['same_spikes'][peer] else ' (OTHER SPIKES)'}"
+                for peer, ms in row["peers_ms"].items()
+            )
+            ratio = f"{row['ratio']:.1f}x of {row['best_peer']}" if peers else ""
+            print(
+                f"{name} {threads}: ours {row['ours_ms']:.1f} ms (LD-LIF {row['ours_ld_lif_ms']:.1f}); {others}; {ratio}"
+            )
+    if "limit_fraction" in results:
+        print(f"W1 on one thread reaches {results['limit_fraction']:.2f} of the measured add throughput")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
