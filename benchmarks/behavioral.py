@@ -9,8 +9,8 @@
 
 Everyone runs the same integer weights on the same spikes. Ours is given uint8 and packs it within the time; the peers are
 given float32 tensors made beforehand. Rounds are interleaved, times are medians in ms. The neuron is integrate and fire
-with reset by subtraction, which all but Norse compute bit for bit (their spikes are compared with ours); Norse resets to
-zero, and is compared with ours that does so too. Each peer runs in the better of two orders: all steps of a layer at once,
+with reset by subtraction, which all but Norse compute bit for bit (their spike counts are compared with ours); Norse resets
+to zero, and is compared with ours that does so too. Each peer runs in the better of two orders: all steps of a layer at once,
 or all layers of a step at once. ``ours_ld_lif_ms`` is the time of ours with linear decay and 8-bit membranes.
 
 The peers live in an environment of their own, made by ``make bench-env``. This script starts itself again there: in
@@ -41,6 +41,8 @@ HERE = Path(__file__).resolve()
 PEERS = ("snntorch", "norse", "sinabs", "spikingjelly")
 # Wide enough that no membrane saturates: the peers' floats do not either.
 MEMBRANE_BITS = 14
+# Seconds before each run: the threads of the one before spin for a while in waiting for more, and would slow this one.
+SETTLE = 0.03
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class SnnTorch:
     def __init__(self, theta: int) -> None:
         import snntorch
 
-        self.neuron = snntorch.Leaky(beta=1.0, threshold=float(theta), reset_mechanism="subtract", reset_delay=False)
+        self.neuron = snntorch.Leaky(beta=1.0, threshold=float(theta), reset_mechanism="subtract")
         self.membrane = None
 
     def reset(self) -> None:
@@ -270,6 +272,7 @@ def measure(work: Workload, threads: int, rounds: int, peers: list[str]) -> dict
     runs["ours"](), runs["ours_ld_lif"]()
     for _ in range(rounds):
         for name, run in runs.items():
+            time.sleep(SETTLE)
             start = time.perf_counter()
             run()
             times[name].append(1e3 * (time.perf_counter() - start))

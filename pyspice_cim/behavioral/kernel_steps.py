@@ -77,13 +77,12 @@ def active(values, start, count, many, first, rows, at):
 
 
 @_compiled
-def sum_all(weights, layer, rows, first, last, part, sums):
-    """``sums``: of all ``rows[first:last]`` (int16 or int32), in portions that an int16 surely holds."""
-    for begin in range(first, last, layer.rows_at_once):
+def sum_all(weights, layer, rows, first, last, sums, add):
+    """``sums``: of all ``rows[first:last]``, in portions that an int16 surely holds; with ``add`` on top of what is there."""
+    for begin in range(first, max(last, first + 1), layer.rows_at_once):
         count = min(layer.rows_at_once, last - begin)
-        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, begin, count, layer.group, part)
-        for i in range(layer.lanes):
-            sums[i] += part[i]
+        some = rows[begin:]
+        sum_rows(weights, layer.weights, layer.stride, layer.lanes, some, count, layer.group, sums, add or begin > first)
 
 
 @_compiled
@@ -118,21 +117,19 @@ def fire(v, sums, spikes, layer):
 
 
 @_compiled
-def dense(layer, weights, values, v, rows, part, sums):
+def dense(layer, weights, values, v, rows, sums):
     """One step of a fully connected or recurrent layer; the own spikes of the step before lie in ``values`` still."""
     end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
-    sums[: layer.lanes] = 0
     begin = 0
     if layer.divisor > 1:
-        sum_all(weights, layer, rows, 0, end, part, sums)
+        sum_all(weights, layer, rows, 0, end, sums, False)
         for i in range(layer.lanes):
             sums[i] //= layer.divisor
         begin = end
     if layer.recurrent:
         end = active(values, layer.target, layer.outputs, False, layer.inputs, rows, end)
-    sum_all(weights, layer, rows, begin, end, part, sums)
-    v, spikes = v[layer.membrane :][: layer.outputs], values[layer.target :][: layer.outputs]
-    fire(v, sums, spikes, layer)
+    sum_all(weights, layer, rows, begin, end, sums, layer.divisor > 1)
+    fire(v[layer.membrane :][: layer.outputs], sums, values[layer.target :][: layer.outputs], layer)
 
 
 @_compiled
@@ -154,7 +151,7 @@ def convolution(layer, weights, values, v, rows, part, sums):
     if channels == 1:
         # One channel: the same sums around every active place.
         rows[0] = 0
-        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, 0, 1, layer.group, part)
+        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, 1, layer.group, part, False)
         end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
         for place in rows[:end]:
             at = (place // width) * line + (place % width) * layer.out_channels
@@ -167,7 +164,8 @@ def convolution(layer, weights, values, v, rows, part, sums):
                 at = y * line + x * layer.out_channels
                 for begin in range(0, end, layer.rows_at_once):
                     count = min(layer.rows_at_once, end - begin)
-                    sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, begin, count, layer.group, part)
+                    some = rows[begin:]
+                    sum_rows(weights, layer.weights, layer.stride, layer.lanes, some, count, layer.group, part, False)
                     scatter(sums, part, at, line, layer.size_y, run)
     if layer.divisor > 1:
         for i in range((layer.height + layer.size_y - 1) * line):
@@ -250,9 +248,9 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, scra
                     layer = layers[index]
                     if layer.kind == DENSE:
                         if layer.wide:
-                            dense(layer, weights, x, v, rows, part, wide_sums)
+                            dense(layer, weights, x, v, rows, wide_sums)
                         else:
-                            dense(layer, weights, x, v, rows, part, sums)
+                            dense(layer, weights, x, v, rows, sums)
                     elif layer.kind == CONV:
                         if layer.wide:
                             convolution(layer, weights, x, v, rows, part, wide_sums)

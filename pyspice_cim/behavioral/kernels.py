@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from pyspice_cim.behavioral.kernel_plan import Plan, make_plan
 from pyspice_cim.behavioral.layers import AnyLayer
 from pyspice_cim.errors import ConfigError, DataError
 
+# Layers never change, so the plan of a network serves all its runs.
+_plan = lru_cache(maxsize=8)(make_plan)
 # Bytes of input, state and recorded spikes that are held at once, next to the input and the result themselves.
 TILE_BYTES = 1 << 25
 
@@ -64,7 +67,7 @@ def fast_run(
         raise ConfigError(f"threads is {threads}; it must be 1 or more")
     check_shape(tuple(spikes.shape))
     steps, batch, *shape = (int(n) for n in spikes.shape)
-    plan = make_plan(layers, tuple(shape))
+    plan = _plan(tuple(layers), tuple(shape))
     counts = np.zeros((batch, int(plan.records[-1]["outputs"])), np.int64)
     shapes = [part.places.shape for part in plan.parts]
     membranes = tuple(np.empty((batch, *each), np.int32) for each in shapes)

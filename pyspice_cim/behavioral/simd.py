@@ -8,6 +8,7 @@
 None of them checks its arguments: the arrays must be as large as said here.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import numba
@@ -58,104 +59,116 @@ def spike_word(typing: Any, spikes: Any, start: Any) -> Any:
 
 @intrinsic
 def _sum_rows(
-    typing: Any,
-    weights: Any,
-    start: Any,
-    stride: Any,
-    lanes: Any,
-    rows: Any,
-    first: Any,
-    count: Any,
-    group: Any,
-    out: Any,
+    typing: Any, weights: Any, start: Any, stride: Any, lanes: Any, rows: Any, count: Any, group: Any, out: Any, add: Any
 ) -> Any:
     i64 = types.int64
-    signature = types.void(weights, i64, i64, i64, rows, i64, i64, i64, out)
+    signature = types.void(weights, i64, i64, i64, rows, i64, i64, out, types.boolean)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, start, stride, lanes, _, first, count, group, _ = arguments
-        weights, rows, out = (_data(context, builder, signature, arguments, at) for at in (0, 4, 8))
-        weights, rows = builder.gep(weights, [start]), builder.gep(rows, [first])
-        builder.call(_sum_rows_function(builder.module), [weights, stride, lanes, rows, count, group, out])
+        _, start, stride, lanes, _, count, group, _, add = arguments
+        weights, rows, out = (_data(context, builder, signature, arguments, at) for at in (0, 4, 7))
+        function = _sum_rows_function(builder.module, signature.args[7].dtype.bitwidth)
+        bit = builder.trunc(add, ir.IntType(1))
+        builder.call(function, [builder.gep(weights, [start]), stride, lanes, rows, count, group, out, bit])
         return context.get_dummy_value()
 
     return signature, code
 
 
-def _sum_rows_function(module: Any) -> Any:
+def _sum_rows_function(module: Any, bits: int) -> Any:
     """The code of ``sum_rows`` as a function of its own: inlined at every call it would take seconds more to compile."""
-    name = "pyspice_cim_sum_rows"
+    name = f"pyspice_cim_sum_rows_{bits}"
     if name in module.globals:
         return module.globals[name]
-    bytes_, halves, indices = _BYTE.as_pointer(), _HALF.as_pointer(), ir.IntType(32).as_pointer()
-    function = ir.Function(
-        module, ir.FunctionType(ir.VoidType(), [bytes_, _WORD, _WORD, indices, _WORD, _WORD, halves]), name
-    )
+    pointers = [ir.IntType(width).as_pointer() for width in (8, 32, bits)]
+    parameters = [pointers[0], _WORD, _WORD, pointers[1], _WORD, _WORD, pointers[2], ir.IntType(1)]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
-    weights, stride, lanes, rows, count, group, out = function.args
+    weights, stride, lanes, rows, count, group, out, add = function.args
+    sums = _Sums(builder, weights, stride, rows, count, group, out, add)
     wide = builder.sdiv(lanes, _WORD(_WIDE))
     done = builder.mul(wide, _WORD(_WIDE))
     with builder.if_else(builder.icmp_signed("<", group, _WORD(_WORTH))) as (few, many):
-        for case, block in ((few, _sum_widened), (many, _sum_grouped)):
+        for case, block in ((few, sums.widened), (many, sums.grouped)):
             with case:
                 with cgutils.for_range(builder, wide) as loop:
-                    at = builder.mul(loop.index, _WORD(_WIDE))
-                    block(builder, _WIDE, at, weights, stride, rows, count, group, out)
+                    block(_WIDE, builder.mul(loop.index, _WORD(_WIDE)))
                 with builder.if_then(builder.icmp_signed("<", done, lanes)):
-                    block(builder, _NARROW, done, weights, stride, rows, count, group, out)
+                    block(_NARROW, done)
     builder.ret_void()
     return function
 
 
-def _sum_grouped(
-    builder: Any, width: int, at: Any, weights: Any, stride: Any, rows: Any, count: Any, group: Any, out: Any
-) -> None:
-    """``out[at : at + width]``, sums of ``width`` columns: ``group`` rows at a time are added in int8, then widened."""
-    bytes_, halves = ir.VectorType(_BYTE, width), ir.VectorType(_HALF, width)
-    column = builder.gep(weights, [at])
-    total = cgutils.alloca_once_value(builder, ir.Constant(halves, None))
-    groups = builder.sdiv(builder.add(count, builder.sub(group, _WORD(1))), group)
-    with cgutils.for_range(builder, groups) as outer:
-        first = builder.mul(outer.index, group)
-        left = builder.sub(count, first)
-        part = cgutils.alloca_once_value(builder, ir.Constant(bytes_, None))
-        with cgutils.for_range(builder, builder.select(builder.icmp_signed("<", left, group), left, group)) as inner:
-            loaded = _row(builder, bytes_, column, stride, rows, builder.add(first, inner.index))
-            builder.store(builder.add(builder.load(part), loaded), part)
-        builder.store(builder.add(builder.load(total), builder.sext(builder.load(part), halves)), total)
-    builder.store(builder.load(total), builder.bitcast(builder.gep(out, [at]), halves.as_pointer()), align=1)
+@dataclass(frozen=True)
+class _Sums:
+    """Code for blocks of columns, from ``at`` on; the fields are LLVM values, see ``sum_rows``."""
 
+    builder: Any
+    weights: Any
+    stride: Any
+    rows: Any
+    count: Any
+    group: Any
+    out: Any
+    add: Any
 
-def _sum_widened(
-    builder: Any, width: int, at: Any, weights: Any, stride: Any, rows: Any, count: Any, group: Any, out: Any
-) -> None:
-    """As ``_sum_grouped``, each row widened at once: for weights so large that an int8 holds few of them."""
-    bytes_, halves = ir.VectorType(_BYTE, width), ir.VectorType(_HALF, width)
-    column = builder.gep(weights, [at])
-    total = cgutils.alloca_once_value(builder, ir.Constant(halves, None))
-    with cgutils.for_range(builder, count) as loop:
-        loaded = _row(builder, bytes_, column, stride, rows, loop.index)
-        builder.store(builder.add(builder.load(total), builder.sext(loaded, halves)), total)
-    builder.store(builder.load(total), builder.bitcast(builder.gep(out, [at]), halves.as_pointer()), align=1)
+    def grouped(self, width: int, at: Any) -> None:
+        """``group`` rows at a time are added in int8, then widened."""
+        builder, group = self.builder, self.group
+        bytes_, halves = ir.VectorType(_BYTE, width), ir.VectorType(_HALF, width)
+        total = cgutils.alloca_once_value(builder, ir.Constant(halves, None))
+        groups = builder.sdiv(builder.add(self.count, builder.sub(group, _WORD(1))), group)
+        with cgutils.for_range(builder, groups) as outer:
+            first = builder.mul(outer.index, group)
+            left = builder.sub(self.count, first)
+            part = cgutils.alloca_once_value(builder, ir.Constant(bytes_, None))
+            size = builder.select(builder.icmp_signed("<", left, group), left, group)
+            with cgutils.for_range(builder, size) as inner:
+                row = self._row(bytes_, at, builder.add(first, inner.index))
+                builder.store(builder.add(builder.load(part), row), part)
+            builder.store(builder.add(builder.load(total), builder.sext(builder.load(part), halves)), total)
+        self._write(width, at, builder.load(total))
 
+    def widened(self, width: int, at: Any) -> None:
+        """Each row is widened at once: for weights so large that an int8 holds the sum of few of them."""
+        builder = self.builder
+        bytes_, halves = ir.VectorType(_BYTE, width), ir.VectorType(_HALF, width)
+        total = cgutils.alloca_once_value(builder, ir.Constant(halves, None))
+        with cgutils.for_range(builder, self.count) as loop:
+            row = builder.sext(self._row(bytes_, at, loop.index), halves)
+            builder.store(builder.add(builder.load(total), row), total)
+        self._write(width, at, builder.load(total))
 
-def _row(builder: Any, vector: Any, column: Any, stride: Any, rows: Any, index: Any) -> Any:
-    row = builder.sext(builder.load(builder.gep(rows, [index])), _WORD)
-    pointer = builder.gep(column, [builder.mul(row, stride)])
-    return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)
+    def _row(self, vector: Any, at: Any, index: Any) -> Any:
+        builder = self.builder
+        row = builder.sext(builder.load(builder.gep(self.rows, [index])), _WORD)
+        pointer = builder.gep(self.weights, [builder.add(at, builder.mul(row, self.stride))])
+        return builder.load(builder.bitcast(pointer, vector.as_pointer()), align=1)
+
+    def _write(self, width: int, at: Any, total: Any) -> None:
+        builder = self.builder
+        vector = ir.VectorType(self.out.type.pointee, width)
+        pointer = builder.bitcast(builder.gep(self.out, [at]), vector.as_pointer())
+        if vector.element.width > _HALF.width:
+            total = builder.sext(total, vector)
+        before = cgutils.alloca_once_value(builder, ir.Constant(vector, None))
+        with builder.if_then(self.add):
+            builder.store(builder.load(pointer, align=1), before)
+        builder.store(builder.add(builder.load(before), total), pointer, align=1)
 
 
 def _data(context: Any, builder: Any, signature: Any, arguments: Any, at: int) -> Any:
     return context.make_array(signature.args[at])(context, builder, arguments[at]).data
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def sum_rows(weights, start, stride, lanes, rows, first, count, group, out):  # type: ignore[no-untyped-def]
-    """``out[i] = sum over r in rows[first : first + count] of weights[start + r stride + i]`` for i < ``lanes``.
+@numba.njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
+def sum_rows(weights, start, stride, lanes, rows, count, group, out, add):  # type: ignore[no-untyped-def]
+    """``out[i] = sum over r in rows[:count] of weights[start + r stride + i]`` for i < ``lanes``.
 
-    ``weights``: int8, flat; ``rows``: int32; ``out``: int16; ``lanes``: a multiple of ``LANES``; ``group``: how many rows
-    an int8 holds the sum of, 127 // max|w|. The caller sees to it that the sums fit in int16.
+    ``weights``: int8, flat; ``rows``: int32; ``out``: int16 or int32; ``lanes``: a multiple of ``LANES``; ``group``: how
+    many rows an int8 holds the sum of, 127 // max|w|; with ``add`` the sums are added to ``out``. The caller sees to it
+    that the sum of these rows fits in int16.
     """
-    _sum_rows(weights, start, stride, lanes, rows, first, count, group, out)
+    _sum_rows(weights, start, stride, lanes, rows, count, group, out, add)

@@ -36,7 +36,9 @@ LINE_KINDS = (
 _BITS, _WEIGHT_BITS = 6, 4
 # Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
 _CYCLE_RATIO = 1.04
-_SHORTEST, _CYCLE_STEPS = 0.4e-9, 80
+_REFERENCE_CYCLE = 0.4e-9
+# From 0.1 ns to 9 ns.
+_FIRST_STEP, _LAST_STEP = -35, 79
 # Energies and delays are measured at the cycle that a macro works at by default: the minimum and a tenth.
 WORKING_MARGIN = 1.10
 
@@ -105,7 +107,7 @@ def _minimum_cycle(
 
     Growing strides away from a guess until the edge lies between a cycle that fails and one that works, then bisection.
     """
-    fails, works = -1, _CYCLE_STEPS
+    fails, works = _FIRST_STEP - 1, _LAST_STEP + 1
     hashes: dict[int, str] = {}
     reason = ""
     # Where a column works at nominal conditions; a longer read line is slower.
@@ -114,7 +116,7 @@ def _minimum_cycle(
         simulation = array_simulation(
             technology,
             corner,
-            replace(run, timing=Timing(cycle=_SHORTEST * _CYCLE_RATIO**trial)),
+            replace(run, timing=Timing(cycle=_REFERENCE_CYCLE * _CYCLE_RATIO**trial)),
             title="column stress",
             options=QUICK_OPTIONS,
         )
@@ -124,19 +126,19 @@ def _minimum_cycle(
             works = trial
         else:
             fails, reason = trial, outcome.reason
-        if works == _CYCLE_STEPS:
-            trial = min(fails + 2 * stride, _CYCLE_STEPS - 1)
+        if works > _LAST_STEP:
+            trial = min(fails + 2 * stride, _LAST_STEP)
             stride *= 2
-        elif fails == -1:
-            trial = max(works - stride, 0)
+        elif fails < _FIRST_STEP:
+            trial = max(works - stride, _FIRST_STEP)
             stride *= 2
         else:
             trial = (fails + works) // 2
-    if works == _CYCLE_STEPS:
-        longest = _SHORTEST * _CYCLE_RATIO ** (_CYCLE_STEPS - 1)
+    if works > _LAST_STEP:
+        longest = _REFERENCE_CYCLE * _CYCLE_RATIO**_LAST_STEP
         return None, tuple(hashes.values()), f"fails even at {longest:.3g} s: {reason}"
     decisive = tuple(hashes[step] for step in (works, fails) if step in hashes)
-    return _SHORTEST * _CYCLE_RATIO**works, decisive, ""
+    return _REFERENCE_CYCLE * _CYCLE_RATIO**works, decisive, ""
 
 
 _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
