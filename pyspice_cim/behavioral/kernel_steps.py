@@ -82,7 +82,9 @@ def sum_all(weights, layer, rows, first, last, sums, add):
     for begin in range(first, max(last, first + 1), layer.rows_at_once):
         count = min(layer.rows_at_once, last - begin)
         some = rows[begin:]
-        sum_rows(weights, layer.weights, layer.stride, layer.lanes, some, count, layer.group, sums, add or begin > first)
+        sum_rows(
+            weights, layer.weights, layer.stride, layer.lanes, some, count, layer.group, sums, add or begin > first
+        )
 
 
 @_compiled

@@ -59,7 +59,16 @@ def spike_word(typing: Any, spikes: Any, start: Any) -> Any:
 
 @intrinsic
 def _sum_rows(
-    typing: Any, weights: Any, start: Any, stride: Any, lanes: Any, rows: Any, count: Any, group: Any, out: Any, add: Any
+    typing: Any,
+    weights: Any,
+    start: Any,
+    stride: Any,
+    lanes: Any,
+    rows: Any,
+    count: Any,
+    group: Any,
+    out: Any,
+    add: Any,
 ) -> Any:
     i64 = types.int64
     signature = types.void(weights, i64, i64, i64, rows, i64, i64, out, types.boolean)
