@@ -3,6 +3,7 @@
 #   make test    the test suite; make test-slow: what takes longer than a minute, too
 #   make check   lint, types and the direction of imports, as CI runs them
 #   make netlists  render the committed decks again
+#   make bench-env  the environment that benchmarks/behavioral.py compares in
 
 VENV ?= .venv
 OUT ?= build/demo
@@ -18,7 +19,7 @@ FOR_WORK := $(VENV)/.installed-$(EXTRAS)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-slow lint types imports check netlists install ngspice clean distclean
+.PHONY: help demo test test-slow lint types imports check netlists install ngspice bench-env clean distclean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -62,6 +63,12 @@ $(VENV)/.installed-%: $(CREATED) pyproject.toml
 	@echo "installing pyspice-cim with the extras $* into $(VENV); the first time takes a few minutes"
 	$(PYTHON_HERE) -m pip install --quiet --editable '.[$*]'
 	@touch $@
+
+# The simulators that benchmarks/behavioral.py compares with, apart from our own environment.
+bench-env:
+	PYTHON="$(PYTHON)" scripts/make_venv.sh .venv-bench
+	.venv-bench/bin/python -m pip install --quiet -c benchmarks/constraints.txt -r benchmarks/requirements.txt
+	.venv-bench/bin/python -m pip install --quiet --editable .
 
 clean:
 	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache

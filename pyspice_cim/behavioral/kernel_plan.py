@@ -26,7 +26,6 @@ from pyspice_cim.behavioral.layers import (
 from pyspice_cim.behavioral.ldlif import LDLIFParams
 from pyspice_cim.behavioral.simd import LANES
 
-_CHANNELS = 16
 _ALIGN = 64
 _INT8, _INT16 = 127, 32767
 _RULES = {
@@ -132,7 +131,7 @@ def _dense(
     if isinstance(layer, Recurrent):
         matrix[stored : stored + neurons, :neurons] = layer.recurrent
         bound = bound + _one_sided(layer.recurrent, 0)
-    fields = {"kind": steps.DENSE, "lanes": lanes, "stride": lanes, "sums": lanes, "recurrent": recurrent}
+    fields = {"kind": steps.DENSE, "lanes": lanes, "sums": lanes, "recurrent": recurrent}
     fields |= _arithmetic(layer.params, matrix, int(bound.max()))
     return fields, matrix, np.arange(neurons), lanes
 
@@ -141,18 +140,13 @@ def _convolution(layer: Conv2d, link: Link, stored: int) -> tuple[dict[str, int]
     _, height, width = link.shape
     channels = stored // (height * width)
     out_channels, in_channels, size_y, size_x = layer.weights.shape
-    padded = _rounded(out_channels, _CHANNELS)
-    run = size_y * size_x * padded
-    lanes = _rounded(run, LANES)
+    padded = _rounded(out_channels, LANES)
     # An input adds to the neurons around it, so the kernel is seen from its other end.
-    kernel = np.zeros((channels, size_y, size_x, padded), np.int8)
-    kernel[:in_channels, :, :, :out_channels] = layer.weights[:, :, ::-1, ::-1].transpose(1, 2, 3, 0)
-    matrix = np.zeros((channels, lanes), np.int8)
-    matrix[:, :run] = kernel.reshape(channels, run)
+    matrix = np.zeros((channels, size_y, size_x, padded), np.int8)
+    matrix[:in_channels, :, :, :out_channels] = layer.weights[:, :, ::-1, ::-1].transpose(1, 2, 3, 0)
     fields = {
         "kind": steps.CONV,
-        "lanes": lanes,
-        "stride": lanes,
+        "lanes": size_y * size_x * padded,
         "size_y": size_y,
         "size_x": size_x,
         "step": layer.stride,

@@ -10,8 +10,8 @@ An input of value x counts as x events; the integration of a step costs time by 
 
     active inputs  the bytes of 64 inputs become a word, its 1s the numbers of the rows to add (``active``)
     dense          the rows of the weights are added in registers (``sum_rows``)
-    convolution    at each place of the image the rows of the active channels are added: that is what these channels give
-                   to all neurons around, scattered once to a padded image of sums
+    convolution    at each place of the image the rows of the active channels are added to a padded image of sums, a
+                   contiguous run for each line of the kernel (output channels innermost)
 
 The update of the neurons is branch-free in int16, or in int32 where the sums of a layer or its membranes could leave
 int16 (``wide``).
@@ -30,7 +30,7 @@ RECORD = np.dtype(
         (name, np.int64)
         for name in (
             *("kind", "source", "inputs", "target", "outputs", "membrane"),
-            *("weights", "stride", "lanes", "group", "rows_at_once", "wide", "many", "divisor", "recurrent"),
+            *("weights", "lanes", "group", "rows_at_once", "wide", "many", "divisor", "recurrent"),
             *("decay", "lambda_", "theta", "vmin", "vmax", "subtract", "beta", "shift"),
             *("height", "width", "channels", "size_y", "size_x", "step", "padding"),
             *("out_height", "out_width", "out_channels"),
@@ -77,14 +77,11 @@ def active(values, start, count, many, first, rows, at):
 
 
 @_compiled
-def sum_all(weights, layer, rows, first, last, sums, add):
+def sum_all(weights, start, lanes, layer, rows, first, last, sums, add):
     """``sums``: of all ``rows[first:last]``, in portions that an int16 surely holds; with ``add`` on top of what is there."""
     for begin in range(first, max(last, first + 1), layer.rows_at_once):
         count = min(layer.rows_at_once, last - begin)
-        some = rows[begin:]
-        sum_rows(
-            weights, layer.weights, layer.stride, layer.lanes, some, count, layer.group, sums, add or begin > first
-        )
+        sum_rows(weights, start, layer.lanes, lanes, rows[begin:], count, layer.group, sums, add or begin > first)
 
 
 @_compiled
@@ -124,51 +121,44 @@ def dense(layer, weights, values, v, rows, sums):
     end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
     begin = 0
     if layer.divisor > 1:
-        sum_all(weights, layer, rows, 0, end, sums, False)
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, 0, end, sums, False)
         for i in range(layer.lanes):
             sums[i] //= layer.divisor
         begin = end
     if layer.recurrent:
         end = active(values, layer.target, layer.outputs, False, layer.inputs, rows, end)
-    sum_all(weights, layer, rows, begin, end, sums, layer.divisor > 1)
+    sum_all(weights, layer.weights, layer.lanes, layer, rows, begin, end, sums, layer.divisor > 1)
     fire(v[layer.membrane :][: layer.outputs], sums, values[layer.target :][: layer.outputs], layer)
 
 
 @_compiled
-def scatter(sums, part, at, line, size_y, run):
-    """Add ``size_y`` runs of ``part`` to the lines of the image of sums, from ``at`` on."""
-    for i in range(size_y):
-        target, source = sums[at + i * line :][:run], part[i * run :][:run]
-        for j in range(run):
-            target[j] += source[j]
+def scatter(layer, weights, rows, end, sums, at, line, run):
+    """Add ``rows[:end]`` of the weights around one place, whose first sum is at ``at``: a run for each line of the kernel."""
+    for i in range(layer.size_y):
+        sum_all(weights, layer.weights + i * run, run, layer, rows, 0, end, sums[at + i * line :], True)
 
 
 @_compiled
-def convolution(layer, weights, values, v, rows, part, sums):
+def convolution(layer, weights, values, v, rows, sums):
     """One step of a convolution. ``sums`` is the image of every place that a kernel can reach, stride 1."""
     channels, width = layer.channels, layer.width
     line = (width + layer.size_x - 1) * layer.out_channels
     run = layer.size_x * layer.out_channels
     sums[: (layer.height + layer.size_y - 1) * line] = 0
     if channels == 1:
-        # One channel: the same sums around every active place.
-        rows[0] = 0
-        sum_rows(weights, layer.weights, layer.stride, layer.lanes, rows, 1, layer.group, part, False)
+        # One channel: the places are listed, not the channels of each, and every one adds the same row.
         end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
+        only = np.zeros(1, np.int32)
         for place in rows[:end]:
             at = (place // width) * line + (place % width) * layer.out_channels
-            scatter(sums, part, at, line, layer.size_y, run)
+            scatter(layer, weights, only, 1, sums, at, line, run)
     else:
         for y in range(layer.height):
             for x in range(width):
                 place = layer.source + (y * width + x) * channels
                 end = active(values, place, channels, layer.many, 0, rows, 0)
-                at = y * line + x * layer.out_channels
-                for begin in range(0, end, layer.rows_at_once):
-                    count = min(layer.rows_at_once, end - begin)
-                    some = rows[begin:]
-                    sum_rows(weights, layer.weights, layer.stride, layer.lanes, some, count, layer.group, part, False)
-                    scatter(sums, part, at, line, layer.size_y, run)
+                if end:
+                    scatter(layer, weights, rows, end, sums, y * line + x * layer.out_channels, line, run)
     if layer.divisor > 1:
         for i in range((layer.height + layer.size_y - 1) * line):
             sums[i] //= layer.divisor
@@ -235,7 +225,7 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, scra
         Whether all input spikes were 0 or 1.
     """
     columns, most = scratch
-    rows, part = np.zeros(most + SLACK, np.int32), np.zeros(columns, np.int16)
+    rows = np.zeros(most + SLACK, np.int32)
     sums, wide_sums = np.zeros(columns, np.int16), np.zeros(columns, np.int32)
     output, valid = layers[layers.size - 1], True
     # Some samples take a step before all take the next: their frames lie side by side in memory, and their state still
@@ -255,9 +245,9 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, scra
                             dense(layer, weights, x, v, rows, sums)
                     elif layer.kind == CONV:
                         if layer.wide:
-                            convolution(layer, weights, x, v, rows, part, wide_sums)
+                            convolution(layer, weights, x, v, rows, wide_sums)
                         else:
-                            convolution(layer, weights, x, v, rows, part, sums)
+                            convolution(layer, weights, x, v, rows, sums)
                     else:
                         pool(layer, x)
                 fired, count = x[output.target :][: output.outputs], counts[sample]

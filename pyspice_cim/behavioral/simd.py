@@ -16,10 +16,10 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-_BYTE, _HALF, _WORD = ir.IntType(8), ir.IntType(16), ir.IntType(64)
+_BIT, _BYTE, _HALF, _WORD = (ir.IntType(bits) for bits in (1, 8, 16, 64))
 # Columns that stay in registers over all rows: 64 are 2 registers of int8 and 4 of int16 with 256-bit vectors.
-_WIDE, _NARROW = 64, 32
-LANES = _NARROW
+_BLOCKS = (64, 32, 16)
+LANES = _BLOCKS[-1]
 # Rows that an int8 must hold the sum of for adding in int8 to be worth it.
 _WORTH = 3
 
@@ -29,7 +29,7 @@ def lowest_bit(typing: Any, word: Any) -> Any:
     """Index of the lowest 1 of an int64, 64 for 0."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+        return builder.cttz(arguments[0], ir.Constant(_BIT, 0))
 
     return types.int64(types.int64), code
 
@@ -77,7 +77,7 @@ def _sum_rows(
         _, start, stride, lanes, _, count, group, _, add = arguments
         weights, rows, out = (_data(context, builder, signature, arguments, at) for at in (0, 4, 7))
         function = _sum_rows_function(builder.module, signature.args[7].dtype.bitwidth)
-        bit = builder.trunc(add, ir.IntType(1))
+        bit = builder.trunc(add, _BIT)
         builder.call(function, [builder.gep(weights, [start]), stride, lanes, rows, count, group, out, bit])
         return context.get_dummy_value()
 
@@ -90,22 +90,24 @@ def _sum_rows_function(module: Any, bits: int) -> Any:
     if name in module.globals:
         return module.globals[name]
     pointers = [ir.IntType(width).as_pointer() for width in (8, 32, bits)]
-    parameters = [pointers[0], _WORD, _WORD, pointers[1], _WORD, _WORD, pointers[2], ir.IntType(1)]
+    parameters = [pointers[0], _WORD, _WORD, pointers[1], _WORD, _WORD, pointers[2], _BIT]
     function = ir.Function(module, ir.FunctionType(ir.VoidType(), parameters), name)
     function.linkage = "internal"
     function.attributes.add("noinline")
     builder = ir.IRBuilder(function.append_basic_block())
     weights, stride, lanes, rows, count, group, out, add = function.args
     sums = _Sums(builder, weights, stride, rows, count, group, out, add)
-    wide = builder.sdiv(lanes, _WORD(_WIDE))
-    done = builder.mul(wide, _WORD(_WIDE))
+    whole, *parts = _BLOCKS
+    blocks = builder.sdiv(lanes, _WORD(whole))
     with builder.if_else(builder.icmp_signed("<", group, _WORD(_WORTH))) as (few, many):
         for case, block in ((few, sums.widened), (many, sums.grouped)):
             with case:
-                with cgutils.for_range(builder, wide) as loop:
-                    block(_WIDE, builder.mul(loop.index, _WORD(_WIDE)))
-                with builder.if_then(builder.icmp_signed("<", done, lanes)):
-                    block(_NARROW, done)
+                with cgutils.for_range(builder, blocks) as loop:
+                    block(whole, builder.mul(loop.index, _WORD(whole)))
+                for width in parts:
+                    # The bits of lanes say which smaller blocks are left, the larger ones first.
+                    with builder.if_then(builder.trunc(builder.lshr(lanes, _WORD(width.bit_length() - 1)), _BIT)):
+                        block(width, builder.and_(lanes, _WORD(-2 * width)))
     builder.ret_void()
     return function
 
