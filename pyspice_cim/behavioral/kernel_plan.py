@@ -28,6 +28,8 @@ from pyspice_cim.behavioral.simd import LANES
 
 _ALIGN = 64
 _INT8, _INT16 = 127, 32767
+# Of a membrane to which int16 can add anything that matters without an overflow.
+_NARROW_BITS = 14
 _RULES = {
     "clamp": steps.CLAMP,
     "toward_zero": steps.TOWARD_ZERO,
@@ -56,7 +58,8 @@ class Plan:
         frame: (channels, places) of an input frame.
         parts: one a layer of neurons.
         values, membranes: size of the state of a sample, in bytes and in int16.
-        scratch: see ``kernel_steps.run_samples``.
+        rows, sums: sizes of the scratch arrays of ``kernel_steps.run_samples``.
+        wide: whether sums must be int32.
     """
 
     records: NDArray[np.void]
@@ -65,7 +68,9 @@ class Plan:
     parts: tuple[Part, ...]
     values: int
     membranes: int
-    scratch: tuple[int, int]
+    rows: int
+    sums: int
+    wide: bool
 
 
 def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
@@ -78,7 +83,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
     places, stored = _image(shape, shape[0]) if len(shape) == 3 else (np.arange(shape[0]), shape[0])
     source, values, membranes, size = 0, _aligned(stored), 0, 0
     records, parts, weights = [], [], []
-    columns = most = 0
+    columns, most, wide = 0, 0, False
     for layer, link in zip(layers, links, strict=True):
         if isinstance(layer, Flatten):
             places = places.ravel()
@@ -100,7 +105,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
             weights.append(matrix.ravel())
             size += matrix.size
             membranes += _aligned(outputs)
-            columns = max(columns, fields["lanes"], fields.pop("sums"))
+            columns, wide = max(columns, fields.pop("sums")), wide or bool(fields.pop("wide"))
             most = max(most, stored * link.largest + outputs)
         records.append(fields)
         source, stored, values = values, outputs, values + _aligned(outputs)
@@ -115,7 +120,9 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
         parts=tuple(parts),
         values=values + steps.SLACK,
         membranes=membranes,
-        scratch=(columns, most),
+        rows=most + steps.SLACK,
+        sums=columns,
+        wide=wide,
     )
 
 
@@ -164,12 +171,11 @@ def _convolution(layer: Conv2d, link: Link, stored: int) -> tuple[dict[str, int]
 def _arithmetic(params: LDLIFParams, matrix: NDArray[np.int8], bound: int) -> dict[str, int]:
     """How to add and to update: ``bound`` is the largest sum of any of a neuron's inputs, by absolute value."""
     heaviest = max(1, int(np.abs(matrix.astype(np.int64)).max()))
-    wide = bound > _INT16 or params.membrane_bits > 14
     numerator, shift = params.factor
     return {
         "group": max(1, _INT8 // heaviest),
         "rows_at_once": _INT16 // heaviest if bound > _INT16 else np.iinfo(np.int64).max // 2,
-        "wide": wide,
+        "wide": bound > _INT16 or params.membrane_bits > _NARROW_BITS,
         "decay": _RULES[params.decay],
         "lambda_": params.lambda_,
         "theta": params.theta,

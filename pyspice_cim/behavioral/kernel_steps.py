@@ -13,8 +13,7 @@ An input of value x counts as x events; the integration of a step costs time by 
     convolution    at each place of the image the rows of the active channels are added to a padded image of sums, a
                    contiguous run for each line of the kernel (output channels innermost)
 
-The update of the neurons is branch-free in int16, or in int32 where the sums of a layer or its membranes could leave
-int16 (``wide``).
+Sums and the branch-free update of the neurons are int16; or int32 for a network whose sums or membranes could leave int16.
 """
 
 import numba
@@ -30,7 +29,7 @@ RECORD = np.dtype(
         (name, np.int64)
         for name in (
             *("kind", "source", "inputs", "target", "outputs", "membrane"),
-            *("weights", "lanes", "group", "rows_at_once", "wide", "many", "divisor", "recurrent"),
+            *("weights", "lanes", "group", "rows_at_once", "many", "divisor", "recurrent"),
             *("decay", "lambda_", "theta", "vmin", "vmax", "subtract", "beta", "shift"),
             *("height", "width", "channels", "size_y", "size_x", "step", "padding"),
             *("out_height", "out_width", "out_channels"),
@@ -212,21 +211,18 @@ def load(frame, values):
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
-def run_samples(layers, weights, spikes, values, membranes, counts, trains, scratch, first, last):
+def run_samples(layers, weights, spikes, values, membranes, counts, trains, rows, sums, first, last):
     """Run samples ``first`` to ``last`` over all steps of ``spikes`` (time, batch, channels, places).
 
     Args:
         values, membranes: state of every sample before and after, (batch, all layers).
         counts: spikes of the last layer, added to, (batch, outputs).
         trains: copies of ``values`` in every step, (time, batch, all layers), or with no step: none are kept.
-        scratch: number of columns or places whose sums must be held at once, and of rows that can be active.
+        rows, sums: scratch; int32 for the rows that can be active and ``SLACK``, int16 or int32 for the sums of a layer.
 
     Returns:
         Whether all input spikes were 0 or 1.
     """
-    columns, most = scratch
-    rows = np.zeros(most + SLACK, np.int32)
-    sums, wide_sums = np.zeros(columns, np.int16), np.zeros(columns, np.int32)
     output, valid = layers[layers.size - 1], True
     # Some samples take a step before all take the next: their frames lie side by side in memory, and their state still
     # fits in the cache.
@@ -239,15 +235,9 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, scra
                 for index in range(layers.size):
                     layer = layers[index]
                     if layer.kind == DENSE:
-                        if layer.wide:
-                            dense(layer, weights, x, v, rows, wide_sums)
-                        else:
-                            dense(layer, weights, x, v, rows, sums)
+                        dense(layer, weights, x, v, rows, sums)
                     elif layer.kind == CONV:
-                        if layer.wide:
-                            convolution(layer, weights, x, v, rows, wide_sums)
-                        else:
-                            convolution(layer, weights, x, v, rows, sums)
+                        convolution(layer, weights, x, v, rows, sums)
                     else:
                         pool(layer, x)
                 fired, count = x[output.target :][: output.outputs], counts[sample]

@@ -105,12 +105,9 @@ def _run_tile(
     from pyspice_cim.behavioral.kernel_steps import run_samples
 
     def run(samples: slice) -> bool:
-        return bool(
-            run_samples(
-                *(plan.records, plan.weights, tile, values, v, counts, kept, plan.scratch),
-                *(samples.start, samples.stop),
-            )
-        )
+        rows, sums = np.zeros(plan.rows, np.int32), np.zeros(plan.sums, np.int32 if plan.wide else np.int16)
+        state = (tile, values, v, counts, kept)
+        return bool(run_samples(plan.records, plan.weights, *state, rows, sums, samples.start, samples.stop))
 
     parts = list(_tiles(len(v), -(-len(v) // threads)))
     # A single part runs here: a thread of its own would only cost its start.

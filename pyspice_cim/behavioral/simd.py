@@ -20,7 +20,7 @@ _BIT, _BYTE, _HALF, _WORD = (ir.IntType(bits) for bits in (1, 8, 16, 64))
 # Columns that stay in registers over all rows: 64 are 2 registers of int8 and 4 of int16 with 256-bit vectors.
 _BLOCKS = (64, 32, 16)
 LANES = _BLOCKS[-1]
-# Rows that an int8 must hold the sum of for adding in int8 to be worth it.
+# From so many rows on, and if an int8 holds the sum of as many, adding in int8 is worth it.
 _WORTH = 3
 
 
@@ -99,7 +99,8 @@ def _sum_rows_function(module: Any, bits: int) -> Any:
     sums = _Sums(builder, weights, stride, rows, count, group, out, add)
     whole, *parts = _BLOCKS
     blocks = builder.sdiv(lanes, _WORD(whole))
-    with builder.if_else(builder.icmp_signed("<", group, _WORD(_WORTH))) as (few, many):
+    short = builder.or_(builder.icmp_signed("<", group, _WORD(_WORTH)), builder.icmp_signed("<", count, _WORD(_WORTH)))
+    with builder.if_else(short) as (few, many):
         for case, block in ((few, sums.widened), (many, sums.grouped)):
             with case:
                 with cgutils.for_range(builder, blocks) as loop:
