@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral import kernel_steps as steps
+from pyspice_cim.behavioral import kernel_table as table
+from pyspice_cim.behavioral.kernel_table import LANES
 from pyspice_cim.behavioral.layers import (
     AnyLayer,
     Conv2d,
@@ -24,17 +25,16 @@ from pyspice_cim.behavioral.layers import (
     chain,
 )
 from pyspice_cim.behavioral.ldlif import LDLIFParams
-from pyspice_cim.behavioral.simd import LANES
 
 _ALIGN = 64
 _INT8, _INT16 = 127, 32767
 # Of a membrane to which int16 can add anything that matters without an overflow.
 _NARROW_BITS = 14
 _RULES = {
-    "clamp": steps.CLAMP,
-    "toward_zero": steps.TOWARD_ZERO,
-    "none": steps.NO_DECAY,
-    "exponential": steps.EXPONENTIAL,
+    "clamp": table.CLAMP,
+    "toward_zero": table.TOWARD_ZERO,
+    "none": table.NO_DECAY,
+    "exponential": table.EXPONENTIAL,
 }
 Positions = NDArray[np.int64]
 
@@ -53,7 +53,7 @@ class Plan:
     """A network as the kernels take it.
 
     Attributes:
-        records: a row of ``kernel_steps.RECORD`` a layer with work to do.
+        records: a row of ``kernel_table.RECORD`` a layer with work to do.
         weights: int8, all layers.
         frame: (channels, places) of an input frame.
         parts: one a layer of neurons.
@@ -95,7 +95,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
         else:
             channels = stored // (link.shape[1] * link.shape[2])
             places, outputs = _image(link.output, channels)
-            kind = steps.MAX_POOL if isinstance(layer, MaxPool2d) else steps.SUM_POOL
+            kind = table.MAX_POOL if isinstance(layer, MaxPool2d) else table.SUM_POOL
             fields = {"kind": kind, "size_y": layer.size, "size_x": layer.size, "step": layer.step}
             fields |= _sides(link, channels)
         fields |= {"source": source, "inputs": stored, "target": values, "outputs": outputs}
@@ -105,22 +105,22 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
             weights.append(matrix.ravel())
             size += matrix.size
             membranes += _aligned(outputs)
-            columns, wide = max(columns, fields.pop("sums")), wide or bool(fields.pop("wide"))
+            columns, wide = max(columns, fields.pop("sums")), bool(fields.pop("wide")) or wide
             most = max(most, stored * link.largest + outputs)
         records.append(fields)
         source, stored, values = values, outputs, values + _aligned(outputs)
-    table = np.zeros(len(records), steps.RECORD)
-    for row, fields in zip(table, records, strict=True):
+    rows = np.zeros(len(records), table.RECORD)
+    for row, fields in zip(rows, records, strict=True):
         for name, value in fields.items():
             row[name] = value
     return Plan(
-        records=table,
-        weights=_on_cache_lines(np.concatenate([*weights, np.zeros(steps.SLACK, np.int8)])),
+        records=rows,
+        weights=_on_cache_lines(np.concatenate([*weights, np.zeros(table.SLACK, np.int8)])),
         frame=(shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0]),
         parts=tuple(parts),
-        values=values + steps.SLACK,
+        values=values + table.SLACK,
         membranes=membranes,
-        rows=most + steps.SLACK,
+        rows=most + table.SLACK,
         sums=columns,
         wide=wide,
     )
@@ -138,7 +138,7 @@ def _dense(
     if isinstance(layer, Recurrent):
         matrix[stored : stored + neurons, :neurons] = layer.recurrent
         bound = bound + _one_sided(layer.recurrent, 0)
-    fields = {"kind": steps.DENSE, "lanes": lanes, "sums": lanes, "recurrent": recurrent}
+    fields = {"kind": table.DENSE, "lanes": lanes, "sums": lanes, "recurrent": recurrent}
     fields |= _arithmetic(layer.params, matrix, int(bound.max()))
     return fields, matrix, np.arange(neurons), lanes
 
@@ -152,7 +152,7 @@ def _convolution(layer: Conv2d, link: Link, stored: int) -> tuple[dict[str, int]
     matrix = np.zeros((channels, size_y, size_x, padded), np.int8)
     matrix[:in_channels, :, :, :out_channels] = layer.weights[:, :, ::-1, ::-1].transpose(1, 2, 3, 0)
     fields = {
-        "kind": steps.CONV,
+        "kind": table.CONV,
         "lanes": size_y * size_x * padded,
         "size_y": size_y,
         "size_x": size_x,

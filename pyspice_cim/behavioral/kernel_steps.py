@@ -1,7 +1,7 @@
 """Compiled steps: one network, one sample, one time step after the other, driven by the spikes that there are.
 
-All layers of a network are rows of one table (``RECORD``), so that one compiled function runs any network. Buffers of a
-sample, all flat, each layer at its own offset:
+All layers of a network are rows of one table (``kernel_table.RECORD``), so that one compiled function runs any network.
+Buffers of a sample, all flat, each layer at its own offset:
 
     values     uint8   what a layer passes on: spikes (0, 1), or sums of a pool; images as (height, width, channels)
     membranes  int16
@@ -19,25 +19,9 @@ Sums and the branch-free update of the neurons are int16; or int32 for a network
 import numba
 import numpy as np
 
+from pyspice_cim.behavioral.kernel_table import CLAMP, CONV, DENSE, EXPONENTIAL, MAX_POOL, TOWARD_ZERO
 from pyspice_cim.behavioral.simd import lowest_bit, ones, spike_word, sum_rows
 
-DENSE, CONV, MAX_POOL, SUM_POOL = range(4)
-CLAMP, TOWARD_ZERO, NO_DECAY, EXPONENTIAL = range(4)
-# A row of the table. Inputs: ``source`` .. ``source + inputs`` of ``values``; outputs likewise from ``target``.
-RECORD = np.dtype(
-    [
-        (name, np.int64)
-        for name in (
-            *("kind", "source", "inputs", "target", "outputs", "membrane"),
-            *("weights", "lanes", "group", "rows_at_once", "many", "divisor", "recurrent"),
-            *("decay", "lambda_", "theta", "vmin", "vmax", "subtract", "beta", "shift"),
-            *("height", "width", "channels", "size_y", "size_x", "step", "padding"),
-            *("out_height", "out_width", "out_channels"),
-        )
-    ]
-)
-# Bytes behind every buffer of values, and numbers behind every list of rows, that may be read or written in passing.
-SLACK = 64
 # Of the state of samples that run together.
 BLOCK_BYTES = 1 << 16
 
@@ -125,7 +109,7 @@ def dense(layer, weights, values, v, rows, sums):
             sums[i] //= layer.divisor
         begin = end
     if layer.recurrent:
-        end = active(values, layer.target, layer.outputs, False, layer.inputs, rows, end)
+        end = active(values, layer.target, layer.outputs, 0, layer.inputs, rows, end)
     sum_all(weights, layer.weights, layer.lanes, layer, rows, begin, end, sums, layer.divisor > 1)
     fire(v[layer.membrane :][: layer.outputs], sums, values[layer.target :][: layer.outputs], layer)
 
@@ -218,7 +202,8 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, rows
         values, membranes: state of every sample before and after, (batch, all layers).
         counts: spikes of the last layer, added to, (batch, outputs).
         trains: copies of ``values`` in every step, (time, batch, all layers), or with no step: none are kept.
-        rows, sums: scratch; int32 for the rows that can be active and ``SLACK``, int16 or int32 for the sums of a layer.
+        rows, sums: scratch; int32 for the rows that can be active and ``kernel_table.SLACK``, int16 or int32 for the
+            sums of a layer.
 
     Returns:
         Whether all input spikes were 0 or 1.

@@ -13,9 +13,11 @@ One time step of a membrane ``v`` (``B`` bits, two's complement) with the synapt
     lambda, theta         decay per step (0..VMAX) and threshold (1..VMAX), integers, one pair a layer
     w_j, s_j              weights (integers) and input spikes (0 or 1)
 
-The clamp clears a negative membrane too: inhibition lasts for one step. ``decay.py`` has the other rules, which
-``NeuronParams`` chooses among: they are computed here for comparison, not by the array. Saturation acts on the total of
-the step, not after each input, and before the compare, so the result does not depend on the order of the inputs.
+The clamp clears a negative membrane too: inhibition lasts for one step. Saturation acts on the total of the step, not
+after each input, and before the compare, so the result does not depend on the order of the inputs.
+
+``decay.py`` has this decay and other rules. The array computes this one only (``LDLIFParams``); with the others
+(``NeuronParams``) networks are compared and imported.
 """
 
 import operator
@@ -139,8 +141,8 @@ class LDLIFState:
 class Events:
     """What happened in a step, boolean arrays of the membranes' shape.
 
-    ``cleared``: the decay would have crossed zero and stopped there (a neuron at rest too, if lambda > 0); ``saturated``: the
-    total of the step left VMIN..VMAX; ``fired``: the neuron spiked.
+    ``cleared``: the decay would have crossed zero and stopped there (a neuron at rest too, if lambda > 0);
+    ``saturated``: the total of the step left VMIN..VMAX; ``fired``: the neuron spiked.
     """
 
     cleared: NDArray[np.bool_]

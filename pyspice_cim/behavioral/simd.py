@@ -19,7 +19,6 @@ from numba.extending import intrinsic
 _BIT, _BYTE, _HALF, _WORD = (ir.IntType(bits) for bits in (1, 8, 16, 64))
 # Columns that stay in registers over all rows: 64 are 2 registers of int8 and 4 of int16 with 256-bit vectors.
 _BLOCKS = (64, 32, 16)
-LANES = _BLOCKS[-1]
 # From so many rows on, and if an int8 holds the sum of as many, adding in int8 is worth it.
 _WORTH = 3
 
@@ -179,7 +178,7 @@ def _data(context: Any, builder: Any, signature: Any, arguments: Any, at: int) -
 def sum_rows(weights, start, stride, lanes, rows, count, group, out, add):  # type: ignore[no-untyped-def]
     """``out[i] = sum over r in rows[:count] of weights[start + r stride + i]`` for i < ``lanes``.
 
-    ``weights``: int8, flat; ``rows``: int32; ``out``: int16 or int32; ``lanes``: a multiple of ``LANES``; ``group``: how
+    ``weights``: int8, flat; ``rows``: int32; ``out``: int16 or int32; ``lanes``: a multiple of 16; ``group``: how
     many rows an int8 holds the sum of, 127 // max|w|; with ``add`` the sums are added to ``out``. The caller sees to it
     that the sum of these rows fits in int16.
     """
