@@ -82,6 +82,10 @@ class Macro:
         ):
             if value != wanted:
                 raise ConfigError(f"the layer has {name} = {wanted}, the macro {value}; give the macro the layer's")
+        if layer.params.decay != "clamp":
+            raise ConfigError(
+                f"decay is {layer.params.decay!r}; the array computes clamp only: run the layer with fast_run"
+            )
         needed = column_bits(layer.weights, config.membrane_bits)
         if needed > config.bits:
             raise ConfigError(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pyspice_cim.behavioral.baseline import state_update
 from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import LDLIFParams
+from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.behavioral.macro import Macro
 from pyspice_cim.behavioral.network import Network
 from pyspice_cim.behavioral.network_file import Layer, NetworkFile
@@ -161,6 +161,14 @@ def test_layer_and_table_that_do_not_fit():
 def test_bad_spikes(spikes, message):
     with pytest.raises(DataError, match=message):
         Network(draw_network(1), TABLE).run(spikes)
+
+
+def test_a_decay_that_the_array_does_not_compute_is_refused():
+    params = NeuronParams(lambda_=1, theta=5, decay="none")
+    layer = Layer(weights=np.ones((4, 3), dtype=np.int8), weight_bits=4, params=params)
+    macro = Macro(MacroConfig(technology="generic45lp", neurons=3, inputs=4), TABLE)
+    with pytest.raises(ConfigError, match="decay is 'none'; the array computes clamp only"):
+        macro.run(layer, np.zeros((2, 1, 4), dtype=np.uint8))
 
 
 def test_labels_of_another_number():
