@@ -28,3 +28,10 @@ def engineering(value: float | None, unit: str, digits: int = 4) -> str:
 def celsius_to_kelvin(temperature_c: float) -> float:
     """Absolute temperature in K of ``temperature_c`` in degrees Celsius."""
     return temperature_c + 273.15
+
+
+def clock(seconds: float) -> str:
+    """Minutes and seconds, with hours where there are any: ``2:05``, ``1:02:05``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from pyspice_cim.characterization.column import column_bench
 from pyspice_cim.characterization.decoder import decoder_bench
 from pyspice_cim.characterization.driver import driver_bench
+from pyspice_cim.characterization.own_cell import cell6t_bench
 from pyspice_cim.characterization.sequential import sequential_bench
 from pyspice_cim.characterization.simulation import Bench
-from pyspice_cim.characterization.sram6t import sram6t_bench
 from pyspice_cim.characterization.sram8t import sram8t_bench
+from pyspice_cim.characterization.variation import MonteCarloSettings
+from pyspice_cim.technology import Corner, Technology
 
 
 @dataclass(frozen=True)
@@ -18,20 +19,29 @@ class BenchKind:
     """A bench and the names of its axes, all positive integers.
 
     Attributes:
-        run: called as ``run(technology, corner, **{axis: value})``.
+        run: called as ``run(technology, corner, **{axis: value})``, with ``monte_carlo=`` its settings if it samples.
         axes: axis name to its meaning.
+        samples: whether it draws samples: then its numbers are neither interpolated to judge them nor audited.
     """
 
     run: Callable[..., Bench]
     axes: dict[str, str]
+    samples: bool = False
 
-    def start(self, technology: Any, corner: Any, coordinates: dict[str, int]) -> Bench:
+    def start(
+        self,
+        technology: Technology,
+        corner: Corner,
+        coordinates: dict[str, int],
+        monte_carlo: MonteCarloSettings | None = None,
+    ) -> Bench:
         """The bench at one point."""
-        return self.run(technology, corner, **coordinates)
+        more = {"monte_carlo": monte_carlo} if self.samples else {}
+        return self.run(technology, corner, **coordinates, **more)
 
 
 BENCHES = {
-    "sram6t": BenchKind(sram6t_bench, {"rows": "cells on a bitline"}),
+    "sram6t": BenchKind(cell6t_bench, {"rows": "cells on a bitline"}),
     "sram8t": BenchKind(sram8t_bench, {"rows": "cells on a bitline"}),
     "column": BenchKind(
         column_bench, {"rows": "rows of a segment", "segments": "weight segments on the global read line"}

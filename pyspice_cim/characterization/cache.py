@@ -7,9 +7,12 @@ from pathlib import Path
 import numpy as np
 from platformdirs import user_cache_path
 
+from pyspice_cim.characterization.ladder import LADDER
 from pyspice_cim.characterization.simulation import Outcome
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically
+
+_LADDER = repr(LADDER)
 
 
 def default_cache_folder() -> Path:
@@ -31,6 +34,10 @@ class Cache:
         """The stored outcome, or ``None``; an entry that cannot be read counts as absent."""
         try:
             stored = json.loads(self._path(key).read_text())
+            rung = stored.get("rung", "")
+            # What a rung of another ladder gave is not what this one would give.
+            if rung and stored["ladder"] != _LADDER:
+                return None
             values = {name: np.array(value, dtype=np.float64) for name, value in stored["values"].items()}
             return Outcome(
                 values=values,
@@ -38,6 +45,7 @@ class Cache:
                 deck_sha256=stored["deck_sha256"],
                 cpu_seconds=stored["cpu_seconds"],
                 cached=True,
+                rung=rung,
             )
         except (OSError, ValueError, KeyError, TypeError):
             return None
@@ -46,11 +54,13 @@ class Cache:
         """Store an outcome that would be the same again."""
         if not outcome.judged:
             return
+        rung = {"rung": outcome.rung, "ladder": _LADDER} if outcome.rung else {}
         # repr of a float is exact, so a cached run gives the same table bit for bit.
         stored = {
             "reason": outcome.reason,
             "deck_sha256": outcome.deck_sha256,
             "cpu_seconds": outcome.cpu_seconds,
+            **rung,
             "values": {name: value.tolist() for name, value in outcome.values.items()},
         }
         path = self._path(key)

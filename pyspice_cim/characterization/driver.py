@@ -5,7 +5,7 @@ from PySpice.Spice.Netlist import Circuit
 
 from pyspice_cim.characterization.measure import crossings, window_charges
 from pyspice_cim.characterization.rawfile import Vectors
-from pyspice_cim.characterization.simulation import Bench, Measurement, Simulation, reducer_name
+from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cell import library
 from pyspice_cim.netlists.deck import Deck, wrapped
@@ -15,39 +15,52 @@ from pyspice_cim.technology import Corner, Technology, model_text
 # Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
 LOADS = (0.25e-15, 0.5e-15, 1e-15, 2e-15, 3e-15, 4e-15, 6e-15, 10e-15)
 OPTIONS = "method=trap reltol=1e-4 chgtol=1e-17"
+# Rise and fall times of a driver's input, rail to rail, s; and the one of them that all other benches have.
+SLEWS = (10e-12, 30e-12, 100e-12, 300e-12)
+_SLEW = 30e-12
 _RISE, _FALL, _STOP = 0.2e-9, 2.2e-9, 4.4e-9
 
 
 def driver_bench(technology: Technology, corner: Corner) -> Bench:
-    """``driver_energy`` J (one pulse: rise and fall) and ``driver_delay`` s (mean of both edges) of a unit, over ``LOADS``."""
-    (outcome,) = yield [driver_simulation(technology, corner)]
+    """Energy J (one pulse: rise and fall) and delay s (mean of both edges) of a unit driver.
+
+    ``driver_energy`` and ``driver_delay`` over ``LOADS`` at the slew of the benches; ``driver_slew_energy`` and
+    ``driver_slew_delay`` over ``SLEWS`` and ``LOADS``.
+    """
+    outcomes = yield [driver_simulation(technology, corner, slew=slew) for slew in SLEWS]
+    return _measurements("driver", [outcomes[SLEWS.index(_SLEW)]]) + _measurements("driver_slew", outcomes)
+
+
+def _measurements(prefix: str, outcomes: list[Outcome]) -> list[Measurement]:
+    """Energy and delay over the load, and over the slew where there are several."""
+    reason = next((outcome.reason for outcome in outcomes if not outcome.ok), "")
+    several = len(outcomes) > 1
     return [
         Measurement(
-            name=name,
+            name=f"{prefix}_{key}",
             unit=unit,
-            value=outcome.values.get(key),
-            dims=("line_load",),
-            labels={"line_load": LOADS},
-            reason=outcome.reason,
-            decks=(outcome.deck_sha256,),
+            value=None if reason else np.squeeze([outcome.values[key] for outcome in outcomes]),
+            dims=("input_slew", "line_load") if several else ("line_load",),
+            labels={"input_slew": SLEWS, "line_load": LOADS} if several else {"line_load": LOADS},
+            reason=reason,
+            decks=tuple(outcome.deck_sha256 for outcome in outcomes),
             description=description,
         )
-        for name, key, unit, description in (
-            ("driver_energy", "energy", "J", "energy of a unit line driver and its load for one pulse"),
-            ("driver_delay", "delay", "s", "delay of a unit line driver, mean of the rising and the falling edge"),
+        for key, unit, description in (
+            ("energy", "J", "energy of a unit line driver and its load for one pulse"),
+            ("delay", "s", "delay of a unit line driver, mean of the rising and the falling edge"),
         )
     ]
 
 
-def driver_simulation(technology: Technology, corner: Corner, *, units: int = 1) -> Simulation:
+def driver_simulation(technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW) -> Simulation:
     """One deck with a driver of ``units`` for every load (times ``units``), each with a supply of its own."""
     corner.check(technology)
     circuit = Circuit("unit drivers of control lines")
     for cell in library(line_driver(technology, units=units)):
         circuit.subcircuit(cell.subcircuit())
-    edge = 30e-12
     circuit.V(
-        "pulse", "pulse", "0", f"pwl(0 0 {_RISE} 0 {_RISE + edge} {corner.vdd} {_FALL} {corner.vdd} {_FALL + edge} 0)"
+        "pulse", "pulse", "0", f"pwl(0 0 {_RISE} 0 {_RISE + slew} {corner.vdd} {_FALL} {corner.vdd} {_FALL + slew} 0)"
     )
     for n, load in enumerate(LOADS):
         circuit.V(f"s{n}", f"s{n}", "0", f"dc {corner.vdd:g}")

@@ -7,15 +7,19 @@ minimum cycle does not leave a core idle.
 import contextlib
 import os
 import signal
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from multiprocessing import active_children
+from typing import Literal
 
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, Simulator
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation, execute
+from pyspice_cim.errors import CimError
 
 Progress = Callable[["Tally"], None]
 
@@ -28,8 +32,11 @@ class Tally:
         benches, benches_done: points, and those that have all their measurements.
         benches_cached: points done without a single run of ngspice.
         simulations, cached, failed: outcomes so far, those from the cache, those with a reason in place of values.
+        retried: outcomes that a rung of ``LADDER`` gave.
         cpu_seconds: CPU time of ngspice in the runs that were not cached.
+        worker_seconds: CPU time of the workers around ngspice in these runs.
         started: ``time.monotonic()`` when the engine was made.
+        started_cpu: ``time.process_time()`` at that moment.
         last_done: seconds from then until the newest point was done.
     """
 
@@ -39,14 +46,25 @@ class Tally:
     simulations: int = 0
     cached: int = 0
     failed: int = 0
+    retried: int = 0
     cpu_seconds: float = 0.0
+    worker_seconds: float = 0.0
     started: float = field(default_factory=time.monotonic)
+    started_cpu: float = field(default_factory=time.process_time)
     last_done: float = 0.0
 
     @property
     def elapsed(self) -> float:
         """Seconds since the start."""
         return time.monotonic() - self.started
+
+    @property
+    def ngspice_cpu_fraction(self) -> float | None:
+        """Share of all CPU time that ngspice had; ``None`` if it did not run."""
+        if not self.cpu_seconds:
+            return None
+        own = time.process_time() - self.started_cpu
+        return self.cpu_seconds / (self.cpu_seconds + self.worker_seconds + own)
 
     @property
     def seconds_left(self) -> float | None:
@@ -61,6 +79,28 @@ class Tally:
         return max(left_then - (self.elapsed - self.last_done), 0.0)
 
 
+@dataclass(kw_only=True)
+class BenchRun:
+    """What became of one bench.
+
+    Attributes:
+        measurements: what it returned; empty if it could not go to its end.
+        status: ``done``; ``failed`` if its netlist could not be made; ``missing`` if the budget ran out before.
+        reason: why it is not done.
+        rungs: names of the rungs of ``LADDER`` that its simulations needed.
+        simulations, cached: its outcomes, and those of them that came from the cache.
+        cpu_seconds: CPU time of ngspice behind all of them, whenever they ran.
+    """
+
+    measurements: list[Measurement] = field(default_factory=list)
+    status: Literal["done", "failed", "missing"] = "missing"
+    reason: str = ""
+    rungs: tuple[str, ...] = ()
+    simulations: int = 0
+    cached: int = 0
+    cpu_seconds: float = 0.0
+
+
 @dataclass
 class Engine:
     """Runs benches on an executor.
@@ -68,9 +108,11 @@ class Engine:
     Attributes:
         simulator: what runs a deck.
         cache: where good outcomes are kept; ``None`` for none.
-        workers: processes of the default executor.
+        workers: processes of the default executor; of any executor, four times as many simulations are handed to it at
+            a time.
         executor: any ``concurrent.futures.Executor``; by default a process pool of ``workers``.
         progress: called whenever an outcome arrives, and every half a second.
+        budget: s after which no simulation is begun; those that run are waited for.
     """
 
     simulator: Simulator = field(default_factory=NgspiceSimulator)
@@ -78,18 +120,25 @@ class Engine:
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
     executor: Executor | None = None
     progress: Progress | None = None
+    budget: float | None = None
     tally: Tally = field(default_factory=Tally)
 
-    def run(self, benches: Sequence[Bench]) -> list[list[Measurement]]:
-        """Run all benches to their end; the measurements come in the order of the benches."""
+    def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
+        """Run all benches to their end; the results come in the order of the benches."""
         # The version is asked for once, here: a missing ngspice is an error before any work is done.
         version = self.simulator.version
+        with self._workers() as executor:
+            return _Drive(self, executor, version).run(benches)
+
+    @contextlib.contextmanager
+    def _workers(self) -> Iterator[Executor]:
         if self.executor is not None:
-            return self._drive(benches, self.executor, version)
+            yield self.executor
+            return
         others = set(active_children())
         with ProcessPoolExecutor(self.workers, initializer=_ignore_interrupts) as pool:
             try:
-                return self._drive(benches, pool, version)
+                yield pool
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)
                 # Ctrl-C in a terminal reaches the workers too, `kill` does not: without this, minutes may pass.
@@ -99,83 +148,135 @@ class Engine:
                             os.kill(worker.pid, signal.SIGINT)
                 raise
 
-    def _drive(self, benches: Sequence[Bench], executor: Executor, version: str) -> list[list[Measurement]]:
-        results: list[list[Measurement]] = [[] for _ in benches]
-        running: dict[Future[Outcome], str] = {}
+    @property
+    def out_of_time(self) -> bool:
+        """Whether the budget has run out."""
+        return self.budget is not None and self.tally.elapsed > self.budget
+
+
+class _Drive:
+    """One call of ``Engine.run``: who waits for what."""
+
+    def __init__(self, engine: Engine, executor: Executor, version: str) -> None:
+        self.engine, self.executor, self.version = engine, executor, version
+        self.running: dict[Future[Outcome], str] = {}
         # Who waits for a simulation: two benches that ask for the same one share its outcome.
-        waiting: dict[str, list[tuple[int, int]]] = {}
-        batches: dict[int, list[Outcome | None]] = {}
-        simulated: set[int] = set()
-        self.tally.benches += len(benches)
+        self.waiting: dict[str, list[tuple[int, int]]] = {}
+        self.batches: dict[int, list[Outcome | None]] = {}
+        # Simulations that are not handed over yet: what is queued costs memory, and cannot be taken back.
+        self.queue: deque[tuple[str, Simulation]] = deque()
 
-        def submit(simulation: Simulation, place: tuple[int, int]) -> Outcome | None:
-            key = simulation.key(version)
-            if key in waiting:
-                waiting[key].append(place)
-                return None
-            known = self.cache.get(key) if self.cache is not None else None
-            if known is None:
-                waiting[key] = [place]
-                running[executor.submit(_interruptible, simulation, self.simulator)] = key
-            else:
-                self._count(known)
-            return known
-
-        def advance(index: int, answer: list[Outcome] | None) -> None:
-            """Give a bench its outcomes; submit what it wants next, until something is really running."""
-            while True:
-                try:
-                    wanted = next(benches[index]) if answer is None else benches[index].send(answer)
-                except StopIteration as stop:
-                    results[index] = stop.value
-                    self.tally.benches_done += 1
-                    self.tally.last_done = self.tally.elapsed
-                    self.tally.benches_cached += index not in simulated
-                    self._report()
-                    return
-                batches[index] = [submit(simulation, (index, i)) for i, simulation in enumerate(wanted)]
-                answer = complete(index)
-                if answer is None:
-                    simulated.add(index)
-                    return
-
-        def complete(index: int) -> list[Outcome] | None:
-            """The outcomes of a bench's batch, if all are there."""
-            found = [outcome for outcome in batches[index] if outcome is not None]
-            if len(found) < len(batches[index]):
-                return None
-            del batches[index]
-            return found
-
-        for index in range(len(benches)):
-            advance(index, None)
-        while running:
-            done, _ = wait(running, timeout=0.5, return_when=FIRST_COMPLETED)
+    def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
+        self.benches, self.results = benches, [BenchRun() for _ in benches]
+        self.engine.tally.benches += len(benches)
+        room = 4 * self.engine.workers
+        fresh = deque(range(len(benches)))
+        while True:
+            while fresh and len(self.running) + len(self.queue) < room:
+                self._advance(fresh.popleft(), None)
+            while self.queue and len(self.running) < room and not self.engine.out_of_time:
+                key, simulation = self.queue.popleft()
+                self.running[self.executor.submit(_interruptible, simulation, self.engine.simulator)] = key
+            if self.engine.out_of_time:
+                self._give_up_queue()
+            if not self.running:
+                if fresh:
+                    continue
+                break
+            done, _ = wait(self.running, timeout=0.5, return_when=FIRST_COMPLETED)
             if not done:
                 self._report()
             for future in done:
-                key = running.pop(future)
-                outcome = future.result()
-                if self.cache is not None:
-                    self.cache.put(key, outcome)
-                self._count(outcome)
-                for index, position in waiting.pop(key):
-                    batches[index][position] = outcome
-                    answer = complete(index)
-                    if answer is not None:
-                        advance(index, answer)
-        return results
+                self._arrived(self.running.pop(future), future.result())
+        return self.results
+
+    def _give_up_queue(self) -> None:
+        """Leave undone what waits for a simulation that will not be begun."""
+        for key, _ in self.queue:
+            for index, _ in self.waiting.pop(key):
+                if self.batches.pop(index, None) is not None:
+                    self._end(index, "missing", f"not simulated: the budget of {self.engine.budget:g} s ran out")
+        self.queue.clear()
+
+    def _arrived(self, key: str, outcome: Outcome) -> None:
+        if self.engine.cache is not None:
+            self.engine.cache.put(key, outcome)
+        self._count(outcome)
+        for index, position in self.waiting.pop(key):
+            if index in self.batches:
+                self.batches[index][position] = outcome
+                answer = self._complete(index)
+                if answer is not None:
+                    self._advance(index, answer)
+
+    def _advance(self, index: int, answer: list[Outcome] | None) -> None:
+        """Give a bench its outcomes; submit what it wants next, until something is really running."""
+        bench, result = self.benches[index], self.results[index]
+        while True:
+            try:
+                wanted = next(bench) if answer is None else bench.send(answer)
+                self.batches[index] = [self._submit(simulation, (index, i)) for i, simulation in enumerate(wanted)]
+            except StopIteration as stop:
+                result.measurements = stop.value
+                self._end(index, "done", "")
+                return
+            except CimError as error:
+                # A netlist that cannot be made (a model file that has gone, a size out of range) is this point's failure.
+                self._end(index, "failed", f"no netlist: {error}")
+                return
+            answer = self._complete(index)
+            if answer is None:
+                return
+
+    def _submit(self, simulation: Simulation, place: tuple[int, int]) -> Outcome | None:
+        key = simulation.key(self.version)
+        if key in self.waiting:
+            self.waiting[key].append(place)
+            return None
+        known = self.engine.cache.get(key) if self.engine.cache is not None else None
+        if known is None:
+            self.waiting[key] = [place]
+            self.queue.append((key, simulation))
+        else:
+            self._count(known)
+        return known
+
+    def _complete(self, index: int) -> list[Outcome] | None:
+        """The outcomes of a bench's batch, if all are there."""
+        found = [outcome for outcome in self.batches[index] if outcome is not None]
+        if len(found) < len(self.batches[index]):
+            return None
+        del self.batches[index]
+        result = self.results[index]
+        result.simulations += len(found)
+        result.cached += sum(outcome.cached for outcome in found)
+        result.cpu_seconds += sum(outcome.cpu_seconds for outcome in found)
+        result.rungs = tuple(dict.fromkeys((*result.rungs, *(outcome.rung for outcome in found if outcome.rung))))
+        return found
+
+    def _end(self, index: int, status: Literal["done", "failed", "missing"], reason: str) -> None:
+        result, tally = self.results[index], self.engine.tally
+        result.status, result.reason = status, reason
+        self.benches[index].close()
+        tally.benches_done += 1
+        tally.last_done = tally.elapsed
+        tally.benches_cached += result.cached == result.simulations
+        self._report()
 
     def _count(self, outcome: Outcome) -> None:
-        self.tally.simulations += 1
-        self.tally.cached += outcome.cached
-        self.tally.failed += not outcome.ok
-        self.tally.cpu_seconds += 0.0 if outcome.cached else outcome.cpu_seconds
+        tally = self.engine.tally
+        tally.simulations += 1
+        tally.cached += outcome.cached
+        tally.failed += not outcome.ok
+        tally.retried += bool(outcome.rung)
+        if not outcome.cached:
+            tally.cpu_seconds += outcome.cpu_seconds
+            tally.worker_seconds += outcome.other_cpu_seconds
         self._report()
 
     def _report(self) -> None:
-        if self.progress is not None:
-            self.progress(self.tally)
+        if self.engine.progress is not None:
+            self.engine.progress(self.engine.tally)
 
 
 _interrupted = False
@@ -191,7 +292,9 @@ def _interruptible(simulation: Simulation, simulator: Simulator) -> Outcome:
     global _interrupted
     if _interrupted:
         raise KeyboardInterrupt
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+    # Threads (of a thread pool, of a dask worker) cannot set signals; whoever owns them ends them.
+    threaded = threading.current_thread() is not threading.main_thread()
+    if threaded or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         return execute(simulation, simulator)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

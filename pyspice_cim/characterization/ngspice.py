@@ -3,17 +3,21 @@
 ngspice reports several failures only in its log and goes on (return code 0), and a run that stops early still writes a
 raw file. So a run counts as good only if the return code is 0, the log holds none of the known alarms, every requested
 vector is there and finite, and a transient reached its stop time.
+
+The reason of a failure starts with its status, one of ``STATUSES``, and a colon.
 """
 
+import contextlib
+import errno
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -23,6 +27,25 @@ import numpy as np
 from pyspice_cim.characterization.rawfile import Vectors, read_raw
 from pyspice_cim.errors import MissingDependencyError, SimulationError
 from pyspice_cim.netlists.deck import Deck
+
+# What a run can fail of, and what each means.
+STATUSES = {
+    "timeout": "ngspice did not end in time; it was killed with all that it had started",
+    "killed": "somebody else ended ngspice (the kernel when memory runs out, an operator)",
+    "crashed": "ngspice ended by a signal of its own making",
+    "not converged": "ngspice found no solution, or stopped before the stop time",
+    "untrusted": "ngspice ended well, but warned that it did not do what the deck asks",
+    "incomplete": "ngspice ended, but a vector is missing or not finite",
+    "disk full": "there was no room for the deck or the result",
+    "rejected": "ngspice ran well; the waveforms are not what they must be",
+}
+# A run with one of these may go better with other options; the others would be the same again or are not the deck's fault.
+RETRIED = ("not converged", "crashed", "incomplete")
+_NO_SOLUTION = re.compile(
+    r"singular|aborted|timestep too small|convergence problem|no convergence|iteration limit", re.IGNORECASE
+)
+# Signals that ngspice brings on itself.
+_OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL)
 
 # What ngspice prints where a run that "succeeded" is not to be trusted.
 _ALARM = re.compile(
@@ -40,12 +63,12 @@ class SimResult:
 
     Attributes:
         vectors: vector name (lower case) to array; empty where the run failed.
-        reason: ``""`` for a good run, else what was wrong, in words.
+        reason: ``""`` for a good run, else a status of ``STATUSES``, a colon, and what was wrong, in words.
         cpu_seconds: CPU time of the child process.
     """
 
-    vectors: Vectors
-    reason: str
+    vectors: Vectors = field(default_factory=dict)
+    reason: str = ""
     cpu_seconds: float
 
     @property
@@ -110,69 +133,101 @@ class NgspiceSimulator:
 
     def _run_one(self, deck: Deck) -> SimResult:
         program = self.program or find_ngspice()
-        with tempfile.TemporaryDirectory(prefix="pyspice_cim_") as folder:
-            deck_path, raw_path = Path(folder, "deck.cir"), Path(folder, "deck.raw")
-            deck_path.write_text(deck.text)
-            # OMP_NUM_THREADS does not stop ngspice from starting threads; the limit does.
-            environment = {**os.environ, "OMP_THREAD_LIMIT": "1", "HOME": folder}
-            before = _children_cpu()
-            child = subprocess.Popen(
-                [program, "-b", "-r", raw_path.name, deck_path.name],
-                cwd=folder,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                errors="replace",
-                start_new_session=True,
+        cpu_seconds = 0.0
+        try:
+            with tempfile.TemporaryDirectory(prefix="pyspice_cim_") as name:
+                folder = Path(name)
+                (folder / "deck.cir").write_text(deck.text)
+                status, timed_out, cpu_seconds = _run_child(program, folder, deck.timeout)
+                if timed_out:
+                    return SimResult(reason=f"timeout: killed after {deck.timeout:g} s", cpu_seconds=cpu_seconds)
+                log = (folder / "log").read_text(errors="replace")
+                return SimResult(vectors=_judged(deck, status, log, folder / "deck.raw"), cpu_seconds=cpu_seconds)
+        except SimulationError as error:
+            return SimResult(reason=str(error), cpu_seconds=cpu_seconds)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise SimulationError(f"{program} cannot be run in {tempfile.gettempdir()}: {error}") from error
+            reason = (
+                f"disk full: no room in {tempfile.gettempdir()} (set TMPDIR to a folder with some): {error.strerror}"
             )
-            try:
-                log, _ = child.communicate(timeout=deck.timeout)
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.communicate()
-                return SimResult(vectors={}, reason=f"killed after {deck.timeout:g} s", cpu_seconds=deck.timeout)
-            except BaseException:
-                # Ctrl-C: the child must not outlive us.
-                os.killpg(child.pid, signal.SIGKILL)
-                child.communicate()
-                raise
-            seconds = _children_cpu() - before
-            try:
-                vectors = _judged(deck, child.returncode, log, raw_path)
-            except SimulationError as error:
-                return SimResult(vectors={}, reason=str(error), cpu_seconds=seconds)
-            return SimResult(vectors=vectors, reason="", cpu_seconds=seconds)
+            return SimResult(reason=reason, cpu_seconds=cpu_seconds)
 
 
-def _children_cpu() -> float:
-    """CPU time of the children that have ended, s."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, float]:
+    """Run ngspice on ``deck.cir`` in ``folder``; its exit status (negative: signal), whether time ran out, CPU seconds."""
+    # OMP_NUM_THREADS does not stop ngspice from starting threads; the limit does.
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1", "HOME": str(folder)}
+    with (folder / "log").open("wb") as log:
+        child = subprocess.Popen(
+            [program, "-b", "-r", "deck.raw", "deck.cir"],
+            cwd=folder,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    expired = threading.Event()
+
+    def kill() -> None:
+        expired.set()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+
+    timer = threading.Timer(timeout, kill)
+    timer.daemon = True
+    timer.start()
+    try:
+        # wait4, so that the CPU time is this child's alone: threads of one process may run decks side by side.
+        _, status, usage = os.wait4(child.pid, 0)
+    except BaseException:
+        # Ctrl-C: neither the child nor what it has started must outlive us.
+        os.killpg(child.pid, signal.SIGKILL)
+        os.wait4(child.pid, 0)
+        raise
+    finally:
+        timer.cancel()
+        # Popen must not wait for a child that is gone.
+        child.returncode = 0
+    return os.waitstatus_to_exitcode(status), expired.is_set(), usage.ru_utime + usage.ru_stime
 
 
-def _judged(deck: Deck, returncode: int, log: str, raw_path: Path) -> Vectors:
-    """The vectors of a run, if everything about it can be trusted."""
+def _judged(deck: Deck, status: int, log: str, raw_path: Path) -> Vectors:
+    """The vectors of a run, if everything about it can be trusted.
+
+    Raises:
+        SimulationError: with a reason that starts with one of ``STATUSES``.
+    """
     alarms = [line.strip() for line in log.splitlines() if _ALARM.search(line) and not _HARMLESS.search(line)]
-    if returncode != 0:
-        raise SimulationError(f"ngspice ended with status {returncode}: {'; '.join(alarms[:3]) or log.strip()[-300:]}")
-    if alarms:
-        raise SimulationError(f"ngspice warned: {'; '.join(alarms[:3])}")
+    said = "; ".join(alarms[:3]) or log.strip()[-300:]
+    if status < 0:
+        kind = "crashed" if -status in _OWN_SIGNALS else "killed"
+        raise SimulationError(f"{kind}: ngspice ended by {signal.Signals(-status).name}")
+    if "no space left" in log.lower():
+        raise SimulationError(f"disk full: {said}")
+    if status != 0 or alarms:
+        if _NO_SOLUTION.search(log):
+            raise SimulationError(f"not converged: {said}")
+        ended = f"ngspice ended with status {status}" if status else "ngspice warned"
+        raise SimulationError(f"{'incomplete' if status else 'untrusted'}: {ended}: {said}")
     if not raw_path.exists():
-        raise SimulationError(f"ngspice wrote no result: {log.strip()[-300:]}")
+        raise SimulationError(f"incomplete: ngspice wrote no result: {said}")
     vectors: Vectors = {}
-    for plot in read_raw(raw_path):
-        vectors.update(plot)
+    try:
+        for plot in read_raw(raw_path):
+            vectors.update(plot)
+    except SimulationError as error:
+        raise SimulationError(f"incomplete: {error}") from error
     missing = [name for name in deck.vectors if name not in vectors]
     if missing:
-        raise SimulationError(f"ngspice did not save {', '.join(missing[:5])}")
+        raise SimulationError(f"incomplete: ngspice did not save {', '.join(missing[:5])}")
     if deck.stop_time is not None:
         times = vectors.get("time", np.empty(0))
         if times.size < 2 or times[-1] < deck.stop_time * (1 - 1e-6):
             last = f"{times[-1]:.4g}" if times.size else "no"
-            raise SimulationError(f"the transient stopped at {last} s of {deck.stop_time:.4g} s")
+            raise SimulationError(f"not converged: the transient stopped at {last} s of {deck.stop_time:.4g} s")
     infinite = [name for name in deck.vectors if not np.isfinite(vectors[name]).all()]
     if infinite:
-        raise SimulationError(f"values are not finite: {', '.join(infinite[:5])}")
+        raise SimulationError(f"incomplete: values are not finite: {', '.join(infinite[:5])}")
     return vectors

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import math
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from pyspice_cim.characterization.benches import BENCHES
+from pyspice_cim.characterization.variation import MonteCarloSettings
 from pyspice_cim.errors import PlanError
 from pyspice_cim.technology import Corner, Technology
 
@@ -20,6 +22,9 @@ def _rising(values: tuple[Any, ...]) -> tuple[Any, ...]:
         raise ValueError(f"{list(values)} must rise without repeating")
     return values
 
+
+# A plan beyond this is a slip of the pen: at a tenth of a second a point it is hours.
+MAX_POINTS = 100_000
 
 Axis = Annotated[tuple[Annotated[int, Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(_rising)]
 Floats = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising)]
@@ -34,8 +39,47 @@ class Corners(BaseModel):
     temperature_c: Floats
 
 
+class HeldOut(BaseModel):
+    """Points off the grid that are simulated to judge the interpolation, and never interpolated from.
+
+    Attributes:
+        midpoints: one in the middle of every interval of every axis, the other axes at their middle node.
+        random: so many more of each bench, off the grid in all axes at once.
+        seed: of these.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    midpoints: bool = True
+    random: int = Field(default=0, ge=0, le=1000)
+    seed: int = Field(default=0, ge=0)
+
+
+class Refine(BaseModel):
+    """Nodes that are added where a midpoint's relative error of interpolation is above a bound.
+
+    Attributes:
+        rounds: how many times at most the intervals are halved; 0 for never.
+        energy, delay: bounds for quantities in J and in s.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    rounds: int = Field(default=0, ge=0, le=8)
+    energy: float = Field(default=0.01, gt=0)
+    delay: float = Field(default=0.02, gt=0)
+
+
+class Audit(BaseModel):
+    """``points`` of every bench are run again with a tenth of every tolerance: the numerical error of the table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    points: int = Field(default=0, ge=0, le=1000)
+
+
 class Plan(BaseModel):
-    """A plan: a technology, a grid of corners, and for every bench the values along its axes."""
+    """A plan: a technology, a grid of corners, for every bench the values along its axes; how the table is checked.
+
+    ``monte_carlo`` is needed by, and only by, benches that draw samples.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")
@@ -43,6 +87,10 @@ class Plan(BaseModel):
     description: str = ""
     corners: Corners
     benches: dict[str, dict[str, Axis]]
+    held_out: HeldOut | None = None
+    refine: Refine = Refine()
+    audit: Audit = Audit()
+    monte_carlo: MonteCarloSettings | None = None
     text: str = Field(default="", exclude=True)
 
     @property
@@ -58,6 +106,19 @@ class Point:
     bench: str
     corner: Corner
     coordinates: dict[str, int]
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What tells this point from all others."""
+        return self.bench, *self.corner.model_dump().values(), *self.coordinates.items()
+
+    @property
+    def place(self) -> dict[str, str | float]:
+        """Coordinates as a table names them."""
+        return {
+            **self.corner.model_dump(),
+            **{f"{self.bench}_{axis}": value for axis, value in self.coordinates.items()},
+        }
 
 
 def load_plan(path: str | Path) -> Plan:
@@ -90,7 +151,25 @@ def load_plan(path: str | Path) -> Plan:
             raise PlanError(
                 f"plan {path}: benches.{bench} has the axes {', '.join(axes) or 'none'}; it needs {', '.join(sorted(wanted))}"
             )
+        if BENCHES[bench].samples and plan.monte_carlo is None:
+            raise PlanError(
+                f"plan {path}: benches.{bench} draws samples; add a table [monte_carlo] with count and seed"
+            )
+    counts = {bench: point_count(plan, bench) for bench in plan.benches}
+    if sum(counts.values()) > MAX_POINTS:
+        most = max(counts, key=lambda bench: counts[bench])
+        raise PlanError(
+            f"plan {path} asks for {sum(counts.values()):,} points, {counts[most]:,} of them of benches.{most}; "
+            f"at most {MAX_POINTS:,} are run: give fewer values along its axes or corners, or split the plan"
+        )
     return plan
+
+
+def point_count(plan: Plan, bench: str) -> int:
+    """Points of ``bench`` on the grid."""
+    grid = plan.corners
+    axes = (grid.process, grid.vdd, grid.temperature_c, *plan.benches[bench].values())
+    return math.prod(len(values) for values in axes)
 
 
 def _short(value: object) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.errors import SimulationError
+from pyspice_cim.resources import write_atomically
 
 Vectors = dict[str, NDArray[np.float64]]
 
@@ -41,3 +42,26 @@ def read_raw(path: Path) -> list[Vectors]:
         while at < len(data) and data[at : at + 1] in b"\r\n":
             at += 1
     return plots
+
+
+def write_raw(path: Path, vectors: Vectors, title: str) -> None:
+    """Write ``vectors`` of one analysis, all of one length, as ``read_raw`` and waveform viewers read them.
+
+    Raises:
+        ConfigError: if the file cannot be written.
+    """
+    kinds = {"t": "time", "v": "voltage", "i": "current"}
+    # ngspice puts the vector that the others are plotted against first.
+    names = sorted(vectors, key=lambda name: name != "time")
+    header = [
+        f"Title: {title}",
+        f"Plotname: {'Transient Analysis' if names[0] == 'time' else 'DC transfer characteristic'}",
+        "Flags: real",
+        f"No. Variables: {len(names)}",
+        f"No. Points: {vectors[names[0]].size}",
+        "Variables:",
+        *(f"\t{index}\t{name}\t{kinds.get(name[0], 'notype')}" for index, name in enumerate(names)),
+        "Binary:\n",
+    ]
+    block = np.stack([vectors[name] for name in names], axis=1).astype("<f8")
+    write_atomically(path, "\n".join(header).encode() + block.tobytes())

@@ -8,8 +8,9 @@ engine decides about processes, caches and order, and a test can drive a bench w
 import hashlib
 import importlib
 import json
+import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.characterization.ngspice import Simulator
+from pyspice_cim.characterization.ladder import LADDER
+from pyspice_cim.characterization.ngspice import RETRIED, Simulator
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
@@ -34,11 +36,17 @@ class Simulation:
         reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. It raises
             ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
         arguments: JSON-able arguments of the reducer.
+        retry: whether ``LADDER`` is climbed where ngspice fails; a pack of copies is taken apart instead.
     """
 
     deck: Deck
     reducer: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    retry: bool = True
+
+    def with_deck(self, deck: Deck) -> "Simulation":
+        """The same reading of another deck."""
+        return replace(self, deck=deck)
 
     def key(self, simulator_version: str) -> str:
         """Hash of all that the outcome depends on: deck, simulator, reducer with its module's text, arguments."""
@@ -58,8 +66,12 @@ class Outcome:
 
     Attributes:
         values: what the reducer read off the waveforms.
-        reason: ``""``, or why there are no values.
+        reason: ``""``, or a status of ``ngspice.STATUSES``, a colon, and why there are no values.
+        deck_sha256: of the deck as it was asked for; the rung says how it was run.
+        cpu_seconds: CPU time of ngspice, all tries together.
         judged: ngspice itself ran well, so that values or reason are the reducer's and would be the same again.
+        rung: name of the rung of ``LADDER`` that worked, ``""`` where none was needed.
+        other_cpu_seconds: CPU time of the worker around ngspice: reading, reducing.
     """
 
     values: Values
@@ -68,6 +80,8 @@ class Outcome:
     cpu_seconds: float
     judged: bool = True
     cached: bool = False
+    rung: str = ""
+    other_cpu_seconds: float = 0.0
 
     @property
     def ok(self) -> bool:
@@ -86,6 +100,7 @@ class Measurement:
         labels: for each of ``dims`` the labels along it.
         reason: why there is no value.
         decks: hashes of the decks behind the value.
+        resolution: relative width of the grid that the value was searched on, 0 for a measured one.
         description: what the quantity means, in one line.
     """
 
@@ -96,6 +111,7 @@ class Measurement:
     labels: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     reason: str = ""
     decks: tuple[str, ...] = ()
+    resolution: float = 0.0
     description: str = ""
 
     @cached_property
@@ -107,22 +123,39 @@ Bench = Generator[list[Simulation], list[Outcome], list[Measurement]]
 
 
 def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
-    """Run one simulation and reduce it. A failure is an outcome with a reason, not an exception."""
-    (result,) = simulator.run([simulation.deck])
+    """Run one simulation and reduce it. A failure is an outcome with a reason, not an exception.
+
+    Where ngspice fails in a way that other options may mend, ``LADDER`` is climbed until a rung works; the reason of a
+    simulation that never did is that of its first try.
+    """
+    started = time.thread_time()
+    deck, rung = simulation.deck, ""
+    (result,) = simulator.run([deck])
+    cpu_seconds, reason = result.cpu_seconds, result.reason
+    if simulation.retry and result.reason.startswith(RETRIED):
+        for step in LADDER:
+            (result,) = simulator.run([step.apply(deck)])
+            cpu_seconds += result.cpu_seconds
+            if result.ok:
+                reason, rung = "", step.name
+                break
+        else:
+            reason = f"{reason}; nor with {', '.join(step.name for step in LADDER)}"
     values: Values = {}
-    reason = result.reason
     if result.ok:
         try:
             reduced = _function(simulation.reducer)(result.vectors, **simulation.arguments)
             values = {name: np.asarray(value, dtype=np.float64) for name, value in reduced.items()}
         except SimulationError as error:
-            reason = str(error)
+            reason = f"rejected: {error}"
     return Outcome(
         values=values,
         reason=reason,
-        deck_sha256=simulation.deck.sha256,
-        cpu_seconds=result.cpu_seconds,
+        deck_sha256=deck.sha256,
+        cpu_seconds=cpu_seconds,
         judged=result.ok,
+        rung=rung,
+        other_cpu_seconds=time.thread_time() - started,
     )
 
 

@@ -1,43 +1,100 @@
-"""From a plan to a table: run every point, put every measurement in its place, say what failed and why."""
+"""From a plan to a table: run every point, put every measurement in its place, say what failed and why, and how good it is."""
 
+import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import xarray as xr
 
 from pyspice_cim import __version__
 from pyspice_cim.characterization.benches import BENCHES
-from pyspice_cim.characterization.engine import Engine
+from pyspice_cim.characterization.costs import Costs
+from pyspice_cim.characterization.engine import BenchRun, Engine
 from pyspice_cim.characterization.plan import Plan, Point, plan_points
-from pyspice_cim.characterization.simulation import Measurement
+from pyspice_cim.characterization.quality import (
+    Check,
+    Interval,
+    audit_checks,
+    audit_points,
+    audited,
+    held_out_points,
+    interpolation_checks,
+    refined,
+)
+from pyspice_cim.characterization.simulation import Bench, Measurement
 from pyspice_cim.tables import SCHEMA, SCHEMA_VERSION, Table
 from pyspice_cim.tables.table import CORNER_AXES
 from pyspice_cim.technology import Technology, load_technology
 
-_AXIS_UNITS = {"vdd": "V", "temperature_c": "degC", "line_load": "F"}
+_AXIS_UNITS = {"vdd": "V", "temperature_c": "degC", "line_load": "F", "input_slew": "s"}
+# Quantities that change by factors over a range, and so are interpolated in their logarithm: leakages and delays.
+_LOGARITHMIC_UNITS = ("W", "s")
 
 
 def characterize(
     plan: Plan, engine: Engine | None = None, *, load: Callable[[str], Technology] = load_technology
 ) -> Table:
-    """Run ``plan`` and return its table. Points that fail are in it, with their reasons.
+    """Run ``plan`` and return its table. Points that fail, or for which the budget had no time, are in it and say so.
+
+    After the grid, the points of ``plan.held_out`` are run and the grid is refined by ``plan.refine``; then
+    ``plan.audit``. What these find stands in the table beside what they judge.
 
     Raises:
         TechnologyError: if the plan asks for a technology or corner that there is not.
         MissingDependencyError: if ngspice is not there.
     """
-    engine = engine or Engine()
-    technology = load(plan.technology)
-    points = plan_points(plan, technology)
-    benches = [BENCHES[p.bench].start(technology, p.corner, p.coordinates) for p in points]
-    measured = engine.run(benches)
-    return assemble(plan, technology, points, measured, ngspice=engine.simulator.version)
+    runner = _Runner(plan, engine or Engine(), load(plan.technology))
+    held: list[tuple[Interval | None, list[Check]]] = []
+    for halvings in range(plan.refine.rounds + 1):
+        points = plan_points(plan, runner.technology)
+        table = assemble(plan, runner.technology, points, runner.run(points), ngspice=runner.engine.simulator.version)
+        judged = list(held_out_points(plan))
+        runs = runner.run([point for point, _ in judged])
+        held = [
+            (interval, interpolation_checks(table, point, run))
+            for (point, interval), run in zip(judged, runs, strict=True)
+        ]
+        finer = refined(plan, held) if halvings < plan.refine.rounds else plan
+        if finer == plan:
+            break
+        plan = finer
+    found = runner.run(points)
+    chosen = audit_points(plan, points, found)
+    tight = runner.audit([points[number] for number in chosen])
+    audits = [
+        (number, audit_checks(points[number], found[number], run)) for number, run in zip(chosen, tight, strict=True)
+    ]
+    runner.costs.save()
+    return _with_quality(table, [check for _, checks in held for check in checks], audits)
 
 
-def assemble(
-    plan: Plan, technology: Technology, points: list[Point], measured: list[list[Measurement]], *, ngspice: str
-) -> Table:
-    """The table of ``measured``, the measurements of every point of ``points``."""
+class _Runner:
+    """Runs points, each once."""
+
+    def __init__(self, plan: Plan, engine: Engine, technology: Technology) -> None:
+        self.monte_carlo, self.engine, self.technology = plan.monte_carlo, engine, technology
+        self.known: dict[tuple[object, ...], BenchRun] = {}
+        self.costs = Costs.load(engine.cache)
+
+    def run(self, points: list[Point]) -> list[BenchRun]:
+        fresh = [point for point in points if point.key not in self.known]
+        runs = self.engine.run([self._bench(point) for point in fresh])
+        for point, run in zip(fresh, runs, strict=True):
+            self.known[point.key] = run
+            self.costs.add(self.technology.name, point.bench, run)
+        return [self.known[point.key] for point in points]
+
+    def audit(self, points: list[Point]) -> list[BenchRun]:
+        return self.engine.run([audited(self._bench(point)) for point in points])
+
+    def _bench(self, point: Point) -> Bench:
+        return BENCHES[point.bench].start(self.technology, point.corner, point.coordinates, self.monte_carlo)
+
+
+def assemble(plan: Plan, technology: Technology, points: list[Point], runs: list[BenchRun], *, ngspice: str) -> Table:
+    """The table of ``runs``, what became of every point of ``points``."""
+    measured = [run.measurements for run in runs]
     corners = {"process": plan.corners.process, "vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c}
     coords: dict[str, object] = {axis: np.array(values) for axis, values in corners.items()}
     variables: dict[str, xr.Variable] = {}
@@ -71,8 +128,9 @@ def assemble(
         f"point_{what}": xr.Variable(("point",), np.array(values, dtype=np.str_))
         for what, values in {
             "bench": [point.bench for point in points],
-            "status": ["ok" if all(m.ok for m in results) else "failed" for results in measured],
-            "reason": [_reasons(results) for results in measured],
+            "status": [_status(run) for run in runs],
+            "reason": [run.reason or _reasons(run.measurements) for run in runs],
+            "rung": [" ".join(run.rungs) for run in runs],
             "decks": [" ".join(dict.fromkeys(d for m in results for d in m.decks)) for results in measured],
         }.items()
     }
@@ -88,10 +146,50 @@ def assemble(
         "ngspice": ngspice,
     }
     dataset = xr.Dataset(variables, coords=coords, attrs=provenance)
+    for name in dataset.data_vars:
+        array = dataset[name]
+        if array.attrs.get("units") in _LOGARITHMIC_UNITS:
+            finite = array.values[np.isfinite(array.values)]
+            array.attrs["interpolation"] = "log" if finite.size and finite.min() > 0 else "linear"
     for axis, unit in _AXIS_UNITS.items():
         if axis in dataset.coords:
             dataset[axis].attrs["units"] = unit
     return Table(dataset=dataset)
+
+
+def _status(run: BenchRun) -> str:
+    if run.status != "done":
+        return run.status
+    return "ok" if all(measurement.ok for measurement in run.measurements) else "failed"
+
+
+def _with_quality(table: Table, held: list[Check], audits: list[tuple[int, list[Check]]]) -> Table:
+    """``table`` with its held-out points and audits, and with their largest errors on every quantity."""
+    dataset = table.dataset.copy()
+    numbered = [(number, check) for number, checks in audits for check in checks]
+    for attribute, checks in (("interpolation_error", held), ("numerical_error", [check for _, check in numbered])):
+        for check in checks:
+            attributes = dataset[check.quantity].attrs
+            attributes[attribute] = float(np.nanmax([attributes.get(attribute, 0.0), check.error]))
+    for dim, checks in (("held_out", held), ("audit", [check for _, check in numbered])):
+        if checks:
+            dataset = dataset.assign(
+                {
+                    f"{dim}_{what}": xr.Variable((dim,), np.array(values))
+                    for what, values in {
+                        "bench": [check.point.bench for check in checks],
+                        "coordinates": [json.dumps(check.point.place) for check in checks],
+                        "quantity": [check.quantity for check in checks],
+                        "expected": [check.expected for check in checks],
+                        "found": [check.found for check in checks],
+                        "error": [check.error for check in checks],
+                        "decks": [" ".join(check.decks) for check in checks],
+                    }.items()
+                }
+            )
+    if numbered:
+        dataset = dataset.assign(audit_point=xr.Variable(("audit",), np.array([number for number, _ in numbered])))
+    return replace(table, dataset=dataset)
 
 
 def _prototypes(measured: list[list[Measurement]]) -> dict[str, Measurement]:

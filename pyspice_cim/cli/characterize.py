@@ -1,17 +1,24 @@
 """``pyspice-cim characterize``: run a plan in ngspice and write its table."""
 
+import contextlib
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
-from pyspice_cim.cli.files import check_writable, checked_workers, named_or_shipped, print_json
+from pyspice_cim.cli.files import check_writable, checked_workers, duration, named_or_shipped, print_json
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.units import clock
 
 if TYPE_CHECKING:
+    from pyspice_cim.characterization.engine import Engine, Tally
+    from pyspice_cim.characterization.plan import Plan
     from pyspice_cim.tables import Table
+    from pyspice_cim.technology import Technology
 
 app = typer.Typer()
 
@@ -19,10 +26,20 @@ app = typer.Typer()
 @app.command()
 def characterize(
     plan: Annotated[str, typer.Argument(help="Plan: a TOML file, or the name of a shipped one (demo).")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Table to write (HDF5), e.g. table.h5.")],
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Table to write (HDF5), e.g. table.h5.")] = None,
     workers: Annotated[int | None, typer.Option(help="ngspice processes at a time; default: one a core.")] = None,
     no_cache: Annotated[
         bool, typer.Option("--no-cache", help="Simulate everything anew; nothing is read from the cache or kept in it.")
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(help="Begin nothing after this time, e.g. 90s, 10m, 1h30m; the table says what is missing."),
+    ] = None,
+    executor: Annotated[
+        str | None, typer.Option(help="Run on a dask cluster: dask://HOST:PORT of its scheduler (extra: dask).")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be run and how long it would take; write nothing.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a summary as JSON on stdout, and nothing else there.")
@@ -31,70 +48,142 @@ def characterize(
     """Measure cells, columns and drivers in ngspice by a plan, and write the table that calibrates a macro.
 
     A plan names a technology, corners, and what to measure at which sizes. Good simulations are kept by content (in
-    PYSPICE_CIM_CACHE, else the user's cache folder), so that the same plan runs in seconds the next time. A point that
-    fails is in the table with its reason, never as a number; the exit status is then 1.
+    PYSPICE_CIM_CACHE, else the user's cache folder), so that the same plan runs in seconds the next time, and goes on
+    where it was interrupted. A point that fails is in the table with its reason, never as a number; the exit status is
+    1 if a point failed or is missing.
 
     Example: pyspice-cim characterize demo --out table.h5
     """
     path = named_or_shipped("plans", plan, ".toml")
     checked_workers(workers)
-    check_writable(out)
+    seconds = None if budget is None else duration(budget)
+    if out is None and not dry_run:
+        raise ConfigError("no table to write is named; give --out FILE.h5, or --dry-run")
+    if not dry_run:
+        check_writable(out)
     # Imported here: --help answers at once.
     from pyspice_cim.characterization.cache import Cache
     from pyspice_cim.characterization.engine import Engine
+    from pyspice_cim.characterization.executors import open_executor
     from pyspice_cim.characterization.plan import load_plan
     from pyspice_cim.characterization.sweep import characterize as run_plan
     from pyspice_cim.report.progress import EngineProgress
     from pyspice_cim.tables import load_table, save_table
+    from pyspice_cim.technology import load_technology
 
     loaded = load_plan(path)
-    engine = Engine(cache=None if no_cache else Cache(), workers=workers or os.cpu_count() or 1)
-    with EngineProgress(f"characterize {loaded.name}") as progress:
+
+    def load(name: str) -> "Technology":
+        # A technology's file is looked for beside the plan that names it.
+        beside = path.parent / name
+        return load_technology(beside if name.endswith(".toml") and beside.is_file() else name)
+
+    engine = Engine(cache=None if no_cache else Cache(), workers=workers or os.cpu_count() or 1, budget=seconds)
+    if dry_run:
+        _forecast(loaded, engine, load, as_json)
+        return
+    assert out is not None
+    with contextlib.ExitStack() as stack:
+        if executor is not None:
+            cluster = stack.enter_context(open_executor(executor))
+            engine.executor, engine.workers = cluster.executor, workers or cluster.workers
+        progress = stack.enter_context(EngineProgress(f"characterize {loaded.name}"))
         engine.progress = progress
-        save_table(run_plan(loaded, engine), out)
+        save_table(run_plan(loaded, engine, load=load), out)
     table, tally = load_table(out), engine.tally
-    failures = table.failures()
+    status = table.dataset["point_status"].values
     if as_json:
         print_json(
             {
-                "points": tally.benches,
-                "cached": tally.cached,
-                "failed": len(failures),
+                "points": int(status.size),
+                "cached": tally.benches_cached,
+                "failed": int((status == "failed").sum()),
+                "missing": int((status == "missing").sum()),
+                "retried": int((table.dataset["point_rung"].values != "").sum()),
                 "simulations": tally.simulations,
+                "simulations_cached": tally.cached,
                 "seconds": tally.elapsed,
                 "cpu_seconds": tally.cpu_seconds,
+                "ngspice_cpu_fraction": tally.ngspice_cpu_fraction,
                 "table": str(out),
                 "table_sha256": table.sha256,
-                "failures": [{"bench": bench, "reason": reason} for bench, reason in failures],
+                "failures": [{"bench": bench, "reason": reason} for bench, reason in table.failures()],
             }
         )
     else:
-        _print_summary(table, out)
-    if failures:
+        _print_summary(table, out, tally)
+    if (status != "ok").any():
         raise typer.Exit(1)
 
 
-def _print_summary(table: "Table", out: Path) -> None:
+def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]", as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from pyspice_cim.characterization.forecast import forecast
+
+    found = forecast(plan, engine, load=load)
+    known = [each.cpu_seconds for each in found if each.cpu_seconds is not None]
+    total = sum(known) / engine.workers if len(known) == len(found) else None
+    if as_json:
+        benches = [asdict(each) for each in found]
+        points, cached = sum(each.points for each in found), sum(each.cached for each in found)
+        print_json(
+            {"points": points, "cached": cached, "seconds": total, "workers": engine.workers, "benches": benches}
+        )
+        return
+    overview = RichTable(title=f"plan {plan.name}: what would be run")
+    overview.add_column("bench")
+    for title in ("points", "cached", "decks to run", "CPU time", "measured in"):
+        overview.add_column(title, justify="right")
+    for each in found:
+        decks = "?" if each.decks is None else str(each.decks)
+        time = "?" if each.cpu_seconds is None else clock(each.cpu_seconds)
+        overview.add_row(each.bench, str(each.points), str(each.cached), decks, time, each.measured_in)
+    console = Console()
+    console.print(overview)
+    ahead = (
+        f"about {clock(total)} with {engine.workers} workers"
+        if total is not None
+        else "not known: some bench never ran here"
+    )
+    console.print(f"time ahead: {ahead}; refinement and audit are not in it", soft_wrap=True, highlight=False)
+
+
+def _print_summary(table: "Table", out: Path, tally: "Tally") -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
     console = Console()
     status, bench = table.dataset["point_status"].values, table.dataset["point_bench"].values
-    good, bad = (Counter(str(b) for b in bench[status == wanted]) for wanted in ("ok", "failed"))
+    retried = Counter(str(b) for b in bench[table.dataset["point_rung"].values != ""])
+    counts = {wanted: Counter(str(b) for b in bench[status == wanted]) for wanted in ("ok", "failed", "missing")}
     overview = RichTable(title=f"{table.technology}, plan {table.dataset.attrs['plan']}")
     overview.add_column("bench")
-    overview.add_column("points", justify="right")
-    overview.add_column("failed", justify="right")
+    for title in ("points", "failed", "missing", "retried"):
+        overview.add_column(title, justify="right")
     for name in dict.fromkeys(str(b) for b in bench):
-        overview.add_row(name, str(good[name] + bad[name]), str(bad[name]))
+        numbers = (
+            sum(c[name] for c in counts.values()),
+            counts["failed"][name],
+            counts["missing"][name],
+            retried[name],
+        )
+        overview.add_row(name, *(str(number) for number in numbers))
     console.print(overview)
+    share = tally.ngspice_cpu_fraction
+    spent = f"{clock(tally.cpu_seconds)} of CPU time in ngspice" + (f", {100 * share:.1f} % of all" if share else "")
+    console.print(f"{tally.simulations} simulations, {tally.cached} of them cached; {spent}", highlight=False)
     console.print(f"wrote {out} ({len(table.quantities)} quantities, sha256 {table.sha256[:16]})", soft_wrap=True)
     if table.failures():
-        failed = RichTable(title="points that failed (no value in the table)", title_style="red")
-        for title in ("bench", "point", "reason"):
+        failed = RichTable(title="points without a value in the table", title_style="red")
+        for title in ("bench", "point", "status", "reason"):
             failed.add_column(title, overflow="fold")
-        for number in (status == "failed").nonzero()[0]:
-            failed.add_row(str(bench[number]), _place(table, int(number)), _reason(table, int(number)))
+        for number in (status != "ok").nonzero()[0]:
+            where = (str(bench[number]), _place(table, int(number)), str(status[number]), _reason(table, int(number)))
+            failed.add_row(*where)
         console.print(failed)
 
 

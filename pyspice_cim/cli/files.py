@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -96,6 +97,22 @@ def checked_workers(workers: int | None) -> int | None:
     if workers is not None and workers < 1:
         raise ConfigError(f"workers is {workers}; it must be 1 or more")
     return workers
+
+
+_DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?\Z")
+
+
+def duration(text: str) -> float:
+    """Seconds in ``text``: ``90s``, ``90``, ``10m``, ``1h30m``.
+
+    Raises:
+        ConfigError: if it is no time, or none at all.
+    """
+    found = _DURATION.match(text)
+    seconds = sum(int(n or 0) * unit for n, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0
+    if not seconds:
+        raise ConfigError(f"{text!r} is no length of time; give hours, minutes or seconds, e.g. 90s, 10m or 1h30m")
+    return float(seconds)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

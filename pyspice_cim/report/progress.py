@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from pyspice_cim.characterization.engine import Tally
+from pyspice_cim.units import clock
 
 # Seconds between two plain lines, and between two drawings of the bar.
 _LINE_EVERY, _BAR_EVERY = 10.0, 0.1
@@ -75,12 +76,5 @@ class EngineProgress:
         elif left is None:
             forecast = ", time left not known yet"
         else:
-            forecast = f", about {_clock(left)} left" if left else ", longer than foreseen"
-        return f"{done}, {runs}, {_clock(tally.elapsed)}{forecast}"
-
-
-def _clock(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are any."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+            forecast = f", about {clock(left)} left" if left else ", longer than foreseen"
+        return f"{done}, {runs}, {clock(tally.elapsed)}{forecast}"

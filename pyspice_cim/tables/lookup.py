@@ -30,7 +30,8 @@ class Lookup:
     def __call__(self, name: str, *, process: str = "tt", **coordinates: ArrayLike) -> NDArray[np.float64]:
         """Quantity ``name`` at ``coordinates``.
 
-        Linear between neighbouring nodes of every axis, and equal to the stored value at a node.
+        Linear between neighbouring nodes of every axis, in the value's logarithm where its attribute ``interpolation``
+        says ``log``; equal to the stored value at a node.
 
         Args:
             name: quantity.
@@ -80,10 +81,14 @@ class Lookup:
         if not grids:
             result = np.broadcast_to(values, shape + values.shape)
         else:
-            interpolate = RegularGridInterpolator(tuple(grids), values, method="linear")
-            result = interpolate(np.stack([p.ravel() for p in points], axis=-1)).reshape(
-                shape + values.shape[len(grids) :]
-            )
+            at = np.stack([p.ravel() for p in points], axis=-1)
+            result = RegularGridInterpolator(tuple(grids), values, method="linear")(at)
+            if array.attrs.get("interpolation") == "log":
+                between = np.exp(RegularGridInterpolator(tuple(grids), np.log(values), method="linear")(at))
+                # At a node the stored value itself, not the exponential of its logarithm.
+                on_node = np.all([np.isin(p.ravel(), nodes) for p, nodes in zip(points, grids, strict=True)], axis=0)
+                result = np.where(on_node.reshape(-1, *([1] * (result.ndim - 1))), result, between)
+            result = result.reshape(shape + values.shape[len(grids) :])
         if np.isnan(result).any():
             reasons = "; ".join(sorted({reason for _, reason in self.table.failures()})) or "it was not measured"
             raise TableError(f"{name} has no value at {dict(coordinates)} in table {source}: {reasons}")

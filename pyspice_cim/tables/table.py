@@ -3,8 +3,11 @@
 Layout (schema 1). Every quantity is a variable over ``process``, ``vdd``, ``temperature_c``, the axes of its bench (named
 ``<bench>_<axis>``) and axes of its own (``component``, ``event``, ``line``), in SI units that its attribute ``units`` names.
 A value that was not measured is NaN. ``<bench>_point`` gives, at every coordinate of a bench, the index along ``point``,
-where ``point_bench``, ``point_status`` (``ok`` or ``failed``), ``point_reason`` and ``point_decks`` (hashes of the
-ngspice decks, separated by spaces) stand. Attributes of the file: ``schema``, ``schema_version``, ``technology``,
+where ``point_bench``, ``point_status`` (``ok``, ``failed``, or ``missing`` where time ran out), ``point_reason``,
+``point_rung`` (names of the retries that it needed) and ``point_decks`` (hashes of the ngspice decks, separated by spaces)
+stand. A quantity's attribute ``interpolation`` is ``log`` where its logarithm is interpolated; ``interpolation_error`` and
+``numerical_error`` are its largest relative errors at the points of ``held_out_*`` (simulated: ``expected``, interpolated:
+``found``) and ``audit_*`` (at tighter tolerances: ``expected``, in the table: ``found``). Attributes of the file: ``schema``, ``schema_version``, ``technology``,
 ``technology_sha256``, ``plan``, ``plan_sha256``, ``plan_text``, ``package``, ``ngspice``.
 """
 
@@ -71,9 +74,9 @@ class Table:
         return self
 
     def failures(self) -> list[tuple[str, str]]:
-        """(bench, reason) of every point that failed."""
+        """(bench, reason) of every point that has no value, because it failed or is missing."""
         status, bench, reason = (self.dataset[f"point_{what}"].values for what in ("status", "bench", "reason"))
-        return [(str(bench[i]), str(reason[i])) for i in np.flatnonzero(status == "failed")]
+        return [(str(bench[i]), str(reason[i])) for i in np.flatnonzero(status != "ok")]
 
     def trace(self, name: str, **coordinates: float | str) -> dict[str, object]:
         """Where the value of ``name`` at the nearest node of ``coordinates`` comes from: node, status, reason, decks."""

@@ -211,7 +211,8 @@ def cosimulate(
         outcomes.append(found[0])
         return [Measurement(name=str(index), unit="1", value=float(len(outcomes) - 1))]
 
-    order = [int(m.value) for (m,) in engine.run([bench(i) for i in range(spec.vectors)]) if m.value is not None]
+    ended = [run.measurements[0].value for run in engine.run([bench(i) for i in range(spec.vectors)])]
+    order = [int(place) for place in ended if place is not None]
     results = [
         _compare(vector, macro, run, outcomes[place])
         for vector, macro, run, place in zip(drawn, macros, runs, order, strict=True)

@@ -57,7 +57,7 @@ def test_a_driver_of_n_units_with_n_times_the_load_costs_n_times_one():
 
 
 def test_driver_energy_is_that_of_the_load_and_its_own():
-    energy, delay = run_one(driver_bench(TECHNOLOGY, CORNER))
+    energy, delay, *_ = run_one(driver_bench(TECHNOLOGY, CORNER))
     loads = np.array(energy.labels["line_load"])
     assert (np.diff(energy.value) > 0).all() and (np.diff(delay.value) > 0).all()
     # C V^2 of the load is in it; what is left is the driver's own, of some 4 fF, and its short-circuit current.

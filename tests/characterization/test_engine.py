@@ -54,11 +54,11 @@ def bench(*rounds):
 BENCHES = [((1, 2), (3,)), ((4,), (5, 6), (7,)), ((13, 2),), ((2000,),), ()]
 
 
-def totals(measured):
-    return [(m.value, m.reason) for (m,) in measured]
+def totals(runs):
+    return [(m.value, m.reason) for run in runs for m in run.measurements]
 
 
-EXPECTED = [(14.0, ""), (126.0, ""), (None, "unlucky"), (None, "too large to be true"), (0.0, "")]
+EXPECTED = [(14.0, ""), (126.0, ""), (None, "unlucky"), (None, "rejected: too large to be true"), (0.0, "")]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
@@ -90,7 +90,7 @@ def test_a_damaged_cache_entry_is_run_again(tmp_path):
         (entry,) = tmp_path.rglob("*.json")
         entry.write_bytes(entry.read_bytes()[:20])
         (result,) = Engine(simulator=simulator, cache=cache, executor=pool).run([bench((5,))])
-    assert result[0].value == 25.0 and simulator.ran == ["5", "5"]
+    assert result.measurements[0].value == 25.0 and simulator.ran == ["5", "5"]
 
 
 def test_the_key_depends_on_all_that_matters():
@@ -113,4 +113,5 @@ def test_the_forecast_counts_down_between_points(monkeypatch):
 
 
 def test_run_one_needs_no_executor():
-    assert totals([run_one(bench((1, 2), (3,)), Analytic())]) == [(14.0, "")]
+    (measured,) = run_one(bench((1, 2), (3,)), Analytic())
+    assert measured.value == 14.0

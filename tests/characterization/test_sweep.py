@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from pyspice_cim.characterization.engine import BenchRun
 from pyspice_cim.characterization.plan import Plan, load_plan, plan_points
 from pyspice_cim.characterization.simulation import Measurement
 from pyspice_cim.characterization.sweep import assemble
@@ -54,7 +55,8 @@ def fake(plan, failing):
                 )
             ]
         )
-    return assemble(plan, technology, points, measured, ngspice="ngspice-fake")
+    runs = [BenchRun(measurements=found, status="done") for found in measured]
+    return assemble(plan, technology, points, runs, ngspice="ngspice-fake")
 
 
 def test_every_value_is_in_its_place(plan):
