@@ -1,4 +1,4 @@
-"""The command line: ``pyspice-cim technology | netlist | characterize | simulate | validate | doctor``.
+"""The command line: ``pyspice-cim technology | netlist | characterize | table | explain | simulate | validate | doctor``.
 
 Each command is a file of its own, which is imported when it is asked for: ``doctor`` works where half of the dependencies are
 missing, and ``simulate`` needs neither PySpice nor ngspice.
@@ -14,7 +14,7 @@ from pyspice_cim import __version__
 from pyspice_cim.errors import CimError, MissingDependencyError
 
 # In the order in which a newcomer meets them.
-COMMANDS = ("technology", "netlist", "characterize", "validate", "simulate", "doctor")
+COMMANDS = ("technology", "netlist", "characterize", "table", "explain", "validate", "simulate", "doctor")
 
 
 class _Commands(typer.core.TyperGroup):

@@ -3,17 +3,25 @@
 q  = not qb, qb = not q   two cross-coupled inverters (pull-down, pull-up)
 bl - q, blb - qb          access transistors, gates at wl (6T) or wwl (8T)
 rbl - x - 0               8T read stack, gates at rwl (upper) and q (lower): rbl falls if the bit is 1
+
+A technology that names a file of the user's own (``cell_6t.netlist``, ``cell_8t.netlist``) has that one in its place.
 """
 
 from PySpice.Spice.Netlist import SubCircuit
 
 from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell, mosfet
+from pyspice_cim.netlists.own_cell import own_cell
 from pyspice_cim.technology import CellGeometry, Technology
+from pyspice_cim.technology.usercell_checks import user_cell
 
 
 def sram6t(technology: Technology, name: str = "sram6t") -> Cell:
-    """The 6T cell of ``technology.cell_6t``."""
+    """The 6T cell of ``technology.cell_6t``.
+
+    Raises:
+        TechnologyError: if the user's own cell cannot be drawn.
+    """
     sizes = _widths(technology.cell_6t)
 
     def build(circuit: SubCircuit) -> None:
@@ -27,6 +35,8 @@ def sram6t(technology: Technology, name: str = "sram6t") -> Cell:
         "qb": "its complement",
         "vdd": "supply",
     }
+    if (own := user_cell(technology, "cell_6t")) is not None:
+        return own_cell(technology, own, name=name, ports=ports, sizes=sizes)
     return Cell(name=name, ports=ports, sizes=sizes, build=build)
 
 
@@ -35,6 +45,7 @@ def sram8t(technology: Technology, name: str = "sram8t") -> Cell:
 
     Raises:
         NetlistError: if the technology does not state the width of the read stack.
+        TechnologyError: if the user's own cell cannot be drawn.
     """
     geometry = technology.cell_8t
     if geometry.read_um is None:
@@ -57,6 +68,8 @@ def sram8t(technology: Technology, name: str = "sram8t") -> Cell:
         "qb": "its complement",
         "vdd": "supply",
     }
+    if (own := user_cell(technology, "cell_8t")) is not None:
+        return own_cell(technology, own, name=name, ports=ports, sizes=sizes)
     return Cell(name=name, ports=ports, sizes=sizes, build=build)
 
 

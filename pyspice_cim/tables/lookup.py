@@ -82,12 +82,16 @@ class Lookup:
             result = np.broadcast_to(values, shape + values.shape)
         else:
             at = np.stack([p.ravel() for p in points], axis=-1)
-            result = RegularGridInterpolator(tuple(grids), values, method="linear")(at)
-            if array.attrs.get("interpolation") == "log":
-                between = np.exp(RegularGridInterpolator(tuple(grids), np.log(values), method="linear")(at))
-                # At a node the stored value itself, not the exponential of its logarithm.
-                on_node = np.all([np.isin(p.ravel(), nodes) for p, nodes in zip(points, grids, strict=True)], axis=0)
-                result = np.where(on_node.reshape(-1, *([1] * (result.ndim - 1))), result, between)
+            logarithmic = array.attrs.get("interpolation") == "log"
+            between = RegularGridInterpolator(tuple(grids), np.log(values) if logarithmic else values, method="linear")(
+                at
+            )
+            if logarithmic:
+                between = np.exp(between)
+            # At a node its own value, whatever became of its neighbours: neither rounded, nor NaN because one of them is.
+            on_node = np.all([np.isin(p.ravel(), nodes) for p, nodes in zip(points, grids, strict=True)], axis=0)
+            nearest = tuple(np.searchsorted(nodes, p.ravel()) for p, nodes in zip(points, grids, strict=True))
+            result = np.where(on_node.reshape(-1, *([1] * (between.ndim - 1))), values[nearest], between)
             result = result.reshape(shape + values.shape[len(grids) :])
         if np.isnan(result).any():
             reasons = "; ".join(sorted({reason for _, reason in self.table.failures()})) or "it was not measured"

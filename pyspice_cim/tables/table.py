@@ -7,8 +7,9 @@ where ``point_bench``, ``point_status`` (``ok``, ``failed``, or ``missing`` wher
 ``point_rung`` (names of the retries that it needed) and ``point_decks`` (hashes of the ngspice decks, separated by spaces)
 stand. A quantity's attribute ``interpolation`` is ``log`` where its logarithm is interpolated; ``interpolation_error`` and
 ``numerical_error`` are its largest relative errors at the points of ``held_out_*`` (simulated: ``expected``, interpolated:
-``found``) and ``audit_*`` (at tighter tolerances: ``expected``, in the table: ``found``). Attributes of the file: ``schema``, ``schema_version``, ``technology``,
-``technology_sha256``, ``plan``, ``plan_sha256``, ``plan_text``, ``package``, ``ngspice``.
+``found``) and ``audit_*`` (at tighter tolerances: ``expected``, in the table: ``found``). Attributes of the file:
+``schema``, ``schema_version``, ``technology``, ``technology_sha256``, ``plan``, ``plan_sha256``, ``plan_text``,
+``package``, ``ngspice``.
 """
 
 from collections.abc import Hashable

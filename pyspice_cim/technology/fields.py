@@ -195,6 +195,19 @@ class Mismatch(Data):
         return coefficient / math.sqrt(width * length)
 
 
+class GlobalVariation(Data):
+    """Standard deviation of the threshold from die to die, mV, of all n and of all p devices together; where it is from."""
+
+    sigma_vt_mv: Shift
+    source: str
+
+    @model_validator(mode="after")
+    def _not_negative(self) -> Self:
+        if min(self.sigma_vt_mv.n, self.sigma_vt_mv.p) < 0:
+            raise ValueError("sigma_vt_mv must be 0 or more")
+        return self
+
+
 class Wire(Data):
     """Wire capacitance per length."""
 
@@ -202,8 +215,64 @@ class Wire(Data):
     source: str = ""
 
 
+class CellNetlist(Data):
+    """A bit cell of the user's own, drawn in place of the built-in one by every circuit that has such a cell.
+
+    Attributes:
+        file: SPICE file, relative to the TOML; ``usercell.py`` says what may stand in it.
+        subckt: the subcircuit that is the cell.
+        ports: role (``CELL_ROLES``) to the port that plays it, or the ports, where wells have some of their own
+            (``gnd = ["VSS", "VNB"]``). ``q`` and ``qb`` may be inner nodes; ``gnd`` may be left out if the file
+            uses node 0.
+    """
+
+    file: str
+    subckt: str
+    ports: dict[str, str | tuple[str, ...]]
+
+    @property
+    def roles(self) -> dict[str, tuple[str, ...]]:
+        """Role to its nodes, in lower case: SPICE does not tell the cases apart."""
+        given = {role: (nodes,) if isinstance(nodes, str) else nodes for role, nodes in self.ports.items()}
+        return {role: tuple(node.lower() for node in nodes) for role, nodes in given.items()}
+
+    def check_roles(self, cell: str) -> None:
+        """Check that ``ports`` names every role of ``cell`` and no other.
+
+        Raises:
+            ValueError: naming the field and what to do.
+        """
+        known = (*CELL_ROLES[cell], "gnd")
+        missing = [role for role in CELL_ROLES[cell] if not self.roles.get(role)]
+        unknown = [role for role in self.ports if role not in known]
+        if missing or unknown:
+            wrong = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(unknown)}"] * bool(unknown)
+            raise ValueError(f"{cell}.netlist.ports {' and '.join(wrong)}; name the port of each of {', '.join(known)}")
+        named = [node for nodes in self.roles.values() for node in nodes]
+        if repeated := sorted({node for node in named if named.count(node) > 1}):
+            raise ValueError(f"{cell}.netlist.ports names {', '.join(repeated)} twice; a node has one role")
+        for role, nodes in self.roles.items():
+            if len(nodes) > 1 and role not in ("vdd", "gnd"):
+                raise ValueError(
+                    f"{cell}.netlist.ports.{role} names {len(nodes)} ports; only vdd and gnd may be several"
+                )
+
+
+# What a bit cell is connected by; ``gnd`` is node 0 of every circuit.
+CELL_ROLES = {
+    "cell_6t": ("bl", "blb", "wl", "q", "qb", "vdd"),
+    "cell_8t": ("wbl", "wblb", "wwl", "rbl", "rwl", "q", "qb", "vdd"),
+}
+
+
 class CellGeometry(Data):
-    """Footprint and transistor widths of a bit cell, micrometres; bitlines run along the height. ``read``: 8T stack."""
+    """Footprint and transistor widths of a bit cell, micrometres; bitlines run along the height. ``read``: 8T stack.
+
+    With a ``netlist``, the cell is drawn from the user's file. ``access_um`` and ``read_um`` must then be the widths of
+    that cell: rows that are not selected are drawn by them.
+    """
+
+    silent_defaults: ClassVar[tuple[str, ...]] = ("netlist",)
 
     width_um: float = Field(gt=0)
     height_um: float = Field(gt=0)
@@ -212,6 +281,7 @@ class CellGeometry(Data):
     access_um: float = Field(gt=0)
     read_um: float | None = Field(default=None, gt=0)
     source: str = ""
+    netlist: CellNetlist | None = None
 
 
 class Target(Data):
@@ -277,6 +347,8 @@ class Description(Data):
     corners: dict[str, CornerModels] = Field(min_length=1)
     devices: dict[str, Device]
     mismatch: Mismatch
+    # No deck of nominal devices depends on it: it is not part of a technology's hash.
+    global_variation: GlobalVariation | None = None
     wire: Wire
     cell_6t: CellGeometry
     cell_8t: CellGeometry
@@ -317,6 +389,13 @@ class Description(Data):
                     raise ValueError(
                         f"{name}.{field} = {width:g} is outside devices.{device}.w_um, {low:g} to {high:g}"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _cells_have_their_ports(self) -> Self:
+        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
+            if cell.netlist is not None:
+                cell.netlist.check_roles(name)
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.fields import CELL_ROLES
 from pyspice_cim.technology.model import Technology
+from pyspice_cim.technology.usercell_checks import user_cell
 
 
 def builtin_folder() -> Path:
@@ -58,8 +60,10 @@ def parse_technology(data: dict[str, Any], path: Path, *, check_files: bool = Tr
     except ValidationError as error:
         raise TechnologyError(f"{path}: {'; '.join(field_messages(error))}") from error
     if check_files:
-        # A missing model file is found now, not in the middle of a sweep.
+        # A missing file, or a bit cell that cannot be drawn, is found now, not in the middle of a sweep.
         _ = technology.model_paths
+        for cell in CELL_ROLES:
+            user_cell(technology, cell)
     return technology
 
 

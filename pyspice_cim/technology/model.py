@@ -23,10 +23,10 @@ class Technology(Description):
 
     @property
     def sha256(self) -> str:
-        """Hash of the whole description and of all the model files that it names, with the files that those include."""
-        digest = hashlib.sha256(self.model_dump_json(exclude={"folder"}).encode())
+        """Hash of all that a nominal deck depends on: description, models with what they include, own bit cells."""
+        digest = hashlib.sha256(self.model_dump_json(exclude={"folder", "global_variation"}).encode())
         files = dict.fromkeys(file for path in self.model_paths for file in with_included(path))
-        for path in files:
+        for path in (*files, *self.cell_paths.values()):
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
@@ -68,6 +68,23 @@ class Technology(Description):
             paths.update(dict.fromkeys(path for path, _ in self.library_sections(process)))
             paths.update(dict.fromkeys(self.binned_paths(process)))
         return tuple(paths)
+
+    @property
+    def cell_paths(self) -> dict[str, Path]:
+        """The files of the user's own bit cells: ``cell_6t`` and ``cell_8t``, as far as they have one.
+
+        Raises:
+            TechnologyError: if one is missing.
+        """
+        paths = {}
+        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
+            if cell.netlist is not None:
+                paths[name] = (self.folder / cell.netlist.file).resolve()
+                if not paths[name].is_file():
+                    raise TechnologyError(
+                        f"technology {self.name}: {name}.netlist.file names {paths[name]}, which is not a file"
+                    )
+        return paths
 
     def include_paths(self, process: str) -> tuple[Path, ...]:
         """The files of ``models.include`` for one process corner.

@@ -1,0 +1,63 @@
+"""Simulators that stand around ngspice: one that keeps decks and waveforms, one that runs nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspice_cim.characterization.ngspice import NgspiceSimulator, SimResult
+from pyspice_cim.characterization.rawfile import write_raw
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.resources import write_atomically
+
+NOT_CACHED = "not in the cache"
+
+
+@dataclass(frozen=True)
+class NothingRuns:
+    """Stands in the place of ngspice: what is not in the cache stays unknown."""
+
+    version: str
+
+    def run(self, decks: Sequence[Deck]) -> list[SimResult]:
+        return [SimResult(vectors={}, reason=NOT_CACHED, cpu_seconds=0.0) for _ in decks]
+
+
+@dataclass(frozen=True)
+class KeepsWaveforms:
+    """ngspice, with the waveforms of every good run kept in ``folder``; retries have decks of their own."""
+
+    folder: Path
+    simulator: NgspiceSimulator
+
+    @property
+    def version(self) -> str:
+        return self.simulator.version
+
+    def run(self, decks: Sequence[Deck]) -> list[SimResult]:
+        results = self.simulator.run(decks)
+        make_folder(self.folder)
+        for deck, result in zip(decks, results, strict=True):
+            path = write_deck(self.folder, deck)
+            if result.ok:
+                write_raw(path.with_suffix(".raw"), result.vectors, deck.text.partition("\n")[0].lstrip("* "))
+        return results
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder`` if it is not there.
+
+    Raises:
+        ConfigError: if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def write_deck(folder: Path, deck: Deck) -> Path:
+    """Write ``deck`` to ``folder`` as ``<first 16 digits of its hash>.cir``; returns the path."""
+    path = folder / f"{deck.sha256[:16]}.cir"
+    write_atomically(path, deck.text.encode())
+    return path

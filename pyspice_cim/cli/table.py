@@ -1,0 +1,232 @@
+"""``pyspice-cim table``: what is in a table, in what two tables differ, a quantity as a picture."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pyspice_cim.cli.conditions import numbers, pairs
+from pyspice_cim.cli.files import check_writable, print_json
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.units import engineering
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Tables of calibrated figures: look into one, compare two, draw one.\n\nExample: pyspice-cim table info table.h5",
+)
+
+_File = Annotated[Path, typer.Argument(help="Table (HDF5), e.g. table.h5.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON (SI units) on stdout, and nothing else there.")]
+
+
+@app.command()
+def info(file: _File, as_json: _Json = False) -> None:
+    """Say what a table holds: provenance, axes, quantities with their range and errors, points that failed.
+
+    Example: pyspice-cim table info table.h5
+    """
+    from pyspice_cim.tables import load_table
+    from pyspice_cim.tables.summary import summary
+
+    found = summary(load_table(file))
+    if as_json:
+        print_json(found)
+    else:
+        _print_info(found)
+
+
+@app.command()
+def diff(
+    first: Annotated[Path, typer.Argument(help="A table.")],
+    second: Annotated[Path, typer.Argument(help="Another one.")],
+    rtol: Annotated[float, typer.Option(help="Relative difference up to which two values count as equal.")] = 0.0,
+    as_json: _Json = False,
+) -> None:
+    """Compare two tables: axes, quantities, values, points that ended otherwise. Exit status 0: the same, 1: not.
+
+    Example: pyspice-cim table diff old.h5 new.h5 --rtol 1e-3
+    """
+    if not 0 <= rtol < 1:
+        raise ConfigError(f"rtol is {rtol:g}; it must be 0 or more and less than 1")
+    from pyspice_cim.tables import load_table
+    from pyspice_cim.tables.difference import difference
+
+    tables = load_table(first), load_table(second)
+    found = difference(*tables, rtol=rtol)
+    if as_json:
+        print_json({"same": found.same, "rtol": rtol, **asdict(found)})
+    else:
+        _print_difference(
+            asdict(found),
+            found.same,
+            rtol,
+            {name: str(tables[0].dataset[name].attrs["units"]) for name in found.values},
+        )
+    if not found.same:
+        raise typer.Exit(1)
+
+
+@app.command()
+def plot(
+    file: _File,
+    quantity: Annotated[str, typer.Argument(help="Quantity, e.g. sram6t_read_energy; `table info` lists them.")],
+    against: Annotated[str, typer.Option(help="Axis to draw it against, e.g. vdd or rows.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write: .png, .pdf or .svg.")],
+    process: Annotated[list[str] | None, typer.Option(help="Corner to draw; may be repeated; default: all.")] = None,
+    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V, a node of the table.")] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature in C, a node of the table.")] = None,
+    at: Annotated[list[str] | None, typer.Option(help="Node of another axis, axis=value; may be repeated.")] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(help="Label to draw, e.g. component=logic; may be repeated.")
+    ] = None,
+) -> None:
+    """Draw a quantity against an axis of its table, a line for each process corner, or for each label at one corner.
+
+    Example: pyspice-cim table plot table.h5 sram6t_read_energy --against rows --vdd 1.1 --temperature 27 --out energy.png
+    """
+    if out.suffix.lower() not in {".png", ".pdf", ".svg"}:
+        raise ConfigError(f"--out {out}: give a name that ends in .png, .pdf or .svg")
+    check_writable(out)
+    from pyspice_cim.report.table_figure import draw_table
+    from pyspice_cim.tables import load_table
+
+    draw_table(
+        load_table(file),
+        quantity,
+        out,
+        against=against,
+        processes=process or (),
+        labels=pairs("--label", label or ()),
+        **numbers("--at", at or (), vdd=vdd, temperature_c=temperature),
+    )
+    typer.echo(f"wrote {out}", err=True)
+
+
+def _print_info(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from pyspice_cim.tables.summary import place_text
+
+    console = Console()
+    console.print(
+        f"{found['source']}: technology {found['technology']} ({found['technology_sha256'][:16]}), plan {found['plan']} "
+        f"({found['plan_sha256'][:16]})\nmade with {found['package']} and {found['ngspice']}; file {found['sha256'][:16]}",
+        soft_wrap=True,
+        highlight=False,
+    )
+    shown = RichTable(title="axes")
+    for title in ("axis", "nodes", "meaning"):
+        shown.add_column(title, overflow="fold")
+    for name, axis in found["axes"].items():
+        nodes = ", ".join(_node(value, axis["unit"]) for value in axis["values"])
+        shown.add_row(name, nodes, axis["meaning"])
+    console.print(shown)
+    shown = RichTable(title="quantities")
+    for title in ("quantity", "lowest", "highest", "values", "numerical", "interpolated", "axes"):
+        shown.add_column(title, justify="left" if title in ("quantity", "axes") else "right", overflow="fold")
+    for name, each in found["quantities"].items():
+        shown.add_row(
+            name,
+            _si(each["lowest"], each["unit"]),
+            _si(each["highest"], each["unit"]),
+            f"{each['measured']} of {each['values']}",
+            _percent(each.get("numerical_error")),
+            _percent(each.get("interpolation_error")) + (" log" if each.get("interpolation") == "log" else ""),
+            " ".join(axis for axis, size in each["shape"].items() if size > 1),
+        )
+    console.print(shown)
+    _print_points(console, found)
+    for kind, title in (("audit", "at tighter tolerances"), ("held_out", "between the nodes")):
+        if found[kind]:
+            shown = RichTable(title=f"simulated {title}")
+            for each in ("quantity", "points", "largest error", "where"):
+                shown.add_column(each, justify="left" if each in ("quantity", "where") else "right", overflow="fold")
+            for name, each in found[kind].items():
+                where = place_text(each["where"], found["quantities"].get(name, {}).get("bench", ""))
+                shown.add_row(name, str(each["points"]), _percent(each["largest"]) or "n/a", where)
+            console.print(shown)
+    if found["failures"]:
+        shown = RichTable(title="points that failed (no value in the table)", title_style="red")
+        for title in ("bench", "point", "status", "reason"):
+            shown.add_column(title, overflow="fold")
+        for each in found["failures"]:
+            shown.add_row(each["bench"], place_text(each["place"], each["bench"]), each["status"], each["reason"])
+        console.print(shown)
+
+
+def _print_points(console: Any, found: dict[str, Any]) -> None:
+    from rich.table import Table as RichTable
+
+    shown = RichTable(title="points")
+    for title in ("bench", "points", "ok", "failed", "missing", "retries that helped"):
+        shown.add_column(title, justify="left" if title in ("bench", "retries that helped") else "right")
+    for bench, counts in found["points"].items():
+        rungs = ", ".join(f"{name} {count}" for name, count in counts["rungs"].items())
+        shown.add_row(bench, *(str(counts.get(each, 0)) for each in ("points", "ok", "failed", "missing")), rungs)
+    console.print(shown)
+
+
+def _print_difference(found: dict[str, Any], same: bool, rtol: float, units: dict[str, str]) -> None:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from pyspice_cim.tables.summary import place_text
+
+    console = Console()
+    lines = [f"{name}: {old} | {new}" for name, (old, new) in found["provenance"].items()]
+    for axis, nodes in found["axes"].items():
+        lines += [
+            f"axis {axis}: only in the {which}: {_list(each)}"
+            for which, each in zip(_WHICH, nodes, strict=True)
+            if each
+        ]
+    for which, names in zip(_WHICH, found["quantities"], strict=True):
+        lines += [f"only in the {which}: {', '.join(names)}"] if names else []
+    lines += [f"unit of {name}: {old} | {new}" for name, (old, new) in found["units"].items()]
+    lines += [
+        f"{each['bench']}, {each['place']}: {each['status'][0]} in the first, {each['status'][1]} in the second"
+        for each in found["points"]
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False, highlight=False)
+    differing = {name: each for name, each in found["values"].items() if each["largest"] or each["measured_in_one"]}
+    if differing:
+        shown = RichTable(title="values that differ")
+        for title in ("quantity", "largest", "first", "second", "where", "beyond the tolerance", "in one only"):
+            shown.add_column(title, justify="left" if title in ("quantity", "where") else "right", overflow="fold")
+        for name, each in differing.items():
+            values = [_si(value, units[name]) for value in each["values"]] or ["", ""]
+            shown.add_row(
+                name,
+                _percent(each["largest"]),
+                *values,
+                place_text(each["where"]),
+                str(each["beyond"]),
+                str(each["measured_in_one"]),
+            )
+        console.print(shown)
+    within = f"within {rtol:g}" if rtol else "bit for bit"
+    console.print(f"The same {within}." if same else "The tables differ.")
+
+
+_WHICH = ("first", "second")
+
+
+def _list(values: list[Any]) -> str:
+    return ", ".join(str(value) for value in values)
+
+
+def _node(value: Any, unit: str) -> str:
+    if isinstance(value, str):
+        return value
+    return engineering(value, unit) if unit in ("F", "s") else f"{value:g} {unit}".strip()
+
+
+def _si(value: float | None, unit: str) -> str:
+    return f"{value:.4g}" if unit == "1" and value is not None else engineering(value, unit)
+
+
+def _percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.2g} %"

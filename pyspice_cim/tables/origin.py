@@ -1,0 +1,185 @@
+"""Where a looked-up value comes from: the nodes that it is interpolated between, their weights, and the points behind them.
+
+value = sum over nodes of  weight * value(node)          (of the logarithms, for a quantity that is interpolated so)
+weight = product over axes of  1 - |at - node| / step    (multilinear; the weights of a value add up to 1)
+"""
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from pyspice_cim.errors import OutsideTableError, TableError
+from pyspice_cim.tables.lookup import Lookup
+from pyspice_cim.tables.table import Table
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Node:
+    """A node of a table with a share in a looked-up value.
+
+    Attributes:
+        weight: its share.
+        place: axis to the node's coordinate.
+        value: stored there; NaN where it was not measured.
+        point: index along ``point``.
+        status, reason: of that point.
+        rung: names of the retries that it needed, ``""`` for none.
+        decks: hashes of the decks behind the point.
+    """
+
+    weight: float
+    place: dict[str, float | str]
+    value: NDArray[np.float64]
+    point: int
+    status: str
+    reason: str
+    rung: str
+    decks: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Origin:
+    """A looked-up value and where it is from.
+
+    Attributes:
+        quantity, unit, description, bench: as the table has them.
+        value: over ``labels``; ``None`` if a node that is needed has no value.
+        reason: why there is none.
+        labels: the quantity's own axes and the labels along them, as far as they were not chosen.
+        chosen: own axes to the labels that were.
+        interpolation: ``linear`` or ``log``.
+    """
+
+    quantity: str
+    unit: str
+    description: str
+    bench: str
+    value: NDArray[np.float64] | None
+    reason: str
+    labels: dict[str, tuple[str, ...]]
+    chosen: dict[str, str]
+    interpolation: str
+    nodes: tuple[Node, ...]
+
+
+def origin(
+    table: Table, name: str, *, process: str = "tt", labels: Mapping[str, str] | None = None, **coordinates: float
+) -> Origin:
+    """Look ``name`` up as ``Lookup`` does, and say from which nodes.
+
+    Args:
+        labels: own axes of the quantity (``component``, ``event``) to the label that is wanted; all of them otherwise.
+        coordinates: every numeric axis; one with a single node may be left out.
+
+    Raises:
+        TableError: for an unknown quantity, process, axis or label.
+        OutsideTableError: outside the range.
+    """
+    array = table.quantity(name)
+    process_known = [str(each) for each in array["process"].values]
+    if process not in process_known:
+        raise TableError(f"table {table.source} has no process corner {process!r}; it has {', '.join(process_known)}")
+    chosen = {axis_name(array, axis): label for axis, label in (labels or {}).items()}
+    given = {axis_name(array, axis): value for axis, value in coordinates.items()}
+    numeric = [str(dim) for dim in array.dims if array[dim].dtype.kind in "if"]
+    for axis in numeric:
+        if array[axis].size == 1:
+            given.setdefault(axis, float(array[axis].values[0]))
+    if set(given) != set(numeric):
+        several = [axis for axis in numeric if axis not in given]
+        told = [f"{axis} ({', '.join(f'{node:g}' for node in array[axis].values)})" for axis in several]
+        other = [axis for axis in given if axis not in numeric]
+        raise TableError(
+            f"{name}: "
+            + "; ".join(["give " + ", ".join(told)] * bool(told) + [f"{axis} is no number" for axis in other])
+        )
+    try:
+        looked_up = xr.DataArray(
+            Lookup(table)(name, process=process, **given),
+            dims=[str(d) for d in array.dims if d not in (*numeric, "process")],
+        )
+        reason = ""
+    except OutsideTableError:
+        raise
+    except TableError as error:
+        looked_up, reason = None, str(error)
+    here = array.sel(process=process)
+    for axis, label in chosen.items():
+        if axis in numeric or axis == "process" or label not in here[axis].values:
+            known = ", ".join(str(each) for each in here[axis].values)
+            raise TableError(f"{name}: {axis} has no label {label!r}; it has {known}")
+        index = here[axis].values.tolist().index(label)
+        here = here.isel({axis: index})
+        looked_up = looked_up.isel({axis: index}) if looked_up is not None else None
+    own = {str(dim): tuple(str(each) for each in here[dim].values) for dim in here.dims if str(dim) not in numeric}
+    attributes = array.attrs
+    return Origin(
+        quantity=name,
+        unit=str(attributes["units"]),
+        description=str(attributes.get("long_name", "")),
+        bench=str(attributes["bench"]),
+        value=None if looked_up is None else looked_up.to_numpy(),
+        reason=reason,
+        labels=own,
+        chosen=chosen,
+        interpolation=str(attributes.get("interpolation", "linear")),
+        nodes=tuple(
+            _node(table, str(attributes["bench"]), here, process, index, numeric, weight)
+            for index, weight in _weights(here, numeric, given)
+        ),
+    )
+
+
+def axis_name(array: xr.DataArray, axis: str) -> str:
+    """The axis of ``array`` that ``axis`` means: its full name, or that without the bench (``rows``).
+
+    Raises:
+        TableError: if there is none.
+    """
+    for name in (axis, f"{array.attrs.get('bench', '')}_{axis}"):
+        if name in array.dims:
+            return name
+    raise TableError(f"{array.name} has no axis {axis!r}; it has {', '.join(str(dim) for dim in array.dims)}")
+
+
+def _weights(array: xr.DataArray, axes: list[str], at: Mapping[str, float]) -> list[tuple[tuple[int, ...], float]]:
+    """Index along ``axes`` and weight of every node with a share."""
+    shares: list[list[tuple[int, float]]] = []
+    for axis in axes:
+        nodes = array[axis].to_numpy().astype(np.float64)
+        above = int(np.clip(np.searchsorted(nodes, at[axis]), 1, nodes.size - 1)) if nodes.size > 1 else 0
+        below = max(above - 1, 0)
+        part = (at[axis] - nodes[below]) / (nodes[above] - nodes[below]) if above > below else 1.0
+        shares.append([(index, share) for index, share in ((below, 1 - part), (above, part)) if share > 0])
+    return [
+        (tuple(index for index, _ in corner), float(np.prod([share for _, share in corner])))
+        for corner in itertools.product(*shares)
+    ]
+
+
+def _node(
+    table: Table, bench: str, array: xr.DataArray, process: str, index: tuple[int, ...], axes: list[str], weight: float
+) -> Node:
+    chosen = dict(zip(axes, index, strict=True))
+    points = table.dataset[f"{bench}_point"].sel(process=process)
+    number = int(points.isel({axis: at for axis, at in chosen.items() if axis in points.dims}).values)
+    found = {
+        what: str(table.dataset[f"point_{what}"].values[number]) if f"point_{what}" in table.dataset else ""
+        for what in ("status", "reason", "rung", "decks")
+    }
+    place: dict[str, float | str] = {"process": process}
+    place |= {axis: array[axis].values[at].item() for axis, at in chosen.items()}
+    return Node(
+        weight=weight,
+        place=place,
+        value=array.isel(chosen).to_numpy(),
+        point=number,
+        status=found["status"],
+        reason=found["reason"],
+        rung=found["rung"],
+        decks=tuple(found["decks"].split()),
+    )
