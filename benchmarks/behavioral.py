@@ -13,6 +13,10 @@ with reset by subtraction, which all but Norse compute bit for bit (their spike 
 to zero, and is compared with ours that does so too. Each peer runs in the better of two orders: all steps of a layer at once,
 or all layers of a step at once. ``ours_ld_lif_ms`` is the time of ours with linear decay and 8-bit membranes.
 
+W1 also runs with energies, the LD-LIF network on macros of 64 neurons x 64 inputs that the reference table calibrates:
+``expected_ms`` with expected energies, ``expected_ratio`` of the best peer's plain inference to it, and ``exact_ms`` with
+every operation of every column executed (once, after a warm-up). ``expected_error`` is by how much their energies differ.
+
 The peers live in an environment of their own, made by ``make bench-env``. This script starts itself again there: in
 PYSPICE_CIM_BENCH_PYTHON, or in .venv-bench/bin/python. Without it, it says so and gives ours alone.
 """
@@ -34,9 +38,13 @@ import numba
 import numpy as np
 from peers import NEURONS, PEERS, Peer, Workload
 
+from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.kernels import fast_run
 from pyspice_cim.behavioral.layers import Conv2d, Flatten, FullyConnected, MaxPool2d, Recurrent
 from pyspice_cim.behavioral.ldlif import NeuronParams
+from pyspice_cim.behavioral.network import MappedNetwork
+from pyspice_cim.resources import shipped
+from pyspice_cim.tables import load_table
 
 HERE = Path(__file__).resolve()
 # Wide enough that no membrane saturates: the peers' floats do not either.
@@ -82,12 +90,21 @@ def with_params(layers: tuple[Any, ...], **fields: Any) -> tuple[Any, ...]:
     return tuple(replace(a, params=replace(a.params, **fields)) if hasattr(a, "params") else a for a in layers)
 
 
-def measure(work: Workload, threads: int, rounds: int, peers: list[str]) -> dict[str, Any]:
+def on_macros(layers: tuple[Any, ...], work: Workload) -> MappedNetwork:
+    table = load_table(shipped("reference", "generic45lp.h5"))
+    macro = MacroConfig(technology=table.technology, neurons=64, inputs=64)
+    return MappedNetwork(layers, work.spikes.shape[2:], table, macro)
+
+
+def measure(work: Workload, threads: int, rounds: int, peers: list[str], *, energies: bool) -> dict[str, Any]:
     ld_lif = with_params(work.layers, decay="clamp", lambda_=2, membrane_bits=8)
     runs: dict[str, Callable[[], Any]] = {
         "ours": lambda: fast_run(work.layers, work.spikes, threads).spike_counts,
         "ours_ld_lif": lambda: fast_run(ld_lif, work.spikes, threads).spike_counts,
     }
+    mapped = on_macros(ld_lif, work) if energies else None
+    if mapped:
+        runs["expected"] = lambda: mapped.run(work.spikes, energy="expected", threads=threads)
     if peers:
         import torch
 
@@ -102,7 +119,8 @@ def measure(work: Workload, threads: int, rounds: int, peers: list[str]) -> dict
             run = runs[f"{name} {order}"] = Peer(name, work, order).run
             same[name] = same.get(name, True) and np.array_equal(run(), expected[NEURONS[name].reset_rule])
     times: dict[str, list[float]] = {name: [] for name in runs}
-    runs["ours"](), runs["ours_ld_lif"]()
+    for name in ("ours", "ours_ld_lif", *(("expected",) if mapped else ())):
+        runs[name]()
     for _ in range(rounds):
         for name, run in runs.items():
             time.sleep(SETTLE)
@@ -117,6 +135,14 @@ def measure(work: Workload, threads: int, rounds: int, peers: list[str]) -> dict
     result["best_peer_ms"] = by_peer[best] if best else None
     result["ratio"] = by_peer[best] / medians["ours"] if best else None
     result["peers_ms"], result["same_spikes"] = by_peer, same
+    if mapped:
+        result["expected_ms"] = medians["expected"]
+        result["expected_ratio"] = by_peer[best] / medians["expected"] if best else None
+        mapped.run(work.spikes[:2], energy="exact", threads=threads)
+        start = time.perf_counter()
+        exact = mapped.run(work.spikes, energy="exact", threads=threads)
+        result["exact_ms"] = 1e3 * (time.perf_counter() - start)
+        result["expected_error"] = runs["expected"]().energy / exact.energy - 1
     return result
 
 
@@ -176,7 +202,8 @@ def main() -> int:
     work = workloads()
     for name in arguments.only:
         results[name] = {
-            f"threads_{threads}": measure(work[name], threads, arguments.rounds, peers) for threads in (1, 2)
+            f"threads_{threads}": measure(work[name], threads, arguments.rounds, peers, energies=name == "W1")
+            for threads in (1, 2)
         }
     if "W1" in results:
         ours = results["W1"]["threads_1"]["ours_ms"]
@@ -191,6 +218,9 @@ def main() -> int:
                 for peer, ms in row["peers_ms"].items()
             )
             ratio = f"{row['ratio']:.1f}x of {row['best_peer']}" if peers else ""
+            if "expected_ms" in row:
+                than = f", {row['expected_ratio']:.1f}x" if peers else ""
+                ratio += f"; with expected energies {row['expected_ms']:.1f} ms{than}, exact {row['exact_ms']:.0f} ms"
             print(
                 f"{name} {threads}: ours {row['ours_ms']:.1f} ms (LD-LIF {row['ours_ld_lif_ms']:.1f}); {others}; {ratio}"
             )

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pyspice_cim.behavioral.macro import Macro
     from pyspice_cim.behavioral.network import Network, RunReport
     from pyspice_cim.behavioral.network_file import Layer, NetworkFile, load_network, save_network
+    from pyspice_cim.behavioral.nir_export import export_nir, save_nir
+    from pyspice_cim.behavioral.nir_import import NIRNetwork, import_nir
     from pyspice_cim.characterization.engine import Engine
     from pyspice_cim.characterization.plan import load_plan
     from pyspice_cim.characterization.sweep import characterize
@@ -40,6 +42,7 @@ _HOMES = {
     "Lookup": "tables",
     "Macro": "behavioral.macro",
     "MacroConfig": "behavioral.config",
+    "NIRNetwork": "behavioral.nir_import",
     "Network": "behavioral.network",
     "NetworkFile": "behavioral.network_file",
     "RunReport": "behavioral.network",
@@ -48,12 +51,15 @@ _HOMES = {
     "characterize": "characterization.sweep",
     "cosimulate": "validation",
     "digits": "behavioral.datasets",
+    "export_nir": "behavioral.nir_export",
+    "import_nir": "behavioral.nir_import",
     "ldlif_step": "behavioral.ldlif",
     "load_network": "behavioral.network_file",
     "load_plan": "characterization.plan",
     "load_table": "tables",
     "load_technology": "technology",
     "save_network": "behavioral.network_file",
+    "save_nir": "behavioral.nir_export",
     "save_table": "tables",
     "shipped": "resources",
 }
@@ -71,6 +77,7 @@ __all__ = [
     "Lookup",
     "Macro",
     "MacroConfig",
+    "NIRNetwork",
     "Network",
     "NetworkFile",
     "RunReport",
@@ -79,12 +86,15 @@ __all__ = [
     "characterize",
     "cosimulate",
     "digits",
+    "export_nir",
+    "import_nir",
     "ldlif_step",
     "load_network",
     "load_plan",
     "load_table",
     "load_technology",
     "save_network",
+    "save_nir",
     "save_table",
     "shipped",
 ]

@@ -1,10 +1,14 @@
-"""From grey values in 0..1 to spike trains.
+"""From values in 0..1 to spike trains.
 
-An input of value x fires at rate p = max_rate x. Both encoders give ``spikes[time, batch, input]`` (uint8, 0 or 1):
+Values are constant over time, shape (batch, inputs), as of an image, or a signal, shape (batch, steps, inputs), as of a
+recording. An input of value x fires at rate p = max_rate x. All encoders give ``spikes[time, batch, input]`` (uint8, 0 or 1):
 
     "bernoulli"   each step fires with probability p, independently; sample i draws from its own stream (seed, i)
-    "regular"     step t fires where floor(p (t + 1) + phase) > floor(p t + phase): evenly spaced, no randomness;
-                  input j has phase = frac(golden ratio * j), so that equal inputs do not all fire in the same step
+    "regular"     step t fires where floor(P(t) + phase) > floor(P(t - 1) + phase), P(t) the sum of p over the steps up to t:
+                  evenly spaced, no randomness; input j has phase = frac(golden ratio * j), so that equal inputs do not
+                  all fire in the same step
+    "latency"     one spike, in step round((1 - x) (steps - 1)): the larger the value, the earlier; a 0 never fires
+    "delta"       a signal's changes: see ``delta_encode``
 
 A sample's spikes do not depend on how a data set is cut into batches: pass the index of a batch's first sample.
 """
@@ -17,17 +21,21 @@ from numpy.typing import NDArray
 
 from pyspice_cim.errors import ConfigError, DataError
 
-EncoderKind = Literal["bernoulli", "regular"]
-KINDS = ("bernoulli", "regular")
+EncoderKind = Literal["bernoulli", "regular", "latency"]
+KINDS = ("bernoulli", "regular", "latency")
 _GOLDEN_FRACTION = (5**0.5 - 1) / 2
+# What a sum of thousands of float64 steps may lose, so that a change of exactly one threshold counts.
+_ROUNDING = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
     """How a network wants its inputs: ``kind``, ``max_rate`` (spikes per step of an input of value 1), ``seed``.
 
+    ``seed`` is used by "bernoulli" only.
+
     Raises:
-        ConfigError: if a field is out of range.
+        ConfigError: if a field is out of range; "latency" has no rate, so its ``max_rate`` stays 1.
     """
 
     kind: EncoderKind = "bernoulli"
@@ -39,69 +47,132 @@ class Encoder:
             raise ConfigError(f"encoder kind is {self.kind!r}; choose one of {', '.join(KINDS)}")
         if not 0.0 < self.max_rate <= 1.0:
             raise ConfigError(f"encoder max_rate is {self.max_rate}; it must be above 0 and at most 1 spike per step")
+        if self.kind == "latency" and self.max_rate != 1.0:
+            raise ConfigError(f"encoder max_rate is {self.max_rate}; 'latency' gives one spike an input: leave it at 1")
         if not 0 <= self.seed < 2**64:
             raise ConfigError(f"encoder seed is {self.seed}; it must be 0 to 2^64 - 1")
 
-    def encode(self, images01: NDArray[np.floating[Any]], steps: int, first_index: int = 0) -> NDArray[np.uint8]:
-        """Spikes of ``images01`` by this encoder; arguments and errors as ``rate_encode``."""
+    def encode(self, values01: NDArray[np.floating[Any]], steps: int, first_index: int = 0) -> NDArray[np.uint8]:
+        """Spikes of ``values01`` by this encoder; arguments and errors as ``rate_encode``."""
         if self.kind == "regular":
-            return regular_encode(images01, steps, max_rate=self.max_rate)
-        return rate_encode(images01, steps, self.seed, first_index, max_rate=self.max_rate)
+            return regular_encode(values01, steps, max_rate=self.max_rate)
+        if self.kind == "latency":
+            return latency_encode(values01, steps)
+        return rate_encode(values01, steps, self.seed, first_index, max_rate=self.max_rate)
 
 
 def rate_encode(
-    images01: NDArray[np.floating[Any]], steps: int, seed: int, first_index: int = 0, *, max_rate: float = 1.0
+    values01: NDArray[np.floating[Any]], steps: int, seed: int, first_index: int = 0, *, max_rate: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Bernoulli spikes of each image, from a counter-based stream (Philox) keyed by ``seed`` and the sample's index.
+    """Bernoulli spikes of each sample, from a counter-based stream (Philox) keyed by ``seed`` and the sample's index.
 
     Args:
-        images01: grey values in 0..1, shape (batch, inputs).
+        values01: values in 0..1, shape (batch, inputs) or (batch, steps, inputs).
         steps: time steps, 1 or more.
         seed: 0 to 2^64 - 1.
-        first_index: index of the first image in its data set.
+        first_index: index of the first sample in its data set.
         max_rate: spikes per step of an input of value 1.
 
     Returns:
         Spikes, uint8, shape (steps, batch, inputs).
 
     Raises:
-        DataError: if the images are not a (batch, inputs) array of finite numbers in 0..1.
+        DataError: if the values are not such an array of finite numbers in 0..1.
         ConfigError: if ``steps``, ``seed``, ``first_index`` or ``max_rate`` is out of range.
     """
     Encoder(kind="bernoulli", max_rate=max_rate, seed=seed)
     if first_index < 0:
         raise ConfigError(f"first_index is {first_index}; it must be 0 or more")
-    images = _checked(images01, steps)
-    batch, inputs = images.shape
+    values = _checked(values01, steps)
+    batch, inputs = len(values), values.shape[-1]
     spikes = np.empty((steps, batch, inputs), np.uint8)
     for sample in range(batch):
         # Raw words, not Generator methods: NumPy guarantees the words of a bit generator across its versions.
         stream = np.random.Philox(key=np.array([seed, first_index + sample], np.uint64))
         words = np.asarray(stream.random_raw(steps * inputs), np.uint64)
         uniform = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53
-        spikes[:, sample] = uniform.reshape(steps, inputs) < max_rate * images[sample]
+        spikes[:, sample] = uniform.reshape(steps, inputs) < max_rate * values[sample]
     return spikes
 
 
-def regular_encode(images01: NDArray[np.floating[Any]], steps: int, *, max_rate: float = 1.0) -> NDArray[np.uint8]:
-    """Evenly spaced spikes ("regular" above): the count of an input is within one of ``steps * max_rate * x``.
+def regular_encode(values01: NDArray[np.floating[Any]], steps: int, *, max_rate: float = 1.0) -> NDArray[np.uint8]:
+    """Evenly spaced spikes ("regular" above): the count of an input is within one of the sum of its rates.
 
     Arguments, result and errors as ``rate_encode``, without a seed.
     """
     Encoder(kind="regular", max_rate=max_rate)
-    images = _checked(images01, steps)
-    phase = np.mod(_GOLDEN_FRACTION * np.arange(images.shape[1]), 1.0)
-    edges = np.arange(steps + 1, dtype=np.float64)[:, None, None]
-    whole = np.floor(edges * (max_rate * images) + phase)
+    values = _checked(values01, steps)
+    phase = np.mod(_GOLDEN_FRACTION * np.arange(values.shape[-1]), 1.0)
+    if values.ndim == 2:
+        due = np.arange(steps + 1, dtype=np.float64)[:, None, None] * (max_rate * values)
+    else:
+        due = np.zeros((steps + 1, len(values), values.shape[-1]))
+        np.cumsum(max_rate * np.moveaxis(values, 1, 0), axis=0, out=due[1:])
+    whole = np.floor(due + phase)
     return (whole[1:] > whole[:-1]).astype(np.uint8)
 
 
-def _checked(images01: NDArray[np.floating[Any]], steps: int) -> NDArray[np.float64]:
-    images = np.asarray(images01, np.float64)
-    if images.ndim != 2:
-        raise DataError(f"images have shape {images.shape}; they must be (batch, inputs)")
-    if not (np.isfinite(images).all() and (images >= 0).all() and (images <= 1).all()):
-        raise DataError("images hold values outside 0..1 (or NaN); scale them first, e.g. divide by the largest value")
+def latency_encode(values01: NDArray[np.floating[Any]], steps: int) -> NDArray[np.uint8]:
+    """One spike of each input that is not 0 ("latency" above); values of shape (batch, inputs).
+
+    Arguments, result and errors as ``rate_encode``, without a rate and a seed.
+    """
+    values = _checked(values01, steps)
+    if values.ndim != 2:
+        raise DataError(f"values have shape {values.shape}; latency codes one value an input: give (batch, inputs)")
+    when = np.rint((1.0 - values) * (steps - 1)).astype(np.int64)
+    return ((np.arange(steps)[:, None, None] == when) & (values > 0)).astype(np.uint8)
+
+
+def delta_encode(signal: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.uint8]:
+    """The changes of a signal: an up and a down channel for each of its channels.
+
+    A reference r follows the signal x in steps of the threshold, from r = x(0)::
+
+        up(t) = 1,    r <- r + threshold    where x(t) - r >=  threshold
+        down(t) = 1,  r <- r - threshold    where x(t) - r <= -threshold
+
+    so that |x - r| < threshold where the signal changes by less than that in each step; what is faster follows later.
+
+    Args:
+        signal: finite numbers, shape (batch, steps, channels).
+        threshold: above 0, in units of the signal.
+
+    Returns:
+        Spikes, uint8, shape (steps, batch, 2 channels): the up channels first, then the down channels.
+
+    Raises:
+        DataError: if the signal is not such an array.
+        ConfigError: if ``threshold`` is not above 0.
+    """
+    if not (np.isfinite(threshold) and threshold > 0):
+        raise ConfigError(f"threshold is {threshold}; it must be above 0")
+    signal = np.asarray(signal, np.float64)
+    if signal.ndim != 3 or 0 in signal.shape:
+        raise DataError(f"the signal has shape {signal.shape}; it must be (batch, steps, channels), none of them 0")
+    if not np.isfinite(signal).all():
+        raise DataError("the signal holds values that are not finite; mend them first")
+    levels = np.moveaxis(signal, 1, 0) / threshold
+    # Counted in whole thresholds, so that the reference gathers no rounding errors.
+    position, start = np.zeros(levels.shape[1:]), levels[0]
+    spikes = np.zeros((len(levels), levels.shape[1], 2, levels.shape[2]), np.uint8)
+    for step, level in enumerate(levels):
+        change = level - start - position
+        spikes[step, :, 0] = change >= 1 - _ROUNDING
+        spikes[step, :, 1] = change <= _ROUNDING - 1
+        position += spikes[step, :, 0]
+        position -= spikes[step, :, 1]
+    return spikes.reshape(len(levels), levels.shape[1], -1)
+
+
+def _checked(values01: NDArray[np.floating[Any]], steps: int) -> NDArray[np.float64]:
+    values = np.asarray(values01, np.float64)
+    if values.ndim not in (2, 3):
+        raise DataError(f"values have shape {values.shape}; they must be (batch, inputs) or (batch, steps, inputs)")
+    if not (np.isfinite(values).all() and (values >= 0).all() and (values <= 1).all()):
+        raise DataError("values lie outside 0..1 (or are NaN); scale them first, e.g. divide by the largest value")
     if steps < 1:
         raise ConfigError(f"steps is {steps}; it must be 1 or more")
-    return images
+    if values.ndim == 3 and values.shape[1] != steps:
+        raise DataError(f"values have shape {values.shape}, {values.shape[1]} steps; the network has {steps}")
+    return values

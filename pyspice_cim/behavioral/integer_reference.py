@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.layers import (
     AnyLayer,
+    AvgPool2d,
     Conv2d,
     Flatten,
     FullyConnected,
     MaxPool2d,
     NeuronLayer,
     Recurrent,
+    SumPool2d,
     chain,
 )
 from pyspice_cim.behavioral.ldlif import LDLIFState, ldlif_step
@@ -58,7 +60,7 @@ def run_integer(layers: Sequence[AnyLayer], spikes: NDArray[np.integer[Any]]) ->
     spikes = np.asarray(spikes)
     check_shape(spikes.shape)
     if not ((spikes == 0) | (spikes == 1)).all():
-        raise DataError("spikes hold other values than 0 and 1")
+        raise DataError("spikes hold other values than 0 and 1; they must be 0 or 1")
     links = chain(layers, spikes.shape[2:])
     batch = spikes.shape[1]
     states = [LDLIFState.zeros(batch, *link.output) for link in links]
@@ -74,11 +76,8 @@ def run_integer(layers: Sequence[AnyLayer], spikes: NDArray[np.integer[Any]]) ->
                     drive += _product(fired[index], layer.recurrent)
                 fired[index], states[index], _ = ldlif_step(drive, states[index], layer.params)
                 x = fired[index].astype(np.int64)
-            elif isinstance(layer, Flatten):
-                x = x.reshape(batch, -1)
             else:
-                windows = _windows(x, (layer.size, layer.size), layer.step)
-                x = windows.max(axis=(-2, -1)) if isinstance(layer, MaxPool2d) else windows.sum(axis=(-2, -1))
+                x = passed(layer, x)
         for train, index in zip(trains, neurons, strict=True):
             train.append(fired[index])
     return IntegerRun(
@@ -106,7 +105,15 @@ def weighted_sum(layer: FullyConnected | Conv2d, x: Ints) -> Ints:
     return np.moveaxis(_product(patches, layer.weights.reshape(len(layer.weights), -1).T), -1, 1)
 
 
-def _windows(x: Ints, size: tuple[int, ...], stride: int) -> Ints:
+def passed(layer: MaxPool2d | SumPool2d | AvgPool2d | Flatten, x: NDArray[Any]) -> NDArray[Any]:
+    """What a layer without state makes of ``x`` (batch, *shape of its input), in the type of ``x``."""
+    if isinstance(layer, Flatten):
+        return x.reshape(len(x), -1)
+    windows = _windows(x, (layer.size, layer.size), layer.step)
+    return windows.max(axis=(-2, -1)) if isinstance(layer, MaxPool2d) else windows.sum(axis=(-2, -1), dtype=x.dtype)
+
+
+def _windows(x: NDArray[Any], size: tuple[int, ...], stride: int) -> NDArray[Any]:
     return sliding_window_view(x, size, axis=(-2, -1))[:, :, ::stride, ::stride]
 
 

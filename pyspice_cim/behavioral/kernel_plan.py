@@ -41,11 +41,15 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """Where a layer of neurons lies: its i-th value at ``values[target + places[i]]``, its membrane likewise."""
+    """Where a layer of neurons lies: its i-th value at ``values[target + places[i]]``, its membrane likewise.
+
+    ``inputs``: where its i-th input lies in ``values``.
+    """
 
     target: int
     membrane: int
     places: Positions
+    inputs: Positions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -88,6 +92,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
         if isinstance(layer, Flatten):
             places = places.ravel()
             continue
+        seen = source + places.ravel()
         if isinstance(layer, Conv2d):
             fields, matrix, places, outputs = _convolution(layer, link, stored)
         elif isinstance(layer, FullyConnected):
@@ -101,7 +106,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
         fields |= {"source": source, "inputs": stored, "target": values, "outputs": outputs}
         if isinstance(layer, NeuronLayer):
             fields |= {"weights": size, "membrane": membranes, "many": link.largest > 1, "divisor": link.divisor}
-            parts.append(Part(target=values, membrane=membranes, places=places))
+            parts.append(Part(target=values, membrane=membranes, places=places, inputs=seen))
             weights.append(matrix.ravel())
             size += matrix.size
             membranes += _aligned(outputs)

@@ -229,5 +229,7 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, rows
                 for i in range(output.outputs):
                     count[i] += fired[i]
                 if trains.shape[0]:
-                    trains[step, sample] = x
+                    kept = trains[step, sample]
+                    for i in range(kept.size):
+                        kept[i] = x[i]
     return valid

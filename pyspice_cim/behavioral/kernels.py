@@ -5,7 +5,7 @@ with its state in the fastest cache; samples are divided among threads. Which ke
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,9 +20,10 @@ from pyspice_cim.behavioral.layers import AnyLayer
 from pyspice_cim.errors import ConfigError, DataError
 
 # Layers never change, so the plan of a network serves all its runs.
-_plan = lru_cache(maxsize=8)(make_plan)
+plan_of = lru_cache(maxsize=8)(make_plan)
 # Bytes of input, state and recorded spikes that are held at once, next to the input and the result themselves.
 TILE_BYTES = 1 << 25
+Observer = Callable[[slice, slice, NDArray[np.uint8], NDArray[np.uint8], Executor], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -55,40 +56,66 @@ def fast_run(
             width); anything with a shape that can be sliced, such as a memory-mapped array or an HDF5 data set.
         threads: how many, by default one a processor.
         record: keep the spikes of every layer: time x batch x neurons bytes.
-        tile_bytes: bound of the memory for tiles of input and state; steps and samples are cut into tiles to meet it
-            (one step of one sample always is held).
+        tile_bytes: bound of the memory for tiles of input and state; steps and samples are cut into tiles to meet it.
+
+    Peak memory next to ``spikes``: ``tile_bytes`` (or what one step of one sample needs, if that is more), the result with
+    its counts twice, the weights as int8, and the sums of one layer a thread; whatever the number of steps or samples.
 
     Raises:
         DataError: if shapes do not chain, a step or sample is missing, or spikes are neither 0 nor 1.
         ConfigError: if ``threads`` is below 1; see ``layers.chain``, too.
     """
-    threads = _processors() if threads is None else threads
-    if threads < 1:
-        raise ConfigError(f"threads is {threads}; it must be 1 or more")
     check_shape(tuple(spikes.shape))
     steps, batch, *shape = (int(n) for n in spikes.shape)
-    plan = _plan(tuple(layers), tuple(shape))
-    counts = np.zeros((batch, int(plan.records[-1]["outputs"])), np.int64)
+    plan = plan_of(tuple(layers), tuple(shape))
     shapes = [part.places.shape for part in plan.parts]
-    membranes = tuple(np.empty((batch, *each), np.int32) for each in shapes)
     trains = tuple(np.empty((steps, batch, *each), np.uint8) for each in shapes) if record else None
-    sample_bytes = plan.values + 2 * plan.membranes
-    step_bytes = int(np.prod(shape)) + plan.values * record
+
+    def keep(some: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8], pool: Executor) -> None:
+        for part, train in zip(plan.parts, trains or (), strict=True):
+            train[when, some] = values[:, :, part.target + part.places]
+
+    counts, membranes = run_plan(plan, spikes, threads, keep if record else None, tile_bytes=tile_bytes)
+    return FastRun(spike_counts=counts, membranes=membranes, spikes=trains)
+
+
+def run_plan(
+    plan: Plan, spikes: Any, threads: int | None, observe: Observer | None = None, *, tile_bytes: int = TILE_BYTES
+) -> tuple[NDArray[np.int64], tuple[NDArray[np.int32], ...]]:
+    """Spike counts and membranes as in ``FastRun``, tile by tile; arguments, errors and memory as ``fast_run``.
+
+    Args:
+        observe: called after each tile with its samples, its steps, the values of all layers (steps, batch,
+            ``plan.values``), those of the step before (batch, ``plan.values``), and the threads. The values are overwritten
+            by the next tile.
+    """
+    threads = processors() if threads is None else threads
+    if threads < 1:
+        raise ConfigError(f"threads is {threads}; it must be 1 or more")
+    steps, batch = int(spikes.shape[0]), int(spikes.shape[1])
+    counts = np.zeros((batch, int(plan.records[-1]["outputs"])), np.int64)
+    membranes = tuple(np.empty((batch, *part.places.shape), np.int32) for part in plan.parts)
+    # Values before and after a tile, membranes, and the membranes of one layer on their way out.
+    sample_bytes = 2 * plan.values + 4 * plan.membranes
+    # Values of all layers, and those of one on their way out.
+    step_bytes = frame_bytes(spikes) + 2 * plan.values * (observe is not None)
     samples = max(1, min(batch, tile_bytes // (sample_bytes + step_bytes)))
     length = max(1, min(steps, (tile_bytes - samples * sample_bytes) // (samples * step_bytes)))
     with ThreadPoolExecutor(threads) as pool:
-        for some in _tiles(batch, samples):
-            values = np.zeros((some.stop - some.start, plan.values), np.uint8)
-            v = np.zeros((some.stop - some.start, plan.membranes), np.int16)
-            for when in _tiles(steps, length):
+        for some in tiles(batch, samples):
+            n = some.stop - some.start
+            kept = np.empty((length if observe else 0, n, plan.values), np.uint8)
+            values, v = np.zeros((n, plan.values), np.uint8), np.zeros((n, plan.membranes), np.int16)
+            for when in tiles(steps, length):
+                before = values.copy() if observe else values
                 tile = _tile(spikes[when, some], plan)
-                kept = np.empty((len(tile) if record else 0, *values.shape), np.uint8)
-                _run_tile(plan, tile, values, v, counts[some], kept, pool, threads)
-                for part, train in zip(plan.parts, trains or (), strict=False):
-                    train[when, some] = kept[:, :, part.target + part.places]
+                seen = kept[: len(tile)]
+                _run_tile(plan, tile, values, v, counts[some], seen, pool, threads)
+                if observe:
+                    observe(some, when, seen, before, pool)
             for part, final in zip(plan.parts, membranes, strict=True):
                 final[some] = v[:, part.membrane + part.places]
-    return FastRun(spike_counts=counts[:, plan.parts[-1].places], membranes=membranes, spikes=trains)
+    return counts[:, plan.parts[-1].places], membranes
 
 
 def _run_tile(
@@ -109,29 +136,46 @@ def _run_tile(
         state = (tile, values, v, counts, kept)
         return bool(run_samples(plan.records, plan.weights, *state, rows, sums, samples.start, samples.stop))
 
-    parts = list(_tiles(len(v), -(-len(v) // threads)))
+    parts = list(tiles(len(v), -(-len(v) // threads)))
     # A single part runs here: a thread of its own would only cost its start.
     valid = [run(parts[0])] if len(parts) == 1 else list(pool.map(run, parts))
     if not all(valid):
-        raise DataError("spikes hold other values than 0 and 1")
+        raise DataError("spikes hold other values than 0 and 1; they must be 0 or 1")
+
+
+def as_spikes(spikes: Any) -> NDArray[np.uint8]:
+    """Spikes as uint8, a copy only where needed; of uint8 the values are not looked at.
+
+    Raises:
+        DataError: if spikes of another type are neither 0 nor 1.
+    """
+    spikes = np.asarray(spikes)
+    if spikes.dtype == np.bool_:
+        return spikes.view(np.uint8)
+    if spikes.dtype != np.uint8:
+        if spikes.dtype.kind not in "iuf" or not ((spikes == 0) | (spikes == 1)).all():
+            raise DataError("spikes hold other values than 0 and 1; they must be 0 or 1")
+        return spikes.astype(np.uint8)
+    return spikes
+
+
+def frame_bytes(spikes: Any) -> int:
+    """Bytes of one step of one sample as it comes and as uint8; other types are checked, by three truth values each."""
+    kind = np.dtype(spikes.dtype)
+    return int(np.prod(spikes.shape[2:])) * (kind.itemsize + (1 if kind.itemsize == 1 and kind.kind in "bu" else 4))
 
 
 def _tile(spikes: Any, plan: Plan) -> NDArray[np.uint8]:
-    """Some spikes as writable, contiguous uint8, (time, batch, channels, places); a copy only where needed."""
-    spikes = np.asarray(spikes)
-    if spikes.dtype == np.bool_:
-        spikes = spikes.view(np.uint8)
-    elif spikes.dtype != np.uint8:
-        if spikes.dtype.kind not in "iuf" or not ((spikes == 0) | (spikes == 1)).all():
-            raise DataError("spikes hold other values than 0 and 1")
-        spikes = spikes.astype(np.uint8)
-    return np.require(spikes, requirements=["C", "W"]).reshape(*spikes.shape[:2], *plan.frame)
+    """Some spikes as writable, contiguous uint8, (time, batch, channels, places)."""
+    return np.require(as_spikes(spikes), requirements=["C", "W"]).reshape(*spikes.shape[:2], *plan.frame)
 
 
-def _tiles(n: int, size: int) -> Iterator[slice]:
+def tiles(n: int, size: int) -> Iterator[slice]:
+    """Slices of at most ``size`` that cover ``range(n)``."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
 
 
-def _processors() -> int:
+def processors() -> int:
+    """Processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,12 +1,16 @@
 """A trained network as a file: weights, neuron parameters, encoder, in one HDF5 file.
 
-Layout, schema 1 (attributes are marked @)::
+Layout (attributes are marked @)::
 
-    /                @schema = "pyspice-cim network", @version = 1, @steps, @layers
+    /                @schema = "pyspice-cim network", @version, @steps, @layers
     /encoder         @kind, @max_rate, @seed
-    /layers/0, 1, .. @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset
-    /layers/0/weights   int8, shape (inputs, neurons), with a checksum
+    /layers/0, 1, .. @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset; since version 2, @recurrent (0 or 1)
+                     and for the exponential decay @beta = (n, k)
+    /layers/0/weights   int8, shape (inputs, neurons), with a checksum; (inputs + neurons, neurons) if recurrent
     /meta            @name = text, one attribute each
+
+A network that version 1 can hold (clamped decay, no recurrence, no latency code) is written as version 1, so that older
+releases read it.
 """
 
 import hashlib
@@ -23,21 +27,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import LDLIFParams
+from pyspice_cim.behavioral.ldlif import DECAYS, LDLIFParams, NeuronParams
 from pyspice_cim.errors import CimError, DataError
 from pyspice_cim.resources import write_atomically
 
 SCHEMA = "pyspice-cim network"
-VERSION = 1
+VERSIONS = (1, 2)
 MAX_LAYER_WEIGHTS = 1 << 26
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Layer:
-    """One fully connected layer of LD-LIF neurons.
+    """One fully connected layer of LD-LIF neurons, or of neurons with another decay rule (``NeuronParams``).
 
-    ``weights``: int8, shape (inputs, neurons), made read-only; ``weight_bits``: width of a weight in two's complement,
-    2..8; ``params``: the neurons' parameters.
+    ``weights``: int8, one row a line that drives the layer, shape (lines, neurons), made read-only; ``weight_bits``: width
+    of a weight in two's complement, 2..8; ``params``: the neurons' parameters; ``recurrent``: whether the last lines, as
+    many as there are neurons, carry the layer's own spikes of the step before. The lines before them are the inputs.
 
     Raises:
         DataError: if the weights have another form or do not fit in ``weight_bits``.
@@ -46,6 +51,7 @@ class Layer:
     weights: NDArray[np.int8]
     weight_bits: int
     params: LDLIFParams
+    recurrent: bool = False
 
     def __post_init__(self) -> None:
         if not 2 <= self.weight_bits <= 8:
@@ -53,6 +59,10 @@ class Layer:
         weights = np.asarray(self.weights)
         if weights.ndim != 2 or 0 in weights.shape:
             raise DataError(f"weights have shape {weights.shape}; they must be (inputs, neurons), neither of them 0")
+        if self.recurrent and weights.shape[0] <= weights.shape[1]:
+            raise DataError(
+                f"weights have shape {weights.shape}; those of a recurrent layer are (inputs + neurons, neurons)"
+            )
         if weights.dtype.kind not in "iu":
             raise DataError(f"weights have type {weights.dtype}; they must be integers")
         low, high = -(1 << (self.weight_bits - 1)), (1 << (self.weight_bits - 1)) - 1
@@ -66,13 +76,23 @@ class Layer:
 
     @property
     def inputs(self) -> int:
-        """Number of inputs."""
-        return int(self.weights.shape[0])
+        """Number of inputs, the layer's own spikes not counted."""
+        return int(self.weights.shape[0] - self.neurons * self.recurrent)
 
     @property
     def neurons(self) -> int:
         """Number of neurons."""
         return int(self.weights.shape[1])
+
+    @property
+    def input_weights(self) -> NDArray[np.int8]:
+        """Weights of the inputs, (inputs, neurons)."""
+        return self.weights[: self.inputs]
+
+    @property
+    def recurrent_weights(self) -> NDArray[np.int8] | None:
+        """Weights of the layer's own spikes, (neurons, neurons), ``None`` if it is not recurrent."""
+        return self.weights[self.inputs :] if self.recurrent else None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -108,11 +128,18 @@ class NetworkFile:
         return (self.layers[0].inputs, *(layer.neurons for layer in self.layers))
 
     @property
+    def version(self) -> int:
+        """The oldest version of the file that holds this network."""
+        plain = all(layer.params.decay in DECAYS and not layer.recurrent for layer in self.layers)
+        return 1 if plain and self.encoder.kind != "latency" else 2
+
+    @property
     def sha256(self) -> str:
         """Hash of everything that decides the network's answers (not of ``meta``)."""
-        digest = hashlib.sha256(repr((VERSION, self.steps, self.encoder)).encode())
+        digest = hashlib.sha256(repr((self.version, self.steps, self.encoder)).encode())
         for layer in self.layers:
-            digest.update(repr((layer.weights.shape, layer.weight_bits, layer.params)).encode())
+            shape = (layer.inputs, layer.neurons)
+            digest.update(repr((shape, layer.weight_bits, layer.params)).encode())
             digest.update(layer.weights.tobytes())
         return digest.hexdigest()
 
@@ -126,7 +153,9 @@ def save_network(network: NetworkFile, path: str | Path) -> None:
     buffer = io.BytesIO()
     # From this format on, HDF5 guards its headers with checksums.
     with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
-        file.attrs.update(schema=_fixed(SCHEMA), version=VERSION, steps=network.steps, layers=len(network.layers))
+        file.attrs.update(
+            schema=_fixed(SCHEMA), version=network.version, steps=network.steps, layers=len(network.layers)
+        )
         encoder = network.encoder
         file.create_group("encoder").attrs.update(
             kind=_fixed(encoder.kind), max_rate=encoder.max_rate, seed=np.uint64(encoder.seed)
@@ -137,6 +166,10 @@ def save_network(network: NetworkFile, path: str | Path) -> None:
             group.attrs.update(
                 membrane_bits=params.membrane_bits, decay=_fixed(params.decay), reset=_fixed(params.reset)
             )
+            if network.version > 1:
+                group.attrs["recurrent"] = int(layer.recurrent)
+            if params.decay == "exponential":
+                group.attrs["beta"] = params.factor
             group.create_dataset("weights", data=layer.weights, chunks=layer.weights.shape, fletcher32=True)
         meta = file.create_group("meta")
         for name in sorted(network.meta):
@@ -165,15 +198,16 @@ def load_network(path: str | Path) -> NetworkFile:
 
 def _read(file: h5py.File) -> NetworkFile:
     schema = _value(file, "schema", _text) if "schema" in file.attrs else None
-    version = file.attrs.get("version")
+    version = _value(file, "version", operator.index) if "version" in file.attrs else None
     if schema != SCHEMA:
         raise DataError(f"schema is {schema!r}, not {SCHEMA!r}: this is another kind of file")
-    if version != VERSION:
-        raise DataError(f"version is {version}; this release reads version {VERSION}: use the release that wrote it")
+    if version not in VERSIONS:
+        read = " and ".join(map(str, VERSIONS))
+        raise DataError(f"version is {version}; this release reads versions {read}: use the release that wrote it")
     encoder = _group(file, "encoder")
     count = _value(file, "layers", operator.index)
     return NetworkFile(
-        layers=tuple(_read_layer(file, f"layers/{index}") for index in range(count)),
+        layers=tuple(_read_layer(file, f"layers/{index}", version) for index in range(count)),
         steps=_value(file, "steps", operator.index),
         encoder=Encoder(
             kind=_value(encoder, "kind", _text),
@@ -184,7 +218,7 @@ def _read(file: h5py.File) -> NetworkFile:
     )
 
 
-def _read_layer(file: h5py.File, name: str) -> Layer:
+def _read_layer(file: h5py.File, name: str, version: int) -> Layer:
     group = _group(file, name)
     weights = group.get("weights")
     if not isinstance(weights, h5py.Dataset):
@@ -192,16 +226,27 @@ def _read_layer(file: h5py.File, name: str) -> Layer:
     if weights.dtype.kind not in "iu" or weights.ndim != 2 or weights.size > MAX_LAYER_WEIGHTS:
         raise DataError(f"{name}/weights is {weights.dtype} {weights.shape}; it must be int8 (inputs, neurons)")
     try:
-        params = LDLIFParams(
-            lambda_=_value(group, "lambda", operator.index),
-            theta=_value(group, "theta", operator.index),
-            membrane_bits=_value(group, "membrane_bits", operator.index),
-            decay=_value(group, "decay", _text),
-            reset=_value(group, "reset", _text),
+        return Layer(
+            weights=weights[()],
+            weight_bits=_value(group, "weight_bits", operator.index),
+            params=_read_params(group, version),
+            recurrent=version > 1 and _value(group, "recurrent", _flag),
         )
-        return Layer(weights=weights[()], weight_bits=_value(group, "weight_bits", operator.index), params=params)
     except CimError as error:
         raise DataError(f"{name}: {error}") from error
+
+
+def _read_params(group: h5py.Group, version: int) -> LDLIFParams:
+    fields: dict[str, Any] = {
+        "lambda_": _value(group, "lambda", operator.index),
+        "theta": _value(group, "theta", operator.index),
+        "membrane_bits": _value(group, "membrane_bits", operator.index),
+        "decay": _value(group, "decay", _text),
+        "reset": _value(group, "reset", _text),
+    }
+    if version == 1 or fields["decay"] in DECAYS:
+        return LDLIFParams(**fields)
+    return NeuronParams(**fields, beta=_value(group, "beta", _pair) if fields["decay"] == "exponential" else None)
 
 
 def _group(file: h5py.File, name: str) -> h5py.Group:
@@ -219,6 +264,17 @@ def _value(group: h5py.Group, name: str, convert: Callable[[Any], Any]) -> Any:
         return convert(value)
     except (TypeError, ValueError) as error:
         raise DataError(f"attribute {name} of {group.name} is {value!r}, which has the wrong type") from error
+
+
+def _flag(value: Any) -> bool:
+    if operator.index(value) not in (0, 1):
+        raise ValueError
+    return bool(value)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    numerator, shift = (operator.index(part) for part in value)
+    return numerator, shift
 
 
 def _fixed(text: str) -> np.bytes_:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pyspice_cim.characterization.column import column_bench
 from pyspice_cim.characterization.decoder import decoder_bench
 from pyspice_cim.characterization.driver import driver_bench
+from pyspice_cim.characterization.montecarlo import monte_carlo_bench, tail_bench
 from pyspice_cim.characterization.own_cell import cell6t_bench
 from pyspice_cim.characterization.sequential import sequential_bench
 from pyspice_cim.characterization.simulation import Bench
@@ -49,4 +50,6 @@ BENCHES = {
     "driver": BenchKind(driver_bench, {}),
     "decoder": BenchKind(decoder_bench, {"rows": "rows to choose from"}),
     "sequential": BenchKind(sequential_bench, {"rows": "words of the memory", "membrane_bits": "bits of a word"}),
+    "monte_carlo": BenchKind(monte_carlo_bench, {"rows": "cells on a bitline"}, samples=True),
+    "tail": BenchKind(tail_bench, {"rows": "cells on a bitline"}, samples=True),
 }

@@ -34,9 +34,9 @@ class Cache:
         """The stored outcome, or ``None``; an entry that cannot be read counts as absent."""
         try:
             stored = json.loads(self._path(key).read_text())
-            rung = stored.get("rung", "")
-            # What a rung of another ladder gave is not what this one would give.
-            if rung and stored["ladder"] != _LADDER:
+            # What another ladder gave is not what this one would give.
+            climbed = "ladder" in stored
+            if climbed and stored["ladder"] != _LADDER:
                 return None
             values = {name: np.array(value, dtype=np.float64) for name, value in stored["values"].items()}
             return Outcome(
@@ -45,22 +45,23 @@ class Cache:
                 deck_sha256=stored["deck_sha256"],
                 cpu_seconds=stored["cpu_seconds"],
                 cached=True,
-                rung=rung,
+                rung=stored.get("rung", ""),
+                climbed=climbed,
             )
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def put(self, key: str, outcome: Outcome) -> None:
         """Store an outcome that would be the same again."""
         if not outcome.judged:
             return
-        rung = {"rung": outcome.rung, "ladder": _LADDER} if outcome.rung else {}
+        climbed = {"rung": outcome.rung, "ladder": _LADDER} if outcome.climbed else {}
         # repr of a float is exact, so a cached run gives the same table bit for bit.
         stored = {
             "reason": outcome.reason,
             "deck_sha256": outcome.deck_sha256,
             "cpu_seconds": outcome.cpu_seconds,
-            **rung,
+            **climbed,
             "values": {name: value.tolist() for name, value in outcome.values.items()},
         }
         path = self._path(key)

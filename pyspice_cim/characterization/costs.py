@@ -1,11 +1,13 @@
 """What points have cost so far, for the forecast of the next run; kept beside the cache, and harmless to lose."""
 
+import contextlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.engine import BenchRun
+from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically
 
 
@@ -44,7 +46,7 @@ class Costs:
         path = cache.folder / "costs.json"
         try:
             stored = json.loads(path.read_text())
-            known = {(str(t), str(b)): Cost(int(n), float(s), int(d)) for t, b, n, s, d in stored}
+            known = {(str(t), str(b)): Cost(int(n), float(s), int(d)) for t, b, n, s, d in stored if n}
         except (OSError, ValueError, TypeError):
             known = {}
         return cls(path, known)
@@ -63,7 +65,8 @@ class Costs:
         return others[0] if others else None
 
     def save(self) -> None:
-        """Keep what this run has seen."""
+        """Keep what this run has seen, if that can be written: no table is to be lost for a forecast."""
         if self.path is not None and self.fresh and self.path.parent.is_dir():
             rows = [(*key, c.points, c.cpu_seconds, c.decks) for key, c in {**self.known, **self.fresh}.items()]
-            write_atomically(self.path, json.dumps(sorted(rows)).encode())
+            with contextlib.suppress(CimError):
+                write_atomically(self.path, json.dumps(sorted(rows)).encode())

@@ -11,15 +11,23 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    FIRST_COMPLETED,
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from dataclasses import dataclass, field
-from multiprocessing import active_children
+from multiprocessing import active_children, parent_process
 from typing import Literal
 
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, Simulator
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation, execute
-from pyspice_cim.errors import CimError
+from pyspice_cim.errors import CimError, SimulationError
 
 Progress = Callable[["Tally"], None]
 
@@ -30,7 +38,7 @@ class Tally:
 
     Attributes:
         benches, benches_done: points, and those that have all their measurements.
-        benches_cached: points done without a single run of ngspice.
+        benches_cached: points that have all their measurements without a single run of ngspice.
         simulations, cached, failed: outcomes so far, those from the cache, those with a reason in place of values.
         retried: outcomes that a rung of ``LADDER`` gave.
         cpu_seconds: CPU time of ngspice in the runs that were not cached.
@@ -124,7 +132,12 @@ class Engine:
     tally: Tally = field(default_factory=Tally)
 
     def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
-        """Run all benches to their end; the results come in the order of the benches."""
+        """Run all benches to their end; the results come in the order of the benches.
+
+        Raises:
+            MissingDependencyError: if ngspice is not there, or no longer.
+            SimulationError: if a worker died. What was finished until then is in the cache.
+        """
         # The version is asked for once, here: a missing ngspice is an error before any work is done.
         version = self.simulator.version
         with self._workers() as executor:
@@ -136,16 +149,14 @@ class Engine:
             yield self.executor
             return
         others = set(active_children())
-        with ProcessPoolExecutor(self.workers, initializer=_ignore_interrupts) as pool:
+        with ProcessPoolExecutor(self.workers, initializer=_begin_worker) as pool:
             try:
                 yield pool
             except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                # Ctrl-C in a terminal reaches the workers too, `kill` does not: without this, minutes may pass.
+                # Otherwise minutes may pass until the decks that run are done.
                 for worker in set(active_children()) - others:
-                    if worker.pid is not None:
-                        with contextlib.suppress(ProcessLookupError):
-                            os.kill(worker.pid, signal.SIGINT)
+                    worker.terminate()
+                pool.shutdown(cancel_futures=True)
                 raise
 
     @property
@@ -176,7 +187,10 @@ class _Drive:
                 self._advance(fresh.popleft(), None)
             while self.queue and len(self.running) < room and not self.engine.out_of_time:
                 key, simulation = self.queue.popleft()
-                self.running[self.executor.submit(_interruptible, simulation, self.engine.simulator)] = key
+                try:
+                    self.running[self.executor.submit(_in_worker, simulation, self.engine.simulator)] = key
+                except BrokenExecutor as error:
+                    raise _executor_died(error) from error
             if self.engine.out_of_time:
                 self._give_up_queue()
             if not self.running:
@@ -186,8 +200,9 @@ class _Drive:
             done, _ = wait(self.running, timeout=0.5, return_when=FIRST_COMPLETED)
             if not done:
                 self._report()
-            for future in done:
-                self._arrived(self.running.pop(future), future.result())
+            # What is finished is kept before a failure of something else ends the run.
+            for future in sorted(done, key=_failed):
+                self._arrived(self.running.pop(future), _result(future))
         return self.results
 
     def _give_up_queue(self) -> None:
@@ -260,7 +275,7 @@ class _Drive:
         self.benches[index].close()
         tally.benches_done += 1
         tally.last_done = tally.elapsed
-        tally.benches_cached += result.cached == result.simulations
+        tally.benches_cached += status == "done" and result.cached == result.simulations
         self._report()
 
     def _count(self, outcome: Outcome) -> None:
@@ -279,31 +294,56 @@ class _Drive:
             self.engine.progress(self.engine.tally)
 
 
-_interrupted = False
+def _failed(future: Future[Outcome]) -> bool:
+    return future.cancelled() or future.exception() is not None
 
 
-def _ignore_interrupts() -> None:
-    """A worker that waits for work takes no notice of Ctrl-C: the engine ends it."""
+def _result(future: Future[Outcome]) -> Outcome:
+    """The outcome of ``future``; what befell its executor, and is no defect of ours, becomes a ``SimulationError``."""
+    try:
+        return future.result()
+    except (BrokenExecutor, CancelledError) as error:
+        raise _executor_died(error) from error
+    except Exception as error:
+        # distributed has many errors of its own for workers and schedulers that go; it may not be installed.
+        if type(error).__module__.partition(".")[0] == "distributed":
+            raise _executor_died(error) from error
+        raise
+
+
+def _executor_died(error: BaseException) -> SimulationError:
+    return SimulationError(
+        "a worker process, or the cluster, ended in the middle of its work (memory that ran out is the usual cause: try "
+        f"fewer workers); what was simulated so far is cached, the same command goes on from there ({error!r})"
+    )
+
+
+def _begin_worker() -> None:
+    """A worker takes no notice of Ctrl-C, which a terminal sends to all: the engine ends it. None outlives the engine."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _leave)
+    threading.Thread(target=_follow_parent, daemon=True).start()
 
 
-def _interruptible(simulation: Simulation, simulator: Simulator) -> Outcome:
-    """``execute``, which in a worker ends its ngspice on Ctrl-C; nothing that is still queued starts after that."""
-    global _interrupted
-    if _interrupted:
-        raise KeyboardInterrupt
-    # Threads (of a thread pool, of a dask worker) cannot set signals; whoever owns them ends them.
-    threaded = threading.current_thread() is not threading.main_thread()
-    if threaded or signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        return execute(simulation, simulator)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def _follow_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _leave(number: int, frame: object) -> None:
+    # A second signal must not disturb what the first one has begun: ngspice is ended and its folder removed.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise SystemExit(1)
+
+
+def _in_worker(simulation: Simulation, simulator: Simulator) -> Outcome:
+    """``execute``; a worker that is to leave really does, where its pool would take that for a result and go on."""
     try:
         return execute(simulation, simulator)
-    except KeyboardInterrupt:
-        _interrupted = True
-        raise
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except SystemExit:
+        os._exit(1)
 
 
 def run_one(bench: Bench, simulator: Simulator | None = None) -> list[Measurement]:

@@ -47,6 +47,9 @@ _NO_SOLUTION = re.compile(
 # Signals that ngspice brings on itself.
 _OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL)
 
+# Bytes: with less left on the disk, a run that failed had no room for its result.
+_LITTLE_ROOM = 2**20
+
 # What ngspice prints where a run that "succeeded" is not to be trusted.
 _ALARM = re.compile(
     r"unrecognized|ignored|singular|aborted|timestep too small|no such vector|fatal|can't find"
@@ -142,12 +145,19 @@ class NgspiceSimulator:
                 if timed_out:
                     return SimResult(reason=f"timeout: killed after {deck.timeout:g} s", cpu_seconds=cpu_seconds)
                 log = (folder / "log").read_text(errors="replace")
-                return SimResult(vectors=_judged(deck, status, log, folder / "deck.raw"), cpu_seconds=cpu_seconds)
+                try:
+                    vectors = _judged(deck, status, log, folder / "deck.raw")
+                except SimulationError:
+                    # ngspice itself says nothing when it cannot write: the result is cut short, or crashes it.
+                    if shutil.disk_usage(folder).free < _LITTLE_ROOM:
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
+                    raise
+                return SimResult(vectors=vectors, cpu_seconds=cpu_seconds)
         except SimulationError as error:
             return SimResult(reason=str(error), cpu_seconds=cpu_seconds)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise SimulationError(f"{program} cannot be run in {tempfile.gettempdir()}: {error}") from error
+                raise SimulationError(f"{program} cannot be run: {error}") from error
             reason = (
                 f"disk full: no room in {tempfile.gettempdir()} (set TMPDIR to a folder with some): {error.strerror}"
             )
@@ -183,8 +193,9 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
         _, status, usage = os.wait4(child.pid, 0)
     except BaseException:
         # Ctrl-C: neither the child nor what it has started must outlive us.
-        os.killpg(child.pid, signal.SIGKILL)
-        os.wait4(child.pid, 0)
+        with contextlib.suppress(ProcessLookupError, ChildProcessError):
+            os.killpg(child.pid, signal.SIGKILL)
+            os.wait4(child.pid, 0)
         raise
     finally:
         timer.cancel()
@@ -204,8 +215,6 @@ def _judged(deck: Deck, status: int, log: str, raw_path: Path) -> Vectors:
     if status < 0:
         kind = "crashed" if -status in _OWN_SIGNALS else "killed"
         raise SimulationError(f"{kind}: ngspice ended by {signal.Signals(-status).name}")
-    if "no space left" in log.lower():
-        raise SimulationError(f"disk full: {said}")
     if status != 0 or alarms:
         if _NO_SOLUTION.search(log):
             raise SimulationError(f"not converged: {said}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
 
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.variation import MonteCarloSettings
@@ -27,7 +27,7 @@ def _rising(values: tuple[Any, ...]) -> tuple[Any, ...]:
 MAX_POINTS = 100_000
 
 Axis = Annotated[tuple[Annotated[int, Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(_rising)]
-Floats = Annotated[tuple[float, ...], Field(min_length=1), AfterValidator(_rising)]
+Floats = Annotated[tuple[FiniteFloat, ...], Field(min_length=1), AfterValidator(_rising)]
 
 
 class Corners(BaseModel):
@@ -135,8 +135,10 @@ def load_plan(path: str | Path) -> Plan:
         raise PlanError(f"plan {path} cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
         raise PlanError(f"plan {path} is not valid TOML: {error}") from error
+    if "text" in data:
+        raise PlanError(f"plan {path}: text is no field of a plan (found {_short(data['text'])}); remove it")
     try:
-        plan = Plan.model_validate({**data, "text": text} if "text" not in data else data)
+        plan = Plan.model_validate({**data, "text": text})
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (found {_short(problem['input'])})"

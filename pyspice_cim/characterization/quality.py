@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,9 @@ def held_out_points(plan: Plan) -> Iterator[tuple[Point, Interval | None]]:
                         interval = Interval(bench=owner, axis=axis, low=low, high=high)
                         yield _point(plan.corners.process[0], bench, {**middle, axis: at}), interval
         for number, drawn in enumerate(_drawn(axes, plan.held_out.random, plan.held_out.seed)):
-            yield _point(plan.corners.process[number % len(plan.corners.process)], bench, drawn), None
+            # An axis of few values is rounded onto its nodes; a point that lies on all of them judges nothing.
+            if any(drawn[axis] not in values for axis, values in axes.items()):
+                yield _point(plan.corners.process[number % len(plan.corners.process)], bench, drawn), None
 
 
 def _axes(plan: Plan, bench: str) -> dict[str, tuple[float, ...]]:
@@ -100,7 +102,8 @@ def _drawn(axes: dict[str, tuple[float, ...]], count: int, seed: int) -> Iterato
         drawn = {}
         for share, (axis, values) in zip(at, axes.items(), strict=True):
             value = values[0] + share * (values[-1] - values[0])
-            drawn[axis] = round(value, 3 if axis == "vdd" else 1) if axis in _CORNER_AXES else float(round(value))
+            rounded = round(value, 3 if axis == "vdd" else 1) if axis in _CORNER_AXES else float(round(value))
+            drawn[axis] = min(max(rounded, values[0]), values[-1])
         yield drawn
 
 
@@ -149,10 +152,10 @@ def audit_points(plan: Plan, points: list[Point], runs: list[BenchRun]) -> list[
 
 
 def audited(bench: Bench) -> Bench:
-    """``bench`` with every deck at a tenth of its tolerances."""
+    """``bench`` with every deck at a tenth of its tolerances; no rung of the ladder, which would loosen them again."""
     wanted = next(bench)
     while True:
-        outcomes = yield [simulation.with_deck(tightened(simulation.deck)) for simulation in wanted]
+        outcomes = yield [replace(each, deck=tightened(each.deck), retry=False) for each in wanted]
         try:
             wanted = bench.send(outcomes)
         except StopIteration as stop:

@@ -36,17 +36,14 @@ class Simulation:
         reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. It raises
             ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
         arguments: JSON-able arguments of the reducer.
-        retry: whether ``LADDER`` is climbed where ngspice fails; a pack of copies is taken apart instead.
+        retry: whether ``LADDER`` is climbed after a failure; a pack of copies is taken apart instead, and an audit is
+            not to loosen what it tightens.
     """
 
     deck: Deck
     reducer: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     retry: bool = True
-
-    def with_deck(self, deck: Deck) -> "Simulation":
-        """The same reading of another deck."""
-        return replace(self, deck=deck)
 
     def key(self, simulator_version: str) -> str:
         """Hash of all that the outcome depends on: deck, simulator, reducer with its module's text, arguments."""
@@ -71,6 +68,7 @@ class Outcome:
         cpu_seconds: CPU time of ngspice, all tries together.
         judged: ngspice itself ran well, so that values or reason are the reducer's and would be the same again.
         rung: name of the rung of ``LADDER`` that worked, ``""`` where none was needed.
+        climbed: ``LADDER`` was asked, so that another ladder might give another outcome.
         other_cpu_seconds: CPU time of the worker around ngspice: reading, reducing.
     """
 
@@ -81,6 +79,7 @@ class Outcome:
     judged: bool = True
     cached: bool = False
     rung: str = ""
+    climbed: bool = False
     other_cpu_seconds: float = 0.0
 
     @property
@@ -125,23 +124,38 @@ Bench = Generator[list[Simulation], list[Outcome], list[Measurement]]
 def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
     """Run one simulation and reduce it. A failure is an outcome with a reason, not an exception.
 
-    Where ngspice fails in a way that other options may mend, ``LADDER`` is climbed until a rung works; the reason of a
-    simulation that never did is that of its first try.
+    Where it fails in a way that other options may mend, ``LADDER`` is climbed until a rung works; the reason of a
+    simulation that never did is that of its first try. What the reducer refuses is a fact of a transient; but an
+    operating point may be another solution of the same equations (both nodes of a cell half way), so it climbs too.
     """
     started = time.thread_time()
-    deck, rung = simulation.deck, ""
-    (result,) = simulator.run([deck])
-    cpu_seconds, reason = result.cpu_seconds, result.reason
-    if simulation.retry and result.reason.startswith(RETRIED):
+    first = found = _tried(simulation, simulator, simulation.deck)
+    cpu_seconds, rung = first.cpu_seconds, ""
+    climbed = simulation.retry and _mendable(simulation, first)
+    if climbed:
         for step in LADDER:
-            (result,) = simulator.run([step.apply(deck)])
-            cpu_seconds += result.cpu_seconds
-            if result.ok:
-                reason, rung = "", step.name
+            found = _tried(simulation, simulator, step.apply(simulation.deck))
+            cpu_seconds += found.cpu_seconds
+            if found.judged and not _mendable(simulation, found):
+                rung = step.name
                 break
         else:
-            reason = f"{reason}; nor with {', '.join(step.name for step in LADDER)}"
+            found = replace(first, reason=f"{first.reason}; nor with {', '.join(step.name for step in LADDER)}")
+    return replace(
+        found,
+        deck_sha256=simulation.deck.sha256,
+        cpu_seconds=cpu_seconds,
+        rung=rung,
+        climbed=climbed,
+        other_cpu_seconds=time.thread_time() - started,
+    )
+
+
+def _tried(simulation: Simulation, simulator: Simulator, deck: Deck) -> Outcome:
+    """One run of ``deck``, reduced as ``simulation`` says."""
+    (result,) = simulator.run([deck])
     values: Values = {}
+    reason = result.reason
     if result.ok:
         try:
             reduced = _function(simulation.reducer)(result.vectors, **simulation.arguments)
@@ -149,14 +163,14 @@ def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
         except SimulationError as error:
             reason = f"rejected: {error}"
     return Outcome(
-        values=values,
-        reason=reason,
-        deck_sha256=deck.sha256,
-        cpu_seconds=cpu_seconds,
-        judged=result.ok,
-        rung=rung,
-        other_cpu_seconds=time.thread_time() - started,
+        values=values, reason=reason, deck_sha256=deck.sha256, cpu_seconds=result.cpu_seconds, judged=result.ok
     )
+
+
+def _mendable(simulation: Simulation, outcome: Outcome) -> bool:
+    """Whether other options may help."""
+    static = simulation.deck.stop_time is None
+    return outcome.reason.startswith(RETRIED) or (static and outcome.judged and not outcome.ok)
 
 
 @lru_cache(maxsize=256)

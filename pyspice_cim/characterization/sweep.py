@@ -1,7 +1,7 @@
 """From a plan to a table: run every point, put every measurement in its place, say what failed and why, and how good it is."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -48,7 +48,7 @@ def characterize(
     held: list[tuple[Interval | None, list[Check]]] = []
     for halvings in range(plan.refine.rounds + 1):
         points = plan_points(plan, runner.technology)
-        table = assemble(plan, runner.technology, points, runner.run(points), ngspice=runner.engine.simulator.version)
+        table = assemble(plan, points, runner.run(points), origin=runner.origin)
         judged = list(held_out_points(plan))
         runs = runner.run([point for point, _ in judged])
         held = [
@@ -74,11 +74,17 @@ class _Runner:
 
     def __init__(self, plan: Plan, engine: Engine, technology: Technology) -> None:
         self.monte_carlo, self.engine, self.technology = plan.monte_carlo, engine, technology
+        # Said before the first point: files of the technology may change, or go, while hours of decks run.
+        self.origin = {
+            "technology": technology.name,
+            "technology_sha256": technology.sha256,
+            "ngspice": engine.simulator.version,
+        }
         self.known: dict[tuple[object, ...], BenchRun] = {}
         self.costs = Costs.load(engine.cache)
 
     def run(self, points: list[Point]) -> list[BenchRun]:
-        fresh = [point for point in points if point.key not in self.known]
+        fresh = list({point.key: point for point in points if point.key not in self.known}.values())
         runs = self.engine.run([self._bench(point) for point in fresh])
         for point, run in zip(fresh, runs, strict=True):
             self.known[point.key] = run
@@ -92,8 +98,12 @@ class _Runner:
         return BENCHES[point.bench].start(self.technology, point.corner, point.coordinates, self.monte_carlo)
 
 
-def assemble(plan: Plan, technology: Technology, points: list[Point], runs: list[BenchRun], *, ngspice: str) -> Table:
-    """The table of ``runs``, what became of every point of ``points``."""
+def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: Mapping[str, str]) -> Table:
+    """The table of ``runs``, what became of every point of ``points``.
+
+    Args:
+        origin: ``technology``, ``technology_sha256`` and ``ngspice``, as the table's attributes are to say.
+    """
     measured = [run.measurements for run in runs]
     corners = {"process": plan.corners.process, "vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c}
     coords: dict[str, object] = {axis: np.array(values) for axis, values in corners.items()}
@@ -137,13 +147,11 @@ def assemble(plan: Plan, technology: Technology, points: list[Point], runs: list
     provenance: dict[str, str | int] = {
         "schema": SCHEMA,
         "schema_version": SCHEMA_VERSION,
-        "technology": technology.name,
-        "technology_sha256": technology.sha256,
+        **origin,
         "plan": plan.name,
         "plan_sha256": plan.sha256,
         "plan_text": plan.text,
         "package": f"pyspice_cim {__version__}",
-        "ngspice": ngspice,
     }
     dataset = xr.Dataset(variables, coords=coords, attrs=provenance)
     for name in dataset.data_vars:
@@ -169,8 +177,10 @@ def _with_quality(table: Table, held: list[Check], audits: list[tuple[int, list[
     numbered = [(number, check) for number, checks in audits for check in checks]
     for attribute, checks in (("interpolation_error", held), ("numerical_error", [check for _, check in numbered])):
         for check in checks:
-            attributes = dataset[check.quantity].attrs
-            attributes[attribute] = float(np.nanmax([attributes.get(attribute, 0.0), check.error]))
+            # An error that could not be had is no small one.
+            if np.isfinite(check.error):
+                attributes = dataset[check.quantity].attrs
+                attributes[attribute] = max(attributes.get(attribute, 0.0), check.error)
     for dim, checks in (("held_out", held), ("audit", [check for _, check in numbered])):
         if checks:
             dataset = dataset.assign(

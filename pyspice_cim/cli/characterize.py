@@ -79,14 +79,14 @@ def characterize(
         return load_technology(beside if name.endswith(".toml") and beside.is_file() else name)
 
     engine = Engine(cache=None if no_cache else Cache(), workers=workers or os.cpu_count() or 1, budget=seconds)
-    if dry_run:
-        _forecast(loaded, engine, load, as_json)
-        return
-    assert out is not None
     with contextlib.ExitStack() as stack:
         if executor is not None:
             cluster = stack.enter_context(open_executor(executor))
             engine.executor, engine.workers = cluster.executor, workers or cluster.workers
+        if dry_run:
+            _forecast(loaded, engine, load, as_json)
+            return
+        assert out is not None
         progress = stack.enter_context(EngineProgress(f"characterize {loaded.name}"))
         engine.progress = progress
         save_table(run_plan(loaded, engine, load=load), out)
@@ -96,6 +96,7 @@ def characterize(
         print_json(
             {
                 "points": int(status.size),
+                "checks": tally.benches - int(status.size),
                 "cached": tally.benches_cached,
                 "failed": int((status == "failed").sum()),
                 "missing": int((status == "missing").sum()),

@@ -3,10 +3,20 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import numpy as np
 import typer
 
 from pyspice_cim.cli.files import check_writable, given_only, json_text, named_or_shipped, open_table, print_json
+from pyspice_cim.cli.nir_network import (
+    check_unused,
+    is_nir,
+    load_nir,
+    load_spikes,
+    network_file,
+    obstacle,
+    print_import,
+    print_without_macros,
+    run_without_macros,
+)
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.resources import write_atomically
 from pyspice_cim.units import engineering
@@ -20,7 +30,9 @@ app = typer.Typer()
 
 @app.command()
 def simulate(
-    network: Annotated[str, typer.Argument(help="Network file, or the name of a shipped one (digits).")] = "digits",
+    network: Annotated[
+        str, typer.Argument(help="Network file (.h5, or .nir of another tool), or the name of a shipped one (digits).")
+    ] = "digits",
     data: Annotated[
         str,
         typer.Option(
@@ -47,6 +59,25 @@ def simulate(
         Literal["raise", "clip"],
         typer.Option(help="Where the table does not reach: raise an error, or clip to its edge and count it."),
     ] = "raise",
+    dt: Annotated[
+        float | None, typer.Option(help="NIR: time step in the unit of the graph's tau; needed by LIF neurons.")
+    ] = None,
+    reset: Annotated[
+        Literal["subtract", "zero"] | None, typer.Option(help="NIR: what a spike leaves; the file does not state it.")
+    ] = None,
+    integration: Annotated[
+        Literal["exact", "euler"] | None,
+        typer.Option(help="NIR: how dt enters the decay; euler for snnTorch and Norse; default: exact."),
+    ] = None,
+    weight_bits: Annotated[int | None, typer.Option(help="NIR: bits of a weight; default: 4.")] = None,
+    membrane_bits: Annotated[int | None, typer.Option(help="NIR: bits of a membrane; default: 8.")] = None,
+    decay: Annotated[
+        Literal["clamp", "toward_zero", "none", "exponential"] | None,
+        typer.Option(help="NIR: rule of the decay; only clamp runs on macros; default: clamp."),
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option(help="NIR: .npz file with spikes, on which lambda is fitted and saturation counted.")
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print the report as JSON (SI units) on stdout, and nothing else there.")
     ] = False,
@@ -57,54 +88,75 @@ def simulate(
     Bits are those that the transistors would hold; energies are counted events times the values of the table. Neither
     ngspice nor PySpice is needed.
 
+    A .nir network is quantized first; what no macro can run (convolutions, recurrence, other decays) gives its accuracy
+    without an energy: pyspice-cim simulate net.nir --data test.npz --dt 1e-3 --reset subtract
+
     Example: pyspice-cim simulate digits --samples 100
     """
     check_writable(out)
-    opened = open_table(table, technology)
-    from pyspice_cim.behavioral.network import Network
-    from pyspice_cim.behavioral.network_file import load_network
-
-    loaded = load_network(named_or_shipped("networks", network, ".h5"))
     if samples is not None and samples < 1:
         raise ConfigError(f"samples is {samples}; it must be 1 or more")
     conditions = given_only(process=process, vdd=vdd, temperature_c=temperature, rows=rows, outside=outside)
-    # Before the data: a macro that the table does not cover is known at once.
-    macros = Network(loaded, opened, **conditions)
-    spikes, labels = _data(data, loaded, samples)
-    report = macros.run(spikes, labels, energy=energy)
-    result = {**report.to_dict(), "data": data, "conditions": conditions, "provenance": dict(report.provenance)}
+    options: dict[str, Any] = {
+        "dt": dt,
+        "reset": reset,
+        "integration": integration,
+        "weight_bits": weight_bits,
+        "membrane_bits": membrane_bits,
+        "decay": decay,
+        "calibrate": calibrate,
+    }
+    imported, loaded = None, None
+    if is_nir(network):
+        imported = load_nir(network, **options)
+        spikes, labels = load_spikes(Path(data), samples)
+        spikes, reason = imported.inputs(spikes), obstacle(imported)
+        if not reason:
+            loaded = network_file(imported, steps=len(spikes))
+        else:
+            result = run_without_macros(imported, spikes, labels, reason)
+    else:
+        from pyspice_cim.behavioral.network_file import load_network
+
+        check_unused(network, options)
+        loaded = load_network(named_or_shipped("networks", network, ".h5"))
+    if loaded is not None:
+        from pyspice_cim.behavioral.network import Network
+
+        # Before the data: a macro that the table does not cover is known at once.
+        macros = Network(loaded, open_table(table, technology), **conditions)
+        if imported is None:
+            spikes, labels = _data(data, loaded, samples)
+        report = macros.run(spikes, labels, energy=energy)
+        result = report.to_dict() | {"provenance": dict(report.provenance)}
+    result |= {"data": data, "conditions": conditions}
+    if imported is not None:
+        result["import"] = [layer.to_dict() for layer in imported.report]
     if out is not None:
         write_atomically(out, (json_text(result) + "\n").encode())
     if as_json:
         print_json(result)
-    else:
+        return
+    if imported is not None:
+        print_import(imported)
+    if loaded is not None:
         _print_report(report, loaded)
+    else:
+        print_without_macros(result)
 
 
 def _data(data: str, network: "NetworkFile", samples: int | None) -> tuple[Any, Any]:
     """Spikes [time, batch, input] and labels [batch] (or ``None``)."""
-    if data == "digits":
-        from pyspice_cim.behavioral.datasets import digits
+    if data != "digits":
+        if Path(data).suffix != ".npz":
+            raise DataError(f"--data {data} is neither digits nor a .npz file")
+        return load_spikes(Path(data), samples)
+    from pyspice_cim.behavioral.datasets import digits
 
-        images, classes = digits("test")
-        if images.shape[1] != network.shape[0]:
-            raise DataError(
-                f"the digits have {images.shape[1]} inputs, the network {network.shape[0]}; name other --data"
-            )
-        return network.encoder.encode(images[:samples], network.steps), classes[:samples]
-    path = Path(data)
-    if path.suffix != ".npz":
-        raise DataError(f"--data {data} is neither digits nor a .npz file")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{path} cannot be read as a .npz file of arrays: {error}") from error
-    if "spikes" not in found:
-        raise DataError(f"{path} has no array spikes; it has {', '.join(found) or 'none'}")
-    spikes, labels = found["spikes"], found.get("labels")
-    # What has too few axes to be cut goes on as it is: the network says what it must look like.
-    return (spikes[:, :samples] if spikes.ndim == 3 else spikes), None if labels is None else labels[:samples]
+    images, classes = digits("test")
+    if images.shape[1] != network.shape[0]:
+        raise DataError(f"the digits have {images.shape[1]} inputs, the network {network.shape[0]}; name other --data")
+    return network.encoder.encode(images[:samples], network.steps), classes[:samples]
 
 
 def _print_report(report: "RunReport", network: "NetworkFile") -> None:

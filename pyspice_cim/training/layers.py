@@ -1,7 +1,9 @@
-"""LD-LIF layers in PyTorch, with the equations of ``pyspice_cim.behavioral.ldlif``.
+"""LD-LIF layers in PyTorch, with the equations of ``pyspice_cim.behavioral.ldlif`` and any rule of ``decay.py``.
 
 A layer trains in real numbers with threshold 1 first. After ``start_quantized`` it computes in exact integers, so that
-its forward pass equals ``ldlif_step`` bit for bit while gradients still reach the real weights and lambda.
+its forward pass equals ``ldlif_step`` bit for bit while gradients still reach the real weights and the real leak.
+
+Several networks of one shape can be one (``ensemble.py``): then weights have an axis of copies in front, and so has the batch.
 """
 
 import itertools
@@ -9,11 +11,14 @@ import math
 from typing import NamedTuple
 
 from pyspice_cim.behavioral.ldlif import Reset
+from pyspice_cim.errors import ConfigError
 from pyspice_cim.training._torch import torch
-from pyspice_cim.training.quantize import Integers, choose_theta, quantize
+from pyspice_cim.training.decay import DECAYS
+from pyspice_cim.training.quantize import choose_theta, whole_weights
 from pyspice_cim.training.surrogate import spike
 
-FIRST_LAMBDA = 0.07
+# Smaller than the inputs' weights (1 / sqrt(inputs)): at first a layer follows its inputs, not itself.
+FIRST_RECURRENT = 0.2
 
 
 class LayerOutput(NamedTuple):
@@ -32,48 +37,129 @@ class NetworkOutput(NamedTuple):
     rates: tuple[torch.Tensor, ...]
 
 
+class Integers(NamedTuple):
+    """Integers of a layer, exact in float32 below 2^24.
+
+    ``weights`` (inputs, neurons); ``recurrent`` (neurons, neurons) or ``None``; ``leak``: lambda, n of beta
+    (``decay.py``) or 0; ``theta``; the last two are scalars.
+    """
+
+    weights: torch.Tensor
+    recurrent: torch.Tensor | None
+    leak: torch.Tensor
+    theta: torch.Tensor
+
+
 class LDLIFLayer(torch.nn.Module):
-    """Fully connected LD-LIF layer: ``weight`` (inputs, neurons), one learned ``lambda_``, in units of theta."""
+    """Layer of LD-LIF neurons: ``weight`` (inputs, neurons), one learned ``leak`` (``decay.py``), and, if it is
+    ``recurrent``, ``recurrent_weight`` (neurons, neurons) from its own spikes of the step before.
+
+    Raises:
+        ConfigError: for another decay rule.
+    """
 
     def __init__(
-        self, inputs: int, neurons: int, *, weight_bits: int = 4, membrane_bits: int = 8, reset: Reset = "subtract"
+        self,
+        inputs: int,
+        neurons: int,
+        *,
+        decay: str = "clamp",
+        recurrent: bool = False,
+        weight_bits: int = 4,
+        membrane_bits: int = 8,
+        reset: Reset = "subtract",
     ) -> None:
         super().__init__()
+        if decay not in DECAYS:
+            raise ConfigError(f"decay is {decay!r}; choose one of {', '.join(DECAYS)}")
         self.weight = torch.nn.Parameter(torch.randn(inputs, neurons) / math.sqrt(inputs))
-        self.lambda_ = torch.nn.Parameter(torch.tensor(FIRST_LAMBDA))
-        self.weight_bits, self.membrane_bits, self.reset = weight_bits, membrane_bits, reset
-        self.theta: int | None = None
+        self.recurrent_weight = (
+            torch.nn.Parameter(FIRST_RECURRENT * torch.randn(neurons, neurons) / math.sqrt(neurons))
+            if recurrent
+            else None
+        )
+        first = DECAYS[decay].first
+        self.leak = torch.zeros(()) if first is None else torch.nn.Parameter(torch.tensor(first))
+        self.decay, self.weight_bits, self.membrane_bits, self.reset = decay, weight_bits, membrane_bits, reset
+        self.theta: torch.Tensor | None = None
+
+    def leak_value(self) -> torch.Tensor:
+        """The leak in real numbers, a scalar: lambda in units of theta, beta, or 0."""
+        return DECAYS[self.decay].value(self.leak)
 
     def start_quantized(self) -> None:
         """Choose theta from the weights; from now on the layer computes in integers."""
-        self.theta = choose_theta(self.weight, self.weight_bits, self.membrane_bits)
+        weights = [self.weight] if self.recurrent_weight is None else [self.weight, self.recurrent_weight]
+        every = torch.cat([weight.flatten(-2) for weight in weights], dim=-1)
+        self.theta = choose_theta(every, self.weight_bits, self.membrane_bits).reshape(self.leak.shape)
 
     def integers(self) -> Integers:
         """The layer's integers. ``start_quantized`` must have been called."""
         if self.theta is None:
             raise RuntimeError("call start_quantized first")
-        return quantize(self.weight, self.lambda_, self.theta, self.weight_bits, self.membrane_bits)
+        own, half = self.recurrent_weight, 1 << (self.membrane_bits - 1)
+        return Integers(
+            weights=whole_weights(self.weight, self.theta, self.weight_bits),
+            recurrent=None if own is None else whole_weights(own, self.theta, self.weight_bits),
+            leak=DECAYS[self.decay].whole(self.leak, self.theta, half - 1),
+            theta=self.theta,
+        )
 
     def forward(self, spikes: torch.Tensor) -> LayerOutput:
         """Run the layer from rest on ``spikes``, shape (time, batch, inputs)."""
-        if self.theta is None:
-            no_limit = float("inf")
-            return _run(spikes @ self.weight, self.lambda_.clamp(min=0), 1, (-no_limit, no_limit), self.reset)
-        weights, lambda_, theta = self.integers()
-        half = 1 << (self.membrane_bits - 1)
-        return _run(spikes @ weights, lambda_, theta, (-half, half - 1), self.reset)
+        if self.theta is not None:
+            whole = self.integers()
+            return self.scan(spikes @ whole.weights, whole)
+        real = Integers(self.weight, self.recurrent_weight, self.leak_value(), torch.ones(()))
+        return self.scan(spikes @ self.weight, real)
+
+    def scan(self, sums: torch.Tensor, numbers: Integers) -> LayerOutput:
+        """Run the neurons from rest on their weighted ``sums`` of inputs, shape (time, batch, neurons)."""
+        rule, theta, recurrent = DECAYS[self.decay], numbers.theta, numbers.recurrent
+        decayed = rule.real if self.theta is None else rule.integer
+        half = math.inf if self.theta is None else 1 << (self.membrane_bits - 1)
+        v = fired = torch.zeros_like(sums[0])
+        train = []
+        for step_sums in sums:
+            drive = step_sums if recurrent is None else step_sums + fired @ recurrent
+            v = decayed(v, numbers.leak) + drive
+            if self.theta is not None:
+                v = torch.clamp(v, -half, half - 1)
+            fired = spike((v - theta) / theta)
+            # The reset is seen by the gradient of v, not by that of the spike: training is steadier so.
+            v = v - theta * fired.detach() if self.reset == "subtract" else v * (1 - fired.detach())
+            train.append(fired)
+        return LayerOutput(spikes=torch.stack(train), membranes=v / theta)
 
 
 class LDLIFNetwork(torch.nn.Module):
-    """LD-LIF layers one after the other; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10)."""
+    """LD-LIF layers one after the other; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10).
+
+    If ``recurrent``, all layers but the last are. The other arguments are those of each ``LDLIFLayer``.
+    """
 
     def __init__(
-        self, shape: tuple[int, ...], *, weight_bits: int = 4, membrane_bits: int = 8, reset: Reset = "subtract"
+        self,
+        shape: tuple[int, ...],
+        *,
+        decay: str = "clamp",
+        recurrent: bool = False,
+        weight_bits: int = 4,
+        membrane_bits: int = 8,
+        reset: Reset = "subtract",
     ) -> None:
         super().__init__()
         self.stack = torch.nn.ModuleList(
-            LDLIFLayer(inputs, neurons, weight_bits=weight_bits, membrane_bits=membrane_bits, reset=reset)
-            for inputs, neurons in itertools.pairwise(shape)
+            LDLIFLayer(
+                inputs,
+                neurons,
+                decay=decay,
+                recurrent=recurrent and index < len(shape) - 2,
+                weight_bits=weight_bits,
+                membrane_bits=membrane_bits,
+                reset=reset,
+            )
+            for index, (inputs, neurons) in enumerate(itertools.pairwise(shape))
         )
 
     @property
@@ -93,17 +179,3 @@ class LDLIFNetwork(torch.nn.Module):
             spikes, membranes = layer(spikes)
             rates.append(spikes.mean())
         return NetworkOutput(counts=spikes.sum(dim=0), membranes=membranes, rates=tuple(rates[:-1]))
-
-
-def _run(
-    sums: torch.Tensor, lambda_: torch.Tensor, theta: int, limits: tuple[float, float], reset: Reset
-) -> LayerOutput:
-    v = torch.zeros_like(sums[0])
-    train = []
-    for step_sums in sums:
-        v = torch.clamp(torch.relu(v - lambda_) + step_sums, *limits)
-        fired = spike((v - theta) / theta)
-        # The reset is seen by the gradient of v, not by that of the spike: training is steadier so.
-        v = v - theta * fired.detach() if reset == "subtract" else v * (1 - fired.detach())
-        train.append(fired)
-    return LayerOutput(spikes=torch.stack(train), membranes=v / theta)

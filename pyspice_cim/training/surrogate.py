@@ -1,4 +1,4 @@
-"""Gradients for the two steps of the neuron that have none of use: the compare and the rounding."""
+"""Gradients for the steps of the neuron that have none of use: the compare, the rounding and the truncation."""
 
 from typing import Any
 
@@ -29,6 +29,16 @@ class _Round(torch.autograd.Function):
         return grads[0]
 
 
+class _Truncate(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor) -> torch.Tensor:
+        return torch.trunc(x)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: torch.Tensor) -> torch.Tensor:
+        return grads[0]
+
+
 def spike(distance: torch.Tensor) -> torch.Tensor:
     """1 where ``distance`` >= 0, else 0; backwards the derivative is 1 / (1 + k |distance|)^2, k = 4.
 
@@ -41,3 +51,8 @@ def spike(distance: torch.Tensor) -> torch.Tensor:
 def round_through(x: torch.Tensor) -> torch.Tensor:
     """``x`` rounded to the nearest integer (ties to even); backwards as if it had not been (straight through)."""
     return _Round.apply(x)
+
+
+def truncate_through(x: torch.Tensor) -> torch.Tensor:
+    """``x`` rounded toward zero; backwards as if it had not been (straight through)."""
+    return _Truncate.apply(x)

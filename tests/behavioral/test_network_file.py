@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import LDLIFParams
+from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.behavioral.network_file import Layer, NetworkFile, load_network, save_network
 from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.resources import shipped
 
 
 def layer(inputs, neurons, seed=0, bits=4, **params):
@@ -43,6 +44,87 @@ def test_round_trip(network, path):
         assert np.array_equal(old.weights, new.weights) and new.weights.dtype == np.int8
         assert (old.weight_bits, old.params) == (new.weight_bits, new.params)
     assert back.sha256 == network.sha256
+
+
+def other_rules():
+    """A network of version 2: each of the other decay rules, one layer of them recurrent."""
+    rng = np.random.default_rng(3)
+    rules = [{"decay": "toward_zero", "lambda_": 3}, {"decay": "exponential", "beta": (230, 8)}, {"decay": "none"}]
+    layers = [
+        Layer(
+            weights=rng.integers(-8, 8, (9 if recurrent else 5, 4 if recurrent else 5)),
+            weight_bits=4,
+            params=NeuronParams(theta=20, **rule),
+            recurrent=recurrent,
+        )
+        for rule, recurrent in zip(rules[:2], (False, True), strict=True)
+    ]
+    layers.append(Layer(weights=rng.integers(-8, 8, (4, 3)), weight_bits=4, params=NeuronParams(theta=9, **rules[2])))
+    return NetworkFile(layers=tuple(layers), steps=7, encoder=Encoder(kind="latency"))
+
+
+def test_round_trip_of_other_rules_and_of_recurrent_layers(tmp_path):
+    network = other_rules()
+    save_network(network, tmp_path / "net.h5")
+    back = load_network(tmp_path / "net.h5")
+    assert (network.version, back.version) == (2, 2)
+    assert (back.shape, back.encoder, back.sha256) == ((5, 5, 4, 3), network.encoder, network.sha256)
+    for old, new in zip(network.layers, back.layers, strict=True):
+        assert np.array_equal(old.weights, new.weights)
+        assert (old.params, old.recurrent) == (new.params, new.recurrent)
+    assert np.array_equal(back.layers[1].input_weights, network.layers[1].weights[:5])
+    assert np.array_equal(back.layers[1].recurrent_weights, network.layers[1].weights[5:])
+    assert back.layers[0].recurrent_weights is None
+
+
+def test_what_version_1_can_hold_is_written_as_version_1(network, path):
+    with h5py.File(path) as file:
+        assert file.attrs["version"] == 1
+        assert set(file["layers/0"].attrs) == {"weight_bits", "lambda", "theta", "membrane_bits", "decay", "reset"}
+    with h5py.File(shipped("networks", "digits.h5")) as file:
+        assert file.attrs["version"] == 1
+    # The hash that reports carry of the shipped network, as the release of version 1 wrote it.
+    assert load_network(shipped("networks", "digits.h5")).sha256.startswith("7655870b50d584f3")
+
+
+def test_the_hash_knows_recurrence_and_rule():
+    rng = np.random.default_rng(4)
+    weights = rng.integers(-8, 8, (9, 4))
+    plain = Layer(weights=weights, weight_bits=4, params=NeuronParams(theta=9, decay="none"))
+    rule = replace(plain, params=NeuronParams(theta=9, decay="exponential", beta=(200, 8)))
+    networks = [
+        NetworkFile(layers=(each,), steps=5, encoder=Encoder())
+        for each in (plain, replace(plain, recurrent=True), rule)
+    ]
+    assert len({each.sha256 for each in networks}) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("beta", None, "layers/1: attribute beta is missing"),
+        ("beta", (300, 8), r"layers/1: beta is \(300, 8\)"),
+        ("beta", 0.9, "layers/1: attribute beta of /layers/1 is .*wrong type"),
+        ("beta", (1, 2, 3), "layers/1: attribute beta of /layers/1 is .*wrong type"),
+        ("recurrent", 2, "layers/1: attribute recurrent of /layers/1 is .*wrong type"),
+        ("recurrent", 0, "layer 1 has 9 inputs, but layer 0 has 5 neurons"),
+        ("decay", "linear", "layers/1: decay is 'linear'"),
+    ],
+)
+def test_bad_fields_of_version_2_are_named(tmp_path, name, value, words):
+    path = tmp_path / "net.h5"
+    save_network(other_rules(), path)
+    with h5py.File(path, "r+") as file:
+        del file["layers/1"].attrs[name]
+        if value is not None:
+            file["layers/1"].attrs[name] = value
+    with pytest.raises(DataError, match=rf"net\.h5: {words}"):
+        load_network(path)
+
+
+def test_a_recurrent_layer_without_inputs_is_named():
+    with pytest.raises(DataError, match=r"weights have shape \(4, 4\); those of a recurrent layer are"):
+        Layer(weights=np.zeros((4, 4), np.int8), weight_bits=4, params=LDLIFParams(lambda_=1, theta=9), recurrent=True)
 
 
 def test_equal_networks_give_equal_bytes(network, path):
@@ -106,13 +188,15 @@ def test_a_missing_file_and_another_kind_of_file_are_named(tmp_path):
     ("group", "name", "value", "words"),
     [
         ("/", "schema", "another", "schema is 'another'"),
-        ("/", "version", 2, "version is 2; this release reads version 1"),
+        ("/", "version", 2, "layers/0: attribute recurrent is missing"),
+        ("/", "version", 3, "version is 3; this release reads versions 1 and 2"),
+        ("/", "version", None, "version is None"),
         ("/", "steps", 0, "steps is 0"),
         ("/", "steps", None, "attribute steps is missing in /"),
         ("/", "layers", 0, "layers is empty"),
         ("/", "layers", 3, "group layers/2 is missing"),
         ("/", "layers", 1.5, "attribute layers of / is .*1.5.*wrong type"),
-        ("encoder", "kind", "latency", "encoder kind is 'latency'"),
+        ("encoder", "kind", "delta", "encoder kind is 'delta'"),
         ("encoder", "kind", 3, "attribute kind of /encoder .*wrong type"),
         ("encoder", "max_rate", 2.0, "encoder max_rate is 2.0"),
         ("layers/0", "theta", 128, "layers/0: theta is 128, above 127"),

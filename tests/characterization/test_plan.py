@@ -1,5 +1,7 @@
 """Plans: what is wrong is named by file, field and value; points come in a fixed order."""
 
+import tracemalloc
+
 import pytest
 
 from pyspice_cim.characterization.plan import load_plan, plan_points
@@ -54,12 +56,34 @@ def test_shipped_plans_are_valid(name):
         ('name = "small"', 'name = "a b; rm"', "name: String should match"),
         ("vdd = [1.0, 1.1]", "vdd = ['high']", "corners.vdd.0"),
         ("vdd = [1.0, 1.1]", "", "corners.vdd: Field required"),
+        ("vdd = [1.0, 1.1]", "vdd = [nan]", "corners.vdd.0: Input should be a finite number"),
+        ("[27.0]", "[27.0, inf]", "corners.temperature_c.1: Input should be a finite number"),
+        ('name = "small"', 'name = "small"\ntext = "another"', "text is no field of a plan"),
+        ("[benches.driver]", "[benches.driver]\n[held_out]\nrandom = -1", "held_out.random"),
+        ("[benches.driver]", "[benches.driver]\n[refine]\nenergy = 0", "refine.energy"),
+        ("[benches.driver]", "[benches.driver]\n[audit]\nshare = 0.1", "audit.share: Extra inputs"),
     ],
 )
 def test_bad_plans(tmp_path, old, new, message):
     with pytest.raises(PlanError, match="plan.toml") as caught:
         load_plan(write(tmp_path, GOOD.replace(old, new)))
     assert message in str(caught.value)
+
+
+def test_a_plan_of_ten_million_points_is_refused_at_once(tmp_path):
+    rows, segments = list(range(1, 2501)), list(range(1, 1001))
+    text = GOOD.replace("rows = [16]", f"rows = {rows}").replace("segments = [1, 4]", f"segments = {segments}")
+    path = write(tmp_path, text)
+    tracemalloc.start()
+    with pytest.raises(PlanError) as caught:
+        load_plan(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # 2 corners x 2 supplies x 2500 rows x 1000 segments, and 4 drivers.
+    for word in ("plan.toml", "10,000,004 points", "10,000,000 of them of benches.column", "100,000", "fewer values"):
+        assert word in str(caught.value)
+    # A list of the points would be gigabytes; the text of the plan and its numbers are not one byte a point.
+    assert peak < 10_000_000
 
 
 def test_absent_plan(tmp_path):

@@ -71,3 +71,12 @@ def test_a_run_that_is_killed_goes_on_and_gives_the_same_table(tmp_path, charact
     assert last.returncode == 0
     assert (tmp_path / "stopped.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_two_runs_at_once_share_a_cache(tmp_path, characterize):
+    runs = [characterize(out, "shared", 2) for out in ("one.h5", "two.h5")]
+    for run in runs:
+        print(run.communicate(timeout=300)[0])
+    assert [run.returncode for run in runs] == [0, 0]
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+    assert not list((tmp_path / "shared").rglob(".*"))

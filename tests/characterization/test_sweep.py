@@ -56,7 +56,8 @@ def fake(plan, failing):
             ]
         )
     runs = [BenchRun(measurements=found, status="done") for found in measured]
-    return assemble(plan, technology, points, runs, ngspice="ngspice-fake")
+    origin = {"technology": technology.name, "technology_sha256": technology.sha256, "ngspice": "ngspice-fake"}
+    return assemble(plan, points, runs, origin=origin)
 
 
 def test_every_value_is_in_its_place(plan):

@@ -1,5 +1,6 @@
 """Bad input: a message that names what and where, exit status 2, no traceback, no partial file."""
 
+import json
 import shutil
 
 import h5py
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.characterization import ngspice
 from pyspice_cim.resources import shipped
 
 TABLE = shipped("reference", "generic45lp.h5")
@@ -210,7 +212,8 @@ def test_ngspice_is_something_else(refused, tmp_path, fake_ngspice):
         ("exit 0", "wrote no result"),
         ("printf garbage > deck.raw", "deck.raw"),
         ("head -c 3000 /dev/zero > deck.raw", "deck.raw"),
-        ("kill -9 $$", "status -9"),
+        ("kill -9 $$", "killed: ngspice ended by SIGKILL"),
+        ("kill -SEGV $$", "crashed: ngspice ended by SIGSEGV"),
     ],
 )
 def test_ngspice_fails_or_writes_garbage(cim, tmp_path, fake_ngspice, script, reason):
@@ -219,6 +222,59 @@ def test_ngspice_fails_or_writes_garbage(cim, tmp_path, fake_ngspice, script, re
     assert ran.status == 1, (ran.out, ran.err)
     assert "Traceback" not in ran.err
     assert reason in " ".join(ran.out.replace("│", " ").split())
+
+
+def test_ngspice_hangs(cim, tmp_path, fake_ngspice, monkeypatch):
+    fake_ngspice("sleep 300")
+    # The same way for every deck, in a second and not in ten minutes.
+    run_child = ngspice._run_child
+    monkeypatch.setattr(ngspice, "_run_child", lambda program, folder, timeout: run_child(program, folder, 1.0))
+    ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 4)
+    assert ran.status == 1 and "Traceback" not in ran.err
+    assert "timeout: killed after 600 s" in " ".join(ran.out.replace("│", " ").split())
+
+
+def test_ngspice_goes_away_in_the_middle(cim, tmp_path, fake_ngspice, monkeypatch):
+    fake_ngspice(f'{shutil.which("ngspice")} "$@"; status=$?; rm "$0"; exit $status')
+    command = ["characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 1]
+    ran = cim(*command)
+    assert (ran.status, ran.out) == (2, "") and "Traceback" not in ran.err
+    assert "ngspice was not found" in ran.err and "apt-get install ngspice" in ran.err
+    assert not (tmp_path / "t.h5").exists()
+    monkeypatch.delenv("NGSPICE")
+    again = cim(*command, "--json")
+    assert again.status == 0 and json.loads(again.out)["simulations_cached"] == 1
+
+
+def test_a_worker_is_killed(cim, tmp_path, fake_ngspice):
+    fake_ngspice("kill -9 $PPID")
+    ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 2)
+    assert (ran.status, ran.out) == (2, "") and "Traceback" not in ran.err
+    assert "error: a worker process" in ran.err and "fewer workers" in ran.err
+    assert not (tmp_path / "t.h5").exists()
+
+
+def test_a_cache_that_cannot_be_written(cim, tmp_path, monkeypatch):
+    monkeypatch.setenv("PYSPICE_CIM_CACHE", str(written(tmp_path / "file", "")))
+    ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 1)
+    assert (ran.status, ran.out) == (2, "") and "Traceback" not in ran.err
+    assert "cannot write the cache folder" in ran.err and "PYSPICE_CIM_CACHE" in ran.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--budget", "soon"], ["'soon' is no length of time", "1h30m"]),
+        (["--budget", "0s"], ["'0s' is no length of time"]),
+        (["--executor", "slurm://host:1"], ["'slurm://host:1' is not known", "dask://HOST:PORT"]),
+        (["--executor", "dask://host"], ["'dask://host' is not known"]),
+        (["--executor", "dask://a b:1"], ["'dask://a b:1' is not known"]),
+    ],
+)
+def test_options_of_a_characterization_that_make_no_sense(refused, tmp_path, options, words):
+    plan = written(tmp_path / "small.toml", PLAN)
+    refused(["characterize", plan, "--out", tmp_path / "t.h5", *options], *words)
+    refused(["characterize", plan], "no table to write is named", "--out", "--dry-run")
 
 
 def test_decks_that_are_not_there(refused, tmp_path):

@@ -1,17 +1,16 @@
-"""Data sets that come with the optional packages."""
-
-from typing import Literal
+"""The 8 x 8 handwritten digits of scikit-learn."""
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.errors import ConfigError, MissingDependencyError
+from pyspice_cim.behavioral.datasets.folder import Split, check_split
+from pyspice_cim.errors import MissingDependencyError
 
 DIGITS_TEST_IMAGES = 597
 _SPLIT_SEED = 20240
 
 
-def digits(split: Literal["train", "test"] = "test") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def digits(split: Split = "test") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The 8 x 8 handwritten digits that scikit-learn ships: 1797 images, 10 classes, in a fixed split.
 
     1200 images train and 597 are held out, drawn once with a fixed seed so that every class has the same share of both.
@@ -27,8 +26,7 @@ def digits(split: Literal["train", "test"] = "test") -> tuple[NDArray[np.float64
     Source: E. Alpaydin and C. Kaynak, "Optical Recognition of Handwritten Digits", UCI Machine Learning Repository,
     1998 (its test part, as ``sklearn.datasets.load_digits``).
     """
-    if split not in ("train", "test"):
-        raise ConfigError(f"split is {split!r}; choose 'train' or 'test'")
+    check_split(split)
     try:
         from sklearn.datasets import load_digits
         from sklearn.model_selection import train_test_split

@@ -1,0 +1,147 @@
+"""Recordings that are events already: cameras (N-MNIST) and cochleas (SHD), and their spikes in time steps."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.errors import ConfigError, DataError
+
+NMNIST_SIDE = 34
+SHD_INPUTS = 700
+_NMNIST_BYTES = 5
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Events:
+    """One recording: event k is input ``inputs[k]`` at ``times[k]``.
+
+    Attributes:
+        times: s, shape (n,), 0 or later, in any order.
+        inputs: index of the input, 0 or more, shape (n,).
+
+    Raises:
+        DataError: if the shapes differ, a time is negative or not finite, or an input is no index.
+    """
+
+    times: NDArray[np.float64]
+    inputs: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        times, inputs = np.asarray(self.times, np.float64), np.asarray(self.inputs)
+        if times.ndim != 1 or times.shape != inputs.shape:
+            raise DataError(f"times have shape {times.shape} and inputs {inputs.shape}; both must be (events,)")
+        if inputs.dtype.kind not in "iu" or (inputs < 0).any():
+            raise DataError("inputs hold values that are no index; they must be integers of 0 or more")
+        if not (np.isfinite(times) & (times >= 0)).all():
+            raise DataError("times hold values that are negative or not finite; they are seconds from the start")
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "inputs", inputs.astype(np.int64))
+
+
+def bin_events(recordings: list[Events], steps: int, step_seconds: float, inputs: int) -> NDArray[np.uint8]:
+    """Spikes: input j fires in step t if it has an event within t dt <= time < (t + 1) dt.
+
+    Several events of one input in a step are one spike; events after the last step are left out.
+
+    Args:
+        recordings: one a sample.
+        steps: time steps, 1 or more.
+        step_seconds: dt, s.
+        inputs: number of inputs.
+
+    Returns:
+        Spikes, uint8, shape (steps, batch, inputs).
+
+    Raises:
+        ConfigError: if an argument is out of range.
+        DataError: if an event's input is not below ``inputs``.
+    """
+    if steps < 1 or inputs < 1:
+        raise ConfigError(f"steps is {steps} and inputs {inputs}; each must be 1 or more")
+    if not (np.isfinite(step_seconds) and step_seconds > 0):
+        raise ConfigError(f"step_seconds is {step_seconds}; it must be above 0 s")
+    spikes = np.zeros((steps, len(recordings), inputs), np.uint8)
+    for sample, events in enumerate(recordings):
+        if events.inputs.size and events.inputs.max() >= inputs:
+            raise DataError(
+                f"recording {sample} has an event of input {events.inputs.max()}; there are {inputs} inputs"
+            )
+        step = np.floor(events.times / step_seconds)
+        seen = step < steps
+        spikes[step[seen].astype(np.int64), sample, events.inputs[seen]] = 1
+    return spikes
+
+
+def read_nmnist(path: str | Path) -> Events:
+    """One recording of N-MNIST: 34 x 34 pixels, each with an input for OFF and one for ON (2312 inputs).
+
+    An event has 40 bits, most significant first: x (8), y (8), polarity (1), time in microseconds (23). Events with
+    y = 240 mark an overflow of the time: each adds 2^13 us to the events after it.
+
+    Returns:
+        The events; the input's index is (polarity * 34 + y) * 34 + x.
+
+    Raises:
+        DataError: if the file is missing, is cut short, or has an event outside of 34 x 34 pixels.
+
+    Source: G. Orchard et al., "Converting Static Image Datasets to Spiking Neuromorphic Datasets Using Saccades",
+    Frontiers in Neuroscience 9, 2015, and the readers that come with the data set.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    if not data or len(data) % _NMNIST_BYTES:
+        raise DataError(f"{path} has {len(data)} bytes, not a multiple of 5: no N-MNIST recording, or one cut short")
+    x, y, *rest = np.frombuffer(data, np.uint8).reshape(-1, _NMNIST_BYTES).astype(np.int64).T
+    polarity = rest[0] >> 7
+    overflow = y == 240
+    microseconds = ((rest[0] & 0x7F) << 16 | rest[1] << 8 | rest[2]) + (np.cumsum(overflow) << 13)
+    x, y, polarity, microseconds = (each[~overflow] for each in (x, y, polarity, microseconds))
+    if x.size and max(x.max(), y.max()) >= NMNIST_SIDE:
+        raise DataError(
+            f"{path} has an event at ({x.max()}, {y.max()}); N-MNIST has {NMNIST_SIDE} x {NMNIST_SIDE} pixels"
+        )
+    return Events(times=microseconds * 1e-6, inputs=(polarity * NMNIST_SIDE + y) * NMNIST_SIDE + x)
+
+
+def read_shd(path: str | Path) -> tuple[list[Events], NDArray[np.int64]]:
+    """The recordings and labels of a file of the Spiking Heidelberg Digits (or of SSC): 700 cochlear channels.
+
+    HDF5: ``spikes/times`` (s) and ``spikes/units``, one array of variable length for each recording, and ``labels``.
+
+    Raises:
+        DataError: if the file is missing, is not HDF5, is cut short, or is not laid out so.
+
+    Source: B. Cramer et al., "The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks",
+    IEEE TNNLS 33, 2022; data: https://zenkelab.org/datasets/
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; get the data from https://zenkelab.org/datasets/ and unpack it")
+    try:
+        with h5py.File(path, "r") as file:
+            times, units, labels = (_dataset(file, name) for name in ("spikes/times", "spikes/units", "labels"))
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: not a file of SHD, or one that is cut short ({error})") from error
+    if not len(times) == len(units) == len(labels):
+        raise DataError(f"{path} has {len(times)} spikes/times, {len(units)} spikes/units and {len(labels)} labels")
+    recordings = []
+    for index, (when, unit) in enumerate(zip(times, units, strict=True)):
+        try:
+            recordings.append(Events(times=when, inputs=unit))
+        except DataError as error:
+            raise DataError(f"{path}, recording {index}: {error}") from error
+    return recordings, np.asarray(labels, np.int64)
+
+
+def _dataset(file: h5py.File, name: str) -> Any:
+    found = file.get(name)
+    if not isinstance(found, h5py.Dataset):
+        raise ValueError(f"{name} is missing")
+    return found[()]

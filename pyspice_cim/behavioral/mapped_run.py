@@ -1,0 +1,114 @@
+"""A run of a mapped network: bits by ``fast_run``, operations by counting, energies by one of three modes.
+
+``none``       spikes, operations and latency alone
+``expected``   every operation costs the mean of its kind (``expected.py``)
+``exact``      every operation of every column is executed as the netlist executes it, and its events are counted
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral import macro_table as table
+from pyspice_cim.behavioral.execution import execute
+from pyspice_cim.behavioral.expected import expected_events
+from pyspice_cim.behavioral.integer_reference import check_shape
+from pyspice_cim.behavioral.kernels import TILE_BYTES, plan_of, processors, run_plan, tiles
+from pyspice_cim.behavioral.macro_layout import Counted, counted_of
+from pyspice_cim.behavioral.mapped_layer import CalibratedLayer, LayerRun
+from pyspice_cim.behavioral.mapping import Mapping
+from pyspice_cim.errors import ConfigError, DataError
+
+EnergyMode = Literal["none", "expected", "exact"]
+MODES = ("none", "expected", "exact")
+Ints = NDArray[np.int64]
+# The values that are kept for counting fit in the cache.
+_COUNT_BYTES = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MappedRun:
+    """Spikes and membranes as in ``kernels.FastRun``, and a ``LayerRun`` a layer of neurons."""
+
+    spike_counts: Ints
+    membranes: tuple[NDArray[np.int32], ...]
+    layers: tuple[LayerRun, ...]
+
+
+def run_mapped(
+    mapping: Mapping,
+    layers: Sequence[CalibratedLayer],
+    spikes: Any,
+    energy: EnergyMode,
+    threads: int | None = None,
+    *,
+    tile_bytes: int = TILE_BYTES,
+) -> MappedRun:
+    """Run ``mapping`` from rest.
+
+    Args:
+        layers: one a layer of neurons.
+        spikes, threads, tile_bytes: as for ``kernels.fast_run``; peak memory likewise, and in the mode ``exact`` as
+            ``execution.execute``.
+
+    Raises:
+        DataError: if the spikes have another shape or other values than 0 and 1.
+        ConfigError: if ``energy`` is no mode, or ``threads`` is below 1.
+    """
+    if energy not in MODES:
+        raise ConfigError(f"energy = {energy!r} is no mode; choose {', '.join(MODES)}")
+    check_shape(tuple(spikes.shape))
+    if tuple(spikes.shape[2:]) != mapping.shape:
+        raise DataError(f"an input has shape {tuple(spikes.shape[2:])}; the network was mapped for {mapping.shape}")
+    threads = processors() if threads is None else threads
+    plan, counted = plan_of(mapping.layers, mapping.shape), _counted(mapping, tuple(layers))
+    batch, updates = spikes.shape[1], counted[0].decay.shape[1]
+    runs = [
+        LayerRun(
+            operations=np.zeros((batch, table.KINDS), np.int64),
+            path=np.zeros((batch, updates)),
+            active=np.zeros(batch, np.int64),
+            sops=np.zeros(batch, np.int64),
+        )
+        for _ in counted
+    ]
+
+    def count(some: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8], pool: Executor) -> None:
+        from pyspice_cim.behavioral.kernel_counts import count_operations
+
+        def part(samples: slice) -> None:
+            for each, run in zip(counted, runs, strict=True):
+                found = (run.operations[some], run.path[some], run.active[some], run.sops[some])
+                count_operations(each, values, before, *found, samples.start, samples.stop)
+
+        parts = list(tiles(values.shape[1], -(-values.shape[1] // threads)))
+        # A single part runs here: a thread of its own would only cost its start.
+        for _ in map(part, parts) if len(parts) == 1 else pool.map(part, parts):
+            pass
+
+    counts, membranes = run_plan(plan, spikes, threads, count, tile_bytes=min(tile_bytes, _COUNT_BYTES))
+    if energy == "exact":
+        execution = execute(mapping, spikes, threads, tile_bytes=tile_bytes)
+        runs = [
+            replace(run, events=events, writes=writes)
+            for run, events, writes in zip(runs, execution.events, execution.writes, strict=True)
+        ]
+    elif energy == "expected":
+        found = expected_events(mapping, layers, spikes, [run.operations for run in runs], threads)
+        runs = [
+            replace(run, events=each.events, writes=each.writes, energy_error=each.error)
+            for run, each in zip(runs, found, strict=True)
+        ]
+    return MappedRun(spike_counts=counts, membranes=membranes, layers=tuple(runs))
+
+
+@lru_cache(maxsize=8)
+def _counted(mapping: Mapping, layers: tuple[CalibratedLayer, ...]) -> tuple[Counted, ...]:
+    plan = plan_of(mapping.layers, mapping.shape)
+    each = zip(mapping.maps, plan.parts, layers, strict=True)
+    return tuple(counted_of(mapped, plan, part, layer.decays) for mapped, part, layer in each)

@@ -1,0 +1,107 @@
+"""Reading a NIR file without trusting it.
+
+NIR (Neuromorphic Intermediate Representation) is a graph of computational nodes in an HDF5 file; its definitions are those of
+the package ``nir``, see Pedersen et al., Nature Communications 15, 8122 (2024).
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+from pyspice_cim.errors import DataError, MissingDependencyError
+
+if TYPE_CHECKING:
+    import nir
+
+READ_SECONDS = 60.0
+# Reads every byte that counts, and visits what is linked twice once.
+_PROBE = """
+import sys, h5py
+with h5py.File(sys.argv[1], "r") as file:
+    file.visititems(lambda name, each: each[()] if isinstance(each, h5py.Dataset) else None)
+"""
+
+
+def nir_package() -> ModuleType:
+    """The package ``nir``.
+
+    Raises:
+        MissingDependencyError: if it is not installed.
+    """
+    try:
+        import nir
+    except ModuleNotFoundError as error:
+        raise MissingDependencyError(
+            "NIR networks need the Python package nir; install it with: pip install 'pyspice-cim[nir]'"
+        ) from error
+    return nir
+
+
+def read_graph(source: "str | Path | nir.NIRGraph") -> "nir.NIRGraph":
+    """The graph of a NIR file, or ``source`` itself if it is a graph.
+
+    Raises:
+        DataError: if the file is missing, is no NIR file, is cut short or damaged, or has nodes that NIR does not define.
+        MissingDependencyError: if the package ``nir`` is not installed.
+    """
+    nir = nir_package()
+    if isinstance(source, nir.NIRGraph):
+        return source
+    if not isinstance(source, str | Path):
+        raise DataError(f"a {type(source).__name__} is no NIR network; give the path of a .nir file or a nir.NIRGraph")
+    path = Path(source)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    _probe(path)
+    try:
+        types = _types(path)
+        unknown = {name: kind for name, kind in types.items() if kind not in nir.ir.__all__}
+        graph = nir.read(path, type_check=False) if types[""] == "NIRGraph" and not unknown else None
+    except Exception as error:  # whatever the bytes of a foreign file lead its reader to
+        raise DataError(f"{path}: not a NIR file, or one that is damaged ({_reason(error)})") from error
+    if types[""] != "NIRGraph":
+        raise DataError(f"{path}: holds a single {types['']}, not a graph; write a nir.NIRGraph")
+    if unknown:
+        named = ", ".join(f"{name} ({kind})" for name, kind in unknown.items())
+        raise DataError(f"{path}: nodes of types that NIR does not define: {named}; replace them by NIR's own")
+    return graph
+
+
+def _probe(path: Path) -> None:
+    # NIR's texts lie in heaps without a checksum: damage there can send the HDF5 library into an endless loop or a
+    # segmentation fault, so another process reads the file first.
+    try:
+        ran = subprocess.run(
+            [sys.executable, "-P", "-c", _PROBE, str(path.resolve())],
+            capture_output=True,
+            text=True,
+            timeout=READ_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise DataError(f"{path}: damaged: it cannot be read within {READ_SECONDS:g} s; write it again") from error
+    if ran.returncode:
+        last = (ran.stderr.strip().splitlines() or ["the HDF5 library crashed"])[-1]
+        raise DataError(f"{path}: not a NIR file, or one that is cut short or damaged ({last})")
+
+
+def _types(path: Path) -> dict[str, str]:
+    """Type of each node by its dotted name; that of the whole is at ``""``."""
+    import h5py
+
+    found: dict[str, str] = {}
+
+    def visit(group: Any, name: str) -> None:
+        found[name] = group["type"][()].decode()
+        for child, node in group["nodes"].items() if found[name] == "NIRGraph" else ():
+            visit(node, f"{name}.{child}" if name else child)
+
+    with h5py.File(path, "r") as file:
+        visit(file["node"], "")
+    return found
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {' '.join(str(error).split())}".rstrip(": ")

@@ -1,0 +1,110 @@
+"""NIR's neurons, in continuous time and real numbers, as the factors of one time step.
+
+``IF`` is ``dv/dt = r I`` and ``LIF`` is ``tau dv/dt = (v_leak - v) + r I``; both fire on ``v > v_threshold`` (strictly). With
+an input I that is constant during a step dt, and spikes that count as I = 1 for the step they are in::
+
+    v <- alpha v + gain I
+
+    exact   alpha = exp(-dt / tau)    gain = r (1 - alpha)      the solution of the equation
+    euler   alpha = 1 - dt / tau      gain = r (1 - alpha)      what snnTorch and Norse compute
+    IF      alpha = 1                 gain = r                  an input of one is one unit of charge; dt does not enter
+
+A layer of the chip has one decay and one threshold. ``alpha`` must be uniform; ``r`` and ``v_threshold`` may differ from
+neuron to neuron: a membrane ``v`` with threshold ``t`` behaves as ``v T / t`` with threshold ``T``, so that ratio goes into
+the weights.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.errors import ConfigError, DataError
+
+Integration = Literal["exact", "euler"]
+INTEGRATIONS = ("exact", "euler")
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class StepNeurons:
+    """``alpha``: factor of the membrane in a step, 0..1; ``threshold``: of all the neurons, in units of NIR's membrane;
+    ``gain``: factor of the inputs of each neuron (or of each channel of an image), (features,)."""
+
+    alpha: float
+    threshold: float
+    gain: Floats
+
+
+def step_neurons(name: str, node: Any, shape: tuple[int, ...], dt: float | None, method: Integration) -> StepNeurons:
+    """The factors of the ``IF`` or ``LIF`` ``node``, whose neurons have ``shape``: (neurons,) or (channels, height, width).
+
+    Raises:
+        DataError: if a parameter has another shape, is not finite or not positive where it must be, differs where it may
+            not, or the neurons rest or reset elsewhere than at 0; the message names the node.
+        ConfigError: if a LIF is given no ``dt``, or a step that ``"euler"`` is not stable for.
+    """
+    values = {
+        field: _per_feature(name, field, getattr(node, field), shape)
+        for field in ("r", "v_threshold", "v_reset", "v_leak", "tau")
+        if getattr(node, field, None) is not None
+    }
+    for field in ("v_leak", "v_reset"):
+        if np.any(values.get(field, 0)):
+            raise DataError(
+                f"node {name}: {field} is {_some(values[field])}, but membranes rest and reset at 0; shift v_threshold, "
+                f"v_leak and v_reset so that both are 0"
+            )
+    for field in ("v_threshold", "tau"):
+        if field in values and values[field].min() <= 0:
+            raise DataError(f"node {name}: {field} is {_some(values[field])}; it must be above 0")
+    alpha = _alpha(name, values["tau"], dt, method) if "tau" in values else 1.0
+    threshold = float(values["v_threshold"].max())
+    gain = values["r"] * (threshold / values["v_threshold"])
+    return StepNeurons(alpha=alpha, threshold=threshold, gain=gain * (1 - alpha) if "tau" in values else gain)
+
+
+def _alpha(name: str, tau: Floats, dt: float | None, method: Integration) -> float:
+    if tau.min() != tau.max():
+        raise DataError(
+            f"node {name}: tau is {_some(tau)}, but a layer has one decay; give all its neurons one tau, or split it"
+        )
+    if dt is None:
+        raise ConfigError(f"node {name} is a LIF and needs dt, the time step in the unit of tau; NIR files hold none")
+    if not (np.isfinite(dt) and dt > 0):
+        raise ConfigError(f"dt is {dt}; it must be above 0, in the unit of tau (s)")
+    ratio = dt / float(tau[0])
+    if method == "exact":
+        return float(np.exp(-ratio))
+    if ratio > 1:
+        raise ConfigError(
+            f"node {name}: dt = {dt} is above tau = {tau[0]:g}; choose a smaller dt for integration 'euler'"
+        )
+    return 1 - ratio
+
+
+def _per_feature(name: str, field: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """``value`` as (features,): of each neuron, or of each channel, within which it must be uniform."""
+    array = np.asarray(value, np.float64)
+    if not np.isfinite(array).all():
+        raise DataError(f"node {name}: {field} holds values that are not finite")
+    if array.size == 1:
+        return np.full(shape[0], array.item())
+    try:
+        full = np.broadcast_to(array.reshape(shape) if array.size == np.prod(shape) else array, shape)
+    except ValueError as error:
+        raise DataError(
+            f"node {name}: {field} has shape {array.shape}, its neurons {shape}; they must agree"
+        ) from error
+    features = full.reshape(shape[0], -1)
+    if np.any(features != features[:, :1]):
+        raise DataError(
+            f"node {name}: {field} differs within a channel, whose neurons share their weights; make it uniform there"
+        )
+    return np.array(features[:, 0])
+
+
+def _some(values: Floats) -> str:
+    low, high = values.min(), values.max()
+    return f"{low:g}" if low == high else f"{low:g}..{high:g}"

@@ -1,0 +1,105 @@
+"""Real weights and a real threshold on one grid of integers, and decays that fit a membrane.
+
+A layer has one scale ``S``, in least significant bits of the membrane per unit of the weights::
+
+    w_int = clip(round(S w), -2^(b-1), 2^(b-1) - 1)        b: bits of a weight
+    theta = floor(S T) + 1                                 for v > T (strictly), as integers v >= theta
+
+``S`` is the one with the smallest RMS error of the weights, among scales that keep at least half of the weights' range in use
+and those that clip the largest ones; a layer that was on a grid is found on it again. ``theta`` leaves room for one more
+input of the largest weight below the largest membrane. A reset by subtraction takes away ``theta`` where the real neuron takes
+``T``; the candidates are then limited to ``S T`` just below an integer, so that the two agree (and ``v = T`` itself fires).
+
+A linear decay has no time constant. ``lambda`` is the integer that takes away on average as much as ``v <- alpha v`` does::
+
+    E[min(v, lambda)] = (1 - alpha) E[v]     over positive membranes v at the start of a step, in a run of calibration data
+    lambda = (1 - alpha) theta / 2           without data, or if nothing happens in them: equal at half the threshold
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.errors import ConfigError
+
+Floats = NDArray[np.float64]
+# Products of doubles that are this near (relative) to an integer are that integer; "just below" is this much below.
+_ROUNDING = 2.0**-40
+_BELOW = 1 - _ROUNDING
+BETA_SHIFT = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """``scale``: S; ``theta``; ``clipped``: weights that did not fit; ``rms_error``: of the weights, over their RMS."""
+
+    scale: float
+    theta: int
+    clipped: int
+    rms_error: float
+
+
+def choose_scale(weights: Floats, threshold: float, *, weight_bits: int, membrane_bits: int, subtract: bool) -> Scale:
+    """The scale of a layer with all its ``weights`` in one array, and ``threshold`` T.
+
+    Raises:
+        ConfigError: if the membrane has no room for a threshold above the weights.
+    """
+    if not 2 <= weight_bits <= 8:
+        raise ConfigError(f"weight_bits is {weight_bits}; it must be 2 to 8")
+    most = (1 << (weight_bits - 1)) - 1
+    limit = (1 << (membrane_bits - 1)) - 1 - most
+    if limit < 1:
+        raise ConfigError(
+            f"membrane_bits is {membrane_bits}, but weights of {weight_bits} bits need {weight_bits + 1} at least, or no "
+            f"threshold lies above them"
+        )
+    largest = float(np.abs(weights).max(initial=0.0))
+    if largest == 0:
+        return Scale(scale=_BELOW / threshold, theta=1, clipped=0, rms_error=0.0)
+    kept = np.arange(most // 2 + 1, most + 1) / largest
+    clipping = most / (largest * np.linspace(0.25, 1, 31))
+    scales = np.minimum(np.concatenate([kept, clipping]), limit / threshold)
+    if subtract:
+        scales = np.maximum(np.rint(scales * threshold), 1) * _BELOW / threshold
+    scales = np.unique(scales)[::-1]
+    size = float(np.sqrt(np.mean(weights**2)))
+    errors = (
+        np.array([np.sqrt(np.mean((to_integers(weights, s, weight_bits) / s - weights) ** 2)) for s in scales]) / size
+    )
+    # The largest of those that are as good: what lies between is rounding of the weights' own format.
+    chosen = int(np.flatnonzero(errors <= errors.min() + 1e-6)[0])
+    scale = float(scales[chosen])
+    rounded = np.rint(scale * weights)
+    return Scale(
+        scale=scale,
+        theta=int(np.floor(scale * threshold * (1 + _ROUNDING / 2))) + 1,
+        clipped=int(np.count_nonzero(rounded != to_integers(weights, scale, weight_bits))),
+        rms_error=float(errors[chosen]),
+    )
+
+
+def to_integers(weights: Floats, scale: float, bits: int) -> NDArray[np.int64]:
+    """``clip(round(scale weights))`` to ``bits`` in two's complement."""
+    return np.clip(np.rint(scale * weights), -(1 << (bits - 1)), (1 << (bits - 1)) - 1).astype(np.int64)
+
+
+def fit_lambda(alpha: float, theta: int, membranes: NDArray[np.int64] | None = None) -> int:
+    """``lambda`` for the factor ``alpha``.
+
+    Args:
+        membranes: how often each membrane 0, 1, .. occurs; ``None`` without data.
+    """
+    if membranes is None or not membranes[1:].any():
+        return round((1 - alpha) * theta / 2)
+    # sum_v min(v, lambda) = sum_{k = 1}^{lambda} #(v >= k)
+    at_least = np.cumsum(membranes[::-1])[::-1]
+    removed = np.concatenate([[0], np.cumsum(at_least[1:])])
+    wanted = (1 - alpha) * float(np.arange(len(membranes)) @ membranes)
+    return int(np.argmin(np.abs(removed - wanted)))
+
+
+def fit_beta(alpha: float) -> tuple[int, int]:
+    """The factor n / 2^k nearest to ``alpha``."""
+    return round(alpha * (1 << BETA_SHIFT)), BETA_SHIFT

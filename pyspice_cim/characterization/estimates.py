@@ -1,0 +1,58 @@
+"""What a sample says about its distribution, each number with its 95 % confidence interval.
+
+mean       Student's t                              sigma      chi squared (both exact for a normal distribution)
+quantile   order statistics: the ranks l and u with P(B < l) <= 2.5 % and P(B >= u) <= 2.5 %, B binomial(n, q); no
+           assumption on the distribution. A bound beyond the sample does not exist and is NaN: the lower one of the
+           0.1 % quantile needs 3688 samples.
+fraction   Clopper-Pearson, exact for every sample size
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import beta, binom, chi2, t
+
+from pyspice_cim.characterization.measure import Array
+
+QUANTILES = {"q0.001": 0.001, "q0.01": 0.01, "median": 0.5, "q0.99": 0.99, "q0.999": 0.999}
+STATISTICS = ("mean", "sigma", *QUANTILES)
+BOUNDS = ("estimate", "lower", "upper")
+_TAIL = 0.025
+
+
+def statistics(values: Array) -> Array:
+    """``STATISTICS`` of ``values`` (NaN left out) with their ``BOUNDS``: [statistic, bound]; NaN for fewer than two."""
+    known = np.sort(values[np.isfinite(values)])
+    n = known.size
+    if n < 2:
+        return np.full((len(STATISTICS), len(BOUNDS)), np.nan)
+    mean, sigma = float(known.mean()), float(known.std(ddof=1))
+    half = float(t.ppf(1 - _TAIL, n - 1)) * sigma / np.sqrt(n)
+    low, high = (float(chi2.ppf(p, n - 1)) for p in (_TAIL, 1 - _TAIL))
+    rows = [
+        [mean, mean - half, mean + half],
+        [sigma, sigma * np.sqrt((n - 1) / high), sigma * np.sqrt((n - 1) / low)],
+        *(_quantile(known, q) for q in QUANTILES.values()),
+    ]
+    return np.array(rows)
+
+
+def _quantile(ordered: Array, q: float) -> list[float]:
+    """Quantile and bounds from order statistics: X_(l) <= quantile <= X_(u), ranks from 1."""
+    n = ordered.size
+    lower = int(binom.ppf(_TAIL, n, q))
+    upper = int(binom.ppf(1 - _TAIL, n, q)) + 1
+    return [
+        float(np.quantile(ordered, q)),
+        float(ordered[lower - 1]) if lower >= 1 else float("nan"),
+        float(ordered[upper - 1]) if upper <= n else float("nan"),
+    ]
+
+
+def fraction(failed: NDArray[np.bool_]) -> Array:
+    """Fraction of ``failed`` that is true, with its ``BOUNDS``; NaN for an empty one."""
+    n, k = failed.size, int(failed.sum())
+    if not n:
+        return np.full(len(BOUNDS), np.nan)
+    lower = 0.0 if k == 0 else float(beta.ppf(_TAIL, k, n - k + 1))
+    upper = 1.0 if k == n else float(beta.ppf(1 - _TAIL, k + 1, n - k))
+    return np.array([k / n, lower, upper])

@@ -1,0 +1,59 @@
+"""From a trained network to its file."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.encoding import Encoder
+from pyspice_cim.behavioral.layers import FullyConnected, Recurrent
+from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
+from pyspice_cim.behavioral.network_file import Layer, NetworkFile
+from pyspice_cim.training._torch import torch
+from pyspice_cim.training.decay import BETA_SHIFT
+from pyspice_cim.training.layers import LDLIFLayer, LDLIFNetwork
+
+
+def export(
+    network: LDLIFNetwork, *, steps: int, encoder: Encoder, meta: Mapping[str, str] | None = None
+) -> NetworkFile:
+    """The integers of a quantized ``network``; run as integers they give the answers of ``network``, to the sample."""
+    layers = []
+    for layer in integer_layers(network):
+        own = [layer.recurrent] if isinstance(layer, Recurrent) else []
+        lines = np.concatenate([layer.weights, *own])
+        layers.append(Layer(weights=lines, weight_bits=layer.weight_bits, params=layer.params, recurrent=bool(own)))
+    return NetworkFile(layers=tuple(layers), steps=steps, encoder=encoder, meta=meta or {})
+
+
+def integer_layers(network: LDLIFNetwork) -> tuple[FullyConnected, ...]:
+    """The layers of a quantized ``network`` for ``run_integer`` and ``fast_run``, which give its answers, to the sample."""
+    layers = []
+    for layer in network.layers:
+        whole = layer.integers()
+        params = _params(layer, int(whole.leak.detach()), int(whole.theta))
+        weights, bits = _int8(whole.weights), layer.weight_bits
+        layers.append(
+            FullyConnected(weights=weights, weight_bits=bits, params=params)
+            if whole.recurrent is None
+            else Recurrent(weights=weights, recurrent=_int8(whole.recurrent), weight_bits=bits, params=params)
+        )
+    return tuple(layers)
+
+
+def _int8(weights: torch.Tensor) -> NDArray[np.int8]:
+    return np.asarray(weights.detach().numpy(), np.int8)
+
+
+def _params(layer: LDLIFLayer, leak: int, theta: int) -> LDLIFParams:
+    if layer.decay == "clamp":
+        return LDLIFParams(lambda_=leak, theta=theta, membrane_bits=layer.membrane_bits, reset=layer.reset)
+    exponential = layer.decay == "exponential"
+    return NeuronParams(
+        lambda_=0 if exponential else leak,
+        beta=(leak, BETA_SHIFT) if exponential else None,
+        theta=theta,
+        membrane_bits=layer.membrane_bits,
+        decay=layer.decay,
+        reset=layer.reset,
+    )

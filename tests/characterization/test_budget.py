@@ -1,0 +1,172 @@
+"""A budget ends a run in good order and the next one goes on; a dry run says what is ahead and does nothing."""
+
+import json
+import shutil
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from pyspice_cim.characterization.cache import Cache
+from pyspice_cim.characterization.engine import Engine
+from pyspice_cim.characterization.ngspice import SimResult
+from pyspice_cim.characterization.simulation import Measurement, Simulation, reducer_name
+from pyspice_cim.cli import main
+from pyspice_cim.cli.files import duration
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.tables import load_table
+
+PLAN = """
+name = "budget"
+technology = "generic45lp"
+[corners]
+process = ["tt"]
+vdd = {vdd}
+temperature_c = [27.0]
+[benches.driver]
+[benches.decoder]
+rows = [4]
+"""
+
+
+class Slow:
+    """A twentieth of a second for a deck."""
+
+    version = "slow-1"
+
+    def __init__(self):
+        self.ran = []
+
+    def run(self, decks):
+        self.ran += [deck.text for deck in decks]
+        time.sleep(0.05)
+        return [SimResult(vectors={"y": np.ones(1)}, cpu_seconds=0.1)]
+
+
+def one(vectors):
+    return {"y": vectors["y"]}
+
+
+def bench(name, rounds):
+    for number in range(rounds):
+        yield [Simulation(deck=Deck(text=f"{name} {number}"), reducer=reducer_name(one))]
+    return [Measurement(name="y", unit="1", value=float(rounds))]
+
+
+def run(budget, cache, simulator):
+    with ThreadPoolExecutor(1) as pool:
+        engine = Engine(simulator=simulator, cache=cache, executor=pool, workers=1, budget=budget)
+        return engine.run([bench("short", 1), bench("long", 40), bench("short", 1), bench("late", 3)]), engine.tally
+
+
+def test_what_was_not_begun_is_missing_and_what_was_done_counts(tmp_path):
+    simulator = Slow()
+    runs, tally = run(0.8, Cache(tmp_path), simulator)
+    # The long one would need two seconds.
+    assert (runs[0].status, runs[1].status, runs[2].status) == ("done", "missing", "done")
+    assert runs[1].reason == "not simulated: the budget of 0.8 s ran out" and not runs[1].measurements
+    assert len(simulator.ran) < 1 + 40 + 3
+    assert tally.benches_cached == 0 and tally.simulations == len(simulator.ran) + tally.cached
+    begun = list(simulator.ran)
+    again, _ = run(None, Cache(tmp_path), simulator)
+    assert [r.status for r in again] == ["done"] * 4
+    # Nothing is run twice: what the budget let through is in the cache.
+    assert len(simulator.ran) == len(set(simulator.ran)) == 1 + 40 + 3
+    assert simulator.ran[: len(begun)] == begun
+
+
+def test_a_budget_that_is_gone_still_gives_what_is_cached(tmp_path):
+    simulator = Slow()
+    run(None, Cache(tmp_path), simulator)
+    simulator.ran.clear()
+    runs, tally = run(0.0, Cache(tmp_path), simulator)
+    assert [r.status for r in runs] == ["done"] * 4 and not simulator.ran
+    assert tally.benches_cached == 4
+
+
+@pytest.fixture
+def cim(tmp_path, monkeypatch, capsys):
+    """Runs ``pyspice-cim characterize`` on a plan of some supplies with a cache; gives its status and its JSON."""
+
+    def run(vdd, *options, cache="cache", out="t.h5"):
+        (tmp_path / "plan.toml").write_text(PLAN.format(vdd=vdd))
+        monkeypatch.setenv("PYSPICE_CIM_CACHE", str(tmp_path / cache))
+        where = ["--out", str(tmp_path / out)] if out else []
+        command = ["pyspice-cim", "characterize", str(tmp_path / "plan.toml"), *where, "--json", *options]
+        monkeypatch.setattr(sys, "argv", command)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        return int(stopped.value.code or 0), json.loads(capsys.readouterr().out)
+
+    return run
+
+
+@pytest.fixture
+def wrapped(tmp_path, monkeypatch):
+    """ngspice behind a script that first does what it is told to."""
+
+    def install(first):
+        program = tmp_path / "wrapped-ngspice"
+        program.write_text(f'#!/bin/sh\n[ "$1" = --version ] || {{ {first}; }}\nexec {shutil.which("ngspice")} "$@"\n')
+        program.chmod(0o755)
+        monkeypatch.setenv("NGSPICE", str(program))
+
+    return install
+
+
+def test_a_table_that_the_budget_cut_short_says_so_and_the_next_run_completes_it(cim, tmp_path, wrapped, monkeypatch):
+    supplies = [1.0, 1.1]
+    whole, summary = cim(supplies, "--workers", "2", out="whole.h5", cache="other")
+    assert whole == 0 and (summary["points"], summary["missing"], summary["cached"]) == (4, 0, 0)
+    wrapped("sleep 0.5")
+    status, summary = cim(supplies, "--workers", "1", "--budget", "1s")
+    table = load_table(tmp_path / "t.h5")
+    missing = table.dataset["point_status"].values == "missing"
+    assert status == 1 and 0 < summary["missing"] == missing.sum()
+    assert summary["failed"] == summary["cached"] == 0
+    assert all(reason == "not simulated: the budget of 1 s ran out" for _, reason in table.failures())
+    monkeypatch.delenv("NGSPICE")
+    status, summary = cim(supplies, "--workers", "1")
+    assert status == 0 and summary["simulations_cached"] > 0
+    assert (tmp_path / "t.h5").read_bytes() == (tmp_path / "whole.h5").read_bytes()
+
+
+def test_a_dry_run_forecasts_from_what_was_measured_and_does_nothing(cim, tmp_path, wrapped):
+    _, nothing = cim([1.0, 1.1], "--dry-run", out=None)
+    assert (nothing["points"], nothing["cached"], nothing["seconds"]) == (4, 0, None)
+    assert not (tmp_path / "cache").exists()
+    cim([1.0, 1.1])
+    wrapped(f"touch {tmp_path}/ran")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.suffix == ".json"}
+    status, ahead = cim([0.95, 1.0, 1.05, 1.1], "--dry-run", "--workers", "2", out=None)
+    assert status == 0 and (ahead["points"], ahead["cached"]) == (8, 4)
+    costs = {bench: (points, seconds, decks) for _, bench, points, seconds, decks in stored_costs(tmp_path)}
+    for each in ahead["benches"]:
+        points, seconds, decks = costs[each["bench"]]
+        # Two more points of each at the mean cost of the two that were run.
+        assert (points, each["decks"], each["measured_in"]) == (2, decks, "generic45lp")
+        assert each["cpu_seconds"] == pytest.approx(seconds)
+    assert ahead["seconds"] == pytest.approx(sum(each["cpu_seconds"] for each in ahead["benches"]) / 2)
+    assert not (tmp_path / "ran").exists()
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.suffix == ".json"}
+
+
+def stored_costs(tmp_path):
+    return json.loads((tmp_path / "cache" / "costs.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("90", 90), ("10m", 600), ("1h30m", 5400), ("2h", 7200), ("1h1m1s", 3661)]
+)
+def test_lengths_of_time(text, seconds):
+    assert duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "0", "0s", "-5s", "1.5h", "ten", "5d", "30m1h", "5 s"])
+def test_no_length_of_time(text):
+    with pytest.raises(ConfigError, match="no length of time.*1h30m"):
+        duration(text)
