@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm
 
 from pyspice_cim.behavioral import macro_table as table
 from pyspice_cim.behavioral.execution import Execution, LayerFaults, execute
@@ -82,6 +83,56 @@ def rates_from_table(figures: Table, quantities: Mapping[str, str], *, process: 
             raise ConfigError(f"{name!r} is no rate; there are {', '.join(known)}")
     look = Lookup(figures)
     return FaultRates(**{name: float(look(found, process=process, **place)) for name, found in quantities.items()})
+
+
+def timing_rates(
+    figures: Table,
+    cycle: float,
+    *,
+    vdd: float,
+    temperature_c: float = 27.0,
+    process: str = "tt",
+    rows: int = 16,
+    segments: int = 16,
+    bound: str = "estimate",
+) -> FaultRates:
+    """Rates of cells that are too slow for a ``cycle`` (s), from the tails of a table.
+
+    A column of ``segments`` segments whose nominal cells need the cycle T_0 gives them at T the time that one segment has at
+    the cycle margin ``(T - T_0) / T_1``, T_1 the shortest cycle of one segment (``characterization.margins_cycle``)::
+
+        stuck_at_0 = P_read + P_write / 2        stuck_at_1 = P_write / 2        P = Q(sram8t_tail_sigma)
+
+    since mismatch does not change from access to access: a cell whose 1 comes too late always reads as 0, and one that is
+    written too slowly keeps the bit that it had. Weights are written at leisure, so P_write overstates their part. Above
+    the largest cycle margin of the table, its rate counts: a bound from above.
+
+    Args:
+        figures: with ``column_minimum_cycle`` of one and of ``segments`` segments, and ``sram8t_tail_sigma``.
+        bound: ``estimate``, or ``lower`` or ``upper`` of the 95 % interval of the sigmas.
+
+    Raises:
+        ConfigError: if not even nominal cells work at this cycle, or for another bound.
+        TableError: if the table lacks one of the quantities, or does not reach there.
+    """
+    look = Lookup(figures)
+    place = {"vdd": vdd, "temperature_c": temperature_c}
+    one, all_of_them = (
+        float(look("column_minimum_cycle", process=process, column_rows=rows, column_segments=n, **place))
+        for n in (1, segments)
+    )
+    if cycle < all_of_them:
+        raise ConfigError(
+            f"cycle is {cycle:.4g} s; at vdd = {vdd:g} V nominal columns need {all_of_them:.4g} s: take a longer one"
+        )
+    sigma = figures.quantity("sram8t_tail_sigma")
+    bounds = [str(each) for each in sigma["bound"].values]
+    if bound not in bounds:
+        raise ConfigError(f"bound is {bound!r}; it must be one of {', '.join(bounds)}")
+    margin = min((cycle - all_of_them) / one, float(sigma["cycle_margin"].values.max()))
+    found = look("sram8t_tail_sigma", process=process, tail_rows=rows, cycle_margin=margin, **place)
+    late = dict(zip(sigma["access"].values.tolist(), norm.sf(found[:, bounds.index(bound)]).tolist(), strict=True))
+    return FaultRates(stuck_at_0=late["read"] + late["write"] / 2, stuck_at_1=late["write"] / 2)
 
 
 def run_with_faults(

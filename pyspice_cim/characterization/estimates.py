@@ -2,8 +2,8 @@
 
 mean       Student's t                              sigma      chi squared (both exact for a normal distribution)
 quantile   order statistics: the ranks l and u with P(B < l) <= 2.5 % and P(B >= u) <= 2.5 %, B binomial(n, q); no
-           assumption on the distribution. A bound beyond the sample does not exist and is NaN: the lower one of the
-           0.1 % quantile needs 3688 samples.
+           assumption on the distribution. A bound beyond the sample is infinite: a lower one of the 0.1 % quantile needs
+           3688 samples.
 fraction   Clopper-Pearson, exact for every sample size
 """
 
@@ -20,18 +20,25 @@ _TAIL = 0.025
 
 
 def statistics(values: Array) -> Array:
-    """``STATISTICS`` of ``values`` (NaN left out) with their ``BOUNDS``: [statistic, bound]; NaN for fewer than two."""
-    known = np.sort(values[np.isfinite(values)])
+    """``STATISTICS`` of ``values`` (NaN left out) with their ``BOUNDS``: [statistic, bound]; NaN for fewer than two.
+
+    An infinite value, such as the delay of a write that does not happen, has its rank among the quantiles; mean and sigma
+    are infinite then.
+    """
+    known = np.sort(values[~np.isnan(values)])
     n = known.size
     if n < 2:
         return np.full((len(STATISTICS), len(BOUNDS)), np.nan)
+    quantiles = [_quantile(known, q) for q in QUANTILES.values()]
+    if np.isinf(known).any():
+        return np.array([[np.inf, -np.inf, np.inf], [np.inf, 0.0, np.inf], *quantiles])
     mean, sigma = float(known.mean()), float(known.std(ddof=1))
     half = float(t.ppf(1 - _TAIL, n - 1)) * sigma / np.sqrt(n)
     low, high = (float(chi2.ppf(p, n - 1)) for p in (_TAIL, 1 - _TAIL))
     rows = [
         [mean, mean - half, mean + half],
         [sigma, sigma * np.sqrt((n - 1) / high), sigma * np.sqrt((n - 1) / low)],
-        *(_quantile(known, q) for q in QUANTILES.values()),
+        *quantiles,
     ]
     return np.array(rows)
 
@@ -42,9 +49,10 @@ def _quantile(ordered: Array, q: float) -> list[float]:
     lower = int(binom.ppf(_TAIL, n, q))
     upper = int(binom.ppf(1 - _TAIL, n, q)) + 1
     return [
-        float(np.quantile(ordered, q)),
-        float(ordered[lower - 1]) if lower >= 1 else float("nan"),
-        float(ordered[upper - 1]) if upper <= n else float("nan"),
+        # An order statistic as well: between a finite and an infinite value there is no number.
+        float(np.quantile(ordered, q, method="inverted_cdf")),
+        float(ordered[lower - 1]) if lower >= 1 else -np.inf,
+        float(ordered[upper - 1]) if upper <= n else np.inf,
     ]
 
 

@@ -17,7 +17,7 @@ The estimate says how far it can be trusted: its confidence interval, and the ef
 (sum w)^2 / sum w^2. Below ``LEAST_EFFECTIVE`` there is no value but a reason.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,15 @@ class Tail:
     failed: int
     reason: str = ""
 
+    @classmethod
+    def unknown(cls, reason: str) -> "Tail":
+        """A tail that nothing was simulated for."""
+        nan = float("nan")
+        none = np.zeros((0, 0))
+        return cls(
+            probability=nan, interval=(nan, nan), points=none, effective=0.0, simulated=0, failed=0, reason=reason
+        )
+
     @property
     def sigma(self) -> float:
         """Equivalent sigma: the threshold that a standard normal number exceeds with the same probability."""
@@ -80,23 +89,50 @@ class Tail:
         return float(np.linalg.norm(self.points, axis=1).min()) if len(self.points) else float("nan")
 
 
+def tail_probabilities(
+    margin: Margin, dimensions: int, *, samples: int, seed: int, specs: Sequence[float]
+) -> Generator[list[Simulation], list[Outcome], tuple[Tail, ...]]:
+    """Probability that ``margin`` is below each of ``specs`` for standard normal z.
+
+    All limits share the exploration and the importance samples: a margin is simulated once, wherever its limit lies.
+
+    Args:
+        samples: importance samples for each of ``specs``; sample i is drawn from a generator seeded by (seed, i).
+    """
+    counted = _Counted(margin=margin)
+    rng = np.random.default_rng([seed, 2**31])
+    explored = _WIDE * rng.standard_normal((_EXPLORED, dimensions))
+    values = yield from counted(explored)
+    starts = _starts(explored, values)
+    found: list[Array] = []
+    for spec in specs:
+        points = yield from _failure_points(counted, starts, spec)
+        found.append(points)
+        # The next limit is failed in much the same way.
+        starts = points if len(points) else starts
+    if not any(map(len, found)):
+        reason = "no failure was found: the margin does not reach its limit"
+        return tuple(_untold(reason, points, counted) for points in found)
+    places = np.concatenate(found)
+    rows = np.stack([_draw(places, seed, index) for index in range(samples * len(specs))])
+    values = yield from counted(rows)
+    weights = np.exp(_log_density(rows, np.zeros((1, dimensions)), np.ones(1)) - _log_density(rows, *_mixture(places)))
+    return tuple(
+        _estimate(values, weights, spec, points, counted, samples) for spec, points in zip(specs, found, strict=True)
+    )
+
+
 def tail_probability(
     margin: Margin, dimensions: int, *, samples: int, seed: int, spec: float = 0.0
 ) -> Generator[list[Simulation], list[Outcome], Tail]:
-    """Probability that ``margin`` is below ``spec`` for standard normal z.
+    """``tail_probabilities`` for a single limit."""
+    (tail,) = yield from tail_probabilities(margin, dimensions, samples=samples, seed=seed, specs=(spec,))
+    return tail
 
-    Args:
-        samples: importance samples; sample i is drawn from a generator seeded by (seed, i).
-    """
-    counted = _Counted(margin=margin, spec=spec)
-    points = yield from _failure_points(counted, dimensions, seed)
-    if not len(points):
-        return _untold("no failure was found: the margin does not reach its limit", points, counted)
-    rows = np.stack([_draw(points, seed, index) for index in range(samples)])
-    values = yield from counted(rows)
+
+def _estimate(values: Array, weights: Array, spec: float, points: Array, counted: "_Counted", samples: int) -> Tail:
     good = ~np.isnan(values)
-    weights = np.exp(_log_density(rows, np.zeros((1, dimensions)), np.ones(1)) - _log_density(rows, *_mixture(points)))
-    hits = np.where(good & (values < 0), weights, 0.0)
+    hits = np.where(good & (values < spec), weights, 0.0)
     count, failed = int(good.sum()), int((~good).sum())
     if not hits.any():
         return _untold("none of the samples around the most probable failure fails", points, counted, failed)
@@ -134,61 +170,64 @@ def _untold(reason: str, points: Array, counted: "_Counted", failed: int = 0, ef
 
 @dataclass
 class _Counted:
-    """A margin against its limit, and how often it was evaluated."""
+    """A margin, and how often it was evaluated."""
 
     margin: Margin
-    spec: float
     simulated: int = 0
 
     def __call__(self, rows: Array) -> Generator[list[Simulation], list[Outcome], Array]:
         self.simulated += len(rows)
         values = yield from self.margin(rows)
-        return np.asarray(values) - self.spec
+        return np.asarray(values)
 
 
-def _failure_points(margin: _Counted, dimensions: int, seed: int) -> Generator[list[Simulation], list[Outcome], Array]:
-    """The most probable failures: the nearest one, and others that are not much farther."""
-    rng = np.random.default_rng([seed, 2**31])
-    explored = _WIDE * rng.standard_normal((_EXPLORED, dimensions))
-    values = yield from margin(explored)
+def _starts(explored: Array, values: Array) -> Array:
+    """The worst of the explored points, and the worst one in the opposite half-space."""
     values = np.where(np.isnan(values), np.inf, values)
     worst = explored[values.argmin()]
     opposite = explored @ worst < 0
     starts = [worst]
     if opposite.any():
         starts.append(explored[np.where(opposite, values, np.inf).argmin()])
-    points = yield from _search(margin, np.stack(starts))
+    return np.stack(starts)
+
+
+def _failure_points(margin: _Counted, starts: Array, spec: float) -> Generator[list[Simulation], list[Outcome], Array]:
+    """The most probable failures: the nearest one, and others that are not much farther."""
+    points = yield from _search(margin, starts, spec)
     points = points[np.argsort(np.linalg.norm(points, axis=1))]
     kept: list[Array] = []
     for point in points:
         near = not kept or np.linalg.norm(point) < np.linalg.norm(kept[0]) + _FURTHER
         if near and all(np.linalg.norm(point - other) > 1.0 for other in kept):
             kept.append(point)
-    return np.array(kept).reshape(-1, dimensions)
+    return np.array(kept).reshape(-1, starts.shape[1])
 
 
-def _search(margin: _Counted, starts: Array) -> Generator[list[Simulation], list[Outcome], Array]:
-    """Points of g = 0 nearest to the origin, from each of ``starts``; those of searches that came to no end are left out."""
+def _search(margin: _Counted, starts: Array, spec: float) -> Generator[list[Simulation], list[Outcome], Array]:
+    """Points of g = spec nearest to the origin, from each of ``starts``; those of searches that found none are left out."""
     points, dimensions = starts.copy(), starts.shape[1]
-    reached = np.zeros(len(points), dtype=bool)
+    reached, stepped = np.zeros(len(points), dtype=bool), np.zeros(len(points), dtype=bool)
     steps = np.concatenate([np.zeros((1, dimensions)), _DIFFERENCE * np.eye(dimensions)])
     for _ in range(_ITERATIONS):
         active = np.flatnonzero(~reached)
         if not active.size:
             break
         values = yield from margin((points[active, None, :] + steps).reshape(-1, dimensions))
-        for place, row in zip(active, np.asarray(values).reshape(len(active), -1), strict=True):
+        for place, row in zip(active, (values - spec).reshape(len(active), -1), strict=True):
             slope = (row[1:] - row[0]) / _DIFFERENCE
             steepness = float(slope @ slope)
-            if not np.isfinite(steepness) or steepness == 0.0:
-                points[place], reached[place] = np.nan, True
+            stepped[place] = np.isfinite(steepness) and steepness > 0.0
+            if not stepped[place]:
+                # Where all fails alike, as a read that never comes, no direction is better: back towards the origin.
+                points[place] /= 2.0
                 continue
             change = (slope @ points[place] - row[0]) * slope / steepness - points[place]
             length = float(np.linalg.norm(change))
             points[place] = points[place] + change * min(1.0, _STRIDE / max(length, 1e-12))
             reached[place] = length < _CONVERGED
     # A search that still wanders within a sigma is near enough to sample around; the weights are exact in any case.
-    return points[np.isfinite(points).all(axis=1)]
+    return points[stepped]
 
 
 def _mixture(points: Array) -> tuple[Array, Array]:

@@ -42,7 +42,7 @@ def column_cell(word: Word) -> FlatCell:
 def access_fixture(word: Word, split_time: float) -> Fixture:
     """Write and read of every copy; values ``ACCESS_VALUES``.
 
-    ``write_delay`` s: wordline at V_DD/2 to both nodes within a tenth of the supply of their rails, NaN if the write
+    ``write_delay`` s: wordline at V_DD/2 to both nodes within a tenth of the supply of their rails, infinite if the write
     failed; ``split`` V: of the bitlines at the sense moment, positive for the right bit; ``write_energy``,
     ``read_energy`` J: from the copy's own supply, precharge recovery included; ``write_failed``, ``read_disturbed``:
     1 where so, else 0.
@@ -127,7 +127,7 @@ def reduce_access(vectors: Vectors, *, vdd: float, copies: int, times: list[floa
     return {
         "write_delay": np.where(
             failed,
-            np.nan,
+            np.inf,
             np.fmax(last_rise(time, q, 0.9 * vdd, opened, read), last_rise(time, -qb, -0.1 * vdd, opened, read))
             - opened,
         ),

@@ -4,10 +4,14 @@ read     read noise margin of the 6T cell, V                        the read fli
 write    write margin of the 6T cell, V                             the write does not flip it
 sense    split at the sense moment less the latch's offset, V       the wrong bit is latched
 cycle    slack of the 8T cell in the working cycle, s               a bit comes too late
+
+``late_read`` and ``late_write`` are the two accesses of the 8T cell by themselves: nominal delay less that of the sample, s;
+the access is too late where this is below minus what the cycle adds to its pulse.
 """
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -98,7 +102,8 @@ def find_mechanisms(technology: Technology, corner: Corner, conditions: Conditio
     word = conditions.word
     if word is not None:
         found["sense"] = _sense(word, conditions)
-        found["cycle"] = _cycle(word, conditions)
+        found["late_read"], found["late_write"] = _late(word, conditions, "read"), _late(word, conditions, "write")
+        found["cycle"] = _cycle(conditions, {"read": found["late_read"], "write": found["late_write"]})
     return found
 
 
@@ -124,22 +129,29 @@ def _sense(word: Word, conditions: Conditions) -> Mechanism:
     return Mechanism(transistors=transistors, run=run, reason=conditions.reason)
 
 
-def _cycle(word: Word, conditions: Conditions) -> Mechanism:
-    read, write = read_fixture(word), write_fixture(word)
-    union = {each.path: each for each in (*read.transistors, *write.transistors)}
-    places = {path: place for place, path in enumerate(union)}
-    columns = [[places[each.path] for each in fixture.transistors] for fixture in (read, write)]
+def _late(word: Word, conditions: Conditions, access: Literal["read", "write"]) -> Mechanism:
+    fixture = {"read": read_fixture, "write": write_fixture}[access](word)
 
     def run(shifts: Array, pack: int) -> MarginRun:
-        assert conditions.slack is not None and conditions.delays is not None
-        first = yield from sampled(read, shifts[:, columns[0]], pack=pack)
-        second = yield from sampled(write, shifts[:, columns[1]], pack=pack)
-        both = _merged(first, second)
-        left = [
-            conditions.slack[name] - (both.values[f"{name}_delay"] - conditions.delays[name])
-            for name in ("read", "write")
-        ]
-        return _with_margin(both, np.minimum(*left))
+        assert conditions.delays is not None
+        result = yield from sampled(fixture, shifts, pack=pack)
+        return _with_margin(result, conditions.delays[access] - result.values[f"{access}_delay"])
+
+    return Mechanism(transistors=fixture.transistors, run=run, reason=conditions.cycle_reason)
+
+
+def _cycle(conditions: Conditions, late: dict[str, Mechanism]) -> Mechanism:
+    union = {each.path: each for mechanism in late.values() for each in mechanism.transistors}
+    places = {path: place for place, path in enumerate(union)}
+
+    def run(shifts: Array, pack: int) -> MarginRun:
+        assert conditions.slack is not None
+        results, left = [], []
+        for access, mechanism in late.items():
+            result = yield from mechanism.run(shifts[:, [places[each.path] for each in mechanism.transistors]], pack)
+            results.append(result)
+            left.append(conditions.slack[access] + result.values["margin"])
+        return _with_margin(_merged(*results), np.minimum(*left))
 
     return Mechanism(transistors=tuple(union.values()), run=run, reason=conditions.cycle_reason)
 

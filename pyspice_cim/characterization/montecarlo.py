@@ -1,12 +1,14 @@
 """Benches of memories under variation: all samples with their statistics, and the tails beyond them."""
 
+import itertools
 from collections import Counter
 from collections.abc import Generator
 
 import numpy as np
 
+from pyspice_cim.characterization.column import WORKING_MARGIN
 from pyspice_cim.characterization.estimates import BOUNDS, STATISTICS, fraction, statistics
-from pyspice_cim.characterization.importance import tail_probability
+from pyspice_cim.characterization.importance import Tail, tail_probabilities
 from pyspice_cim.characterization.margins import Sampled
 from pyspice_cim.characterization.measure import Array
 from pyspice_cim.characterization.mechanisms import Mechanism, find_conditions, find_mechanisms
@@ -24,7 +26,7 @@ _QUANTITIES = {
         "sense",
         "write_delay",
         "s",
-        "wordline to both nodes within 10 %, bitlines driven before; NaN: not written",
+        "wordline to both nodes within 10 %, bitlines driven before; infinite: not written",
     ),
     "sram6t_mc_write_energy": ("sense", "write_energy", "J", "write and recovery of the bitlines: the copy's supply"),
     "sram6t_mc_read_split": ("sense", "split", "V", "bitline difference at the nominal sense moment"),
@@ -38,14 +40,18 @@ _QUANTITIES = {
     "sram8t_mc_cycle_slack": ("cycle", "margin", "s", "slack in the working cycle, as margins_cycle.py defines it"),
 }
 _MECHANISM_LABELS = {"mechanism": MECHANISMS}
-# What a tail says: name, unit, description.
+# What a tail says: name, unit, whether it has bounds, description.
 _TAILS = {
-    "sram6t_tail_failure_probability": ("1", "probability that the margin of a cell is below 0, with 95 % interval"),
-    "sram6t_tail_sigma": ("1", "equivalent sigma of the probability, with its interval"),
-    "sram6t_tail_shift_norm": ("1", "distance of the most probable failure, sigmas"),
-    "sram6t_tail_effective_samples": ("1", "effective number of failing importance samples"),
-    "sram6t_tail_simulations": ("1", "margins that were simulated"),
+    "failure_probability": ("1", True, "probability that the margin of a cell is below 0, with 95 % interval"),
+    "sigma": ("1", True, "equivalent sigma of the probability, with its interval"),
+    "shift_norm": ("1", False, "distance of the most probable failure, sigmas"),
+    "effective_samples": ("1", False, "effective number of failing importance samples"),
+    "simulations": ("1", False, "margins that were simulated"),
 }
+# Mechanisms whose limit is 0, and what the cycle of a macro adds to the shortest one of a nominal column.
+STATIC_MECHANISMS = ("read", "write", "sense")
+ACCESSES = ("read", "write")
+CYCLE_MARGINS = (0.0, 0.05, 0.1, 0.2, 0.3)
 
 
 def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo: MonteCarloSettings) -> Bench:
@@ -59,7 +65,7 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
         TechnologyError: if global variation is asked for and the technology does not state it.
     """
     conditions = yield from find_conditions(technology, corner, rows)
-    found = find_mechanisms(technology, corner, conditions)
+    found = {n: each for n, each in find_mechanisms(technology, corner, conditions).items() if n in MECHANISMS}
     population = Population.of(technology, [each.transistors for each in found.values()], monte_carlo.variation)
     z = standard_normals(monte_carlo, population.dimensions)
     results: dict[str, Sampled] = {}
@@ -127,53 +133,78 @@ def _distribution(
 
 
 def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo: MonteCarloSettings) -> Bench:
-    """Failure probabilities of the four mechanisms at ``corner``, however small, by importance sampling.
+    """Failure probabilities of cells at ``corner``, however small, by importance sampling.
 
-    ``sram6t_tail_failure_probability`` and ``sram6t_tail_sigma`` [mechanism, bound], ``sram6t_tail_shift_norm``,
-    ``sram6t_tail_effective_samples`` and ``sram6t_tail_simulations`` [mechanism]; NaN with a reason where the estimate
-    cannot be trusted. Method: ``importance.py``; margins: ``mechanisms.py``. A plan's supplies give the axis over V_DD.
+    ``sram6t_tail_*`` over ``limit``: the 6T cell's read stability, write and sensing. ``sram8t_tail_*`` over ``access`` and
+    ``cycle_margin``: an access of the 8T cell that is too late in a cycle that is longer by that part than the shortest one of
+    a nominal column. Each of ``failure_probability`` and ``sigma`` with ``bound``, and of ``shift_norm``,
+    ``effective_samples`` and ``simulations``; NaN with a reason where the estimate cannot be trusted. Method:
+    ``importance.py``; margins: ``mechanisms.py``.
     """
     conditions = yield from find_conditions(technology, corner, rows)
     found = find_mechanisms(technology, corner, conditions)
-    values = {name: np.full((len(MECHANISMS), *_tail_shape(name)), np.nan) for name in _TAILS}
-    reasons: list[str] = []
     decks: dict[str, None] = {}
-    for place, name in enumerate(MECHANISMS):
+
+    def tails(name: str, specs: tuple[float, ...]) -> Generator[list[Simulation], list[Outcome], list[Tail]]:
         mechanism = found.get(name)
         reason = conditions.reason if mechanism is None else mechanism.reason
         if mechanism is None or reason:
-            reasons.append(f"{name}: {reason}")
-            continue
+            return [Tail.unknown(reason)] * len(specs)
         population = Population.of(technology, [mechanism.transistors], monte_carlo.variation)
         margin = _Margin(mechanism, population, monte_carlo.pack, decks)
-        tail = yield from tail_probability(
-            margin, population.dimensions, samples=monte_carlo.tail_samples, seed=monte_carlo.seed
+        result = yield from tail_probabilities(
+            margin, population.dimensions, samples=monte_carlo.tail_samples, seed=monte_carlo.seed, specs=specs
         )
-        if tail.reason:
-            reasons.append(f"{name}: {tail.reason}")
-        low, high = tail.interval
-        values["sram6t_tail_failure_probability"][place] = tail.probability, low, high
-        values["sram6t_tail_sigma"][place] = tail.sigma, *tail.sigma_interval
-        values["sram6t_tail_shift_norm"][place] = tail.shift_norm
-        values["sram6t_tail_effective_samples"][place] = tail.effective
-        values["sram6t_tail_simulations"][place] = tail.simulated
+        return list(result)
+
+    static: list[Tail] = []
+    for name in STATIC_MECHANISMS:
+        static += yield from tails(name, (0.0,))
+    late: list[Tail] = []
+    for access in ACCESSES:
+        slack = {} if conditions.slack is None else conditions.slack
+        # A longer cycle shifts the limit, not the delays: in units of what it adds for 100 %.
+        specs = tuple(-margin * slack.get(access, float("nan")) / (WORKING_MARGIN - 1.0) for margin in CYCLE_MARGINS)
+        late += yield from tails(f"late_{access}", specs)
     return [
-        Measurement(
-            name=name,
-            unit=unit,
-            value=values[name],
-            dims=("mechanism", "bound")[: values[name].ndim],
-            labels={**_MECHANISM_LABELS, **({"bound": BOUNDS} if values[name].ndim == 2 else {})},
-            reason="; ".join(reasons),
-            decks=tuple(decks),
-            description=description,
-        )
-        for name, (unit, description) in _TAILS.items()
+        *_tails("sram6t", "6T", static, {"limit": STATIC_MECHANISMS}, tuple(decks)),
+        *_tails("sram8t", "8T", late, {"access": ACCESSES, "cycle_margin": CYCLE_MARGINS}, tuple(decks)),
     ]
 
 
-def _tail_shape(name: str) -> tuple[int, ...]:
-    return (len(BOUNDS),) if name.endswith(("probability", "sigma")) else ()
+def _tails(
+    cell: str,
+    title: str,
+    tails: list[Tail],
+    labels: dict[str, tuple[str, ...] | tuple[float, ...]],
+    decks: tuple[str, ...],
+) -> list[Measurement]:
+    """What ``tails`` say, one for each combination of ``labels``."""
+    shape = tuple(map(len, labels.values()))
+    values = {
+        "failure_probability": [(tail.probability, *tail.interval) for tail in tails],
+        "sigma": [(tail.sigma, *tail.sigma_interval) for tail in tails],
+        "shift_norm": [tail.shift_norm for tail in tails],
+        "effective_samples": [tail.effective for tail in tails],
+        "simulations": [tail.simulated for tail in tails],
+    }
+    names = itertools.product(*labels.values())
+    reasons = [
+        f"{' '.join(map(str, name))}: {tail.reason}" for name, tail in zip(names, tails, strict=True) if tail.reason
+    ]
+    return [
+        Measurement(
+            name=f"{cell}_tail_{name}",
+            unit=unit,
+            value=np.array(values[name], dtype=np.float64).reshape(*shape, *((len(BOUNDS),) if bounded else ())),
+            dims=(*labels, *(("bound",) if bounded else ())),
+            labels={**labels, **({"bound": BOUNDS} if bounded else {})},
+            reason="; ".join(reasons),
+            decks=decks,
+            description=f"{title} cell: {description}",
+        )
+        for name, (unit, bounded, description) in _TAILS.items()
+    ]
 
 
 class _Margin:

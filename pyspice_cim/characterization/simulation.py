@@ -115,7 +115,11 @@ class Measurement:
 
     @cached_property
     def ok(self) -> bool:
-        return self.value is not None and bool(np.isfinite(self.value).all())
+        if self.value is None:
+            return False
+        # A sampled write that does not happen takes for ever, and a confidence bound beyond the sample is infinite.
+        sampled = {"sample", "bound"} & set(self.dims)
+        return not np.isnan(self.value).any() if sampled else bool(np.isfinite(self.value).all())
 
 
 Bench = Generator[list[Simulation], list[Outcome], list[Measurement]]

@@ -18,6 +18,8 @@ app = typer.Typer(
 
 _File = Annotated[Path, typer.Argument(help="Table (HDF5), e.g. table.h5.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON (SI units) on stdout, and nothing else there.")]
+# Nodes of an axis that are all printed; of a longer one, such as its samples, its ends.
+_MOST_NODES = 12
 
 
 @app.command()
@@ -121,6 +123,9 @@ def _print_info(found: dict[str, Any]) -> None:
         shown.add_column(title, overflow="fold")
     for name, axis in found["axes"].items():
         nodes = ", ".join(_node(value, axis["unit"]) for value in axis["values"])
+        if len(axis["values"]) > _MOST_NODES:
+            ends = (_node(axis["values"][at], axis["unit"]) for at in (0, -1))
+            nodes = f"{len(axis['values'])}: {' to '.join(ends)}"
         shown.add_row(name, nodes, axis["meaning"])
     console.print(shown)
     shown = RichTable(title="quantities")

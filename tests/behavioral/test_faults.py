@@ -2,13 +2,21 @@
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapped_networks import macro, mapped_networks
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, norm
 
 from pyspice_cim.behavioral.fault_sweep import FaultPoint, fault_sweep, wilson_interval
-from pyspice_cim.behavioral.faults import FaultRates, layer_faults, rates_from_table, run_with_faults, stuck_weights
+from pyspice_cim.behavioral.faults import (
+    FaultRates,
+    layer_faults,
+    rates_from_table,
+    run_with_faults,
+    stuck_weights,
+    timing_rates,
+)
 from pyspice_cim.behavioral.integer_reference import run_integer
 from pyspice_cim.behavioral.layers import FullyConnected
 from pyspice_cim.behavioral.ldlif import LDLIFParams
@@ -16,7 +24,7 @@ from pyspice_cim.behavioral.mapping import map_layers
 from pyspice_cim.errors import ConfigError, DataError, TableError
 from pyspice_cim.report.fault_figure import draw_faults
 from pyspice_cim.resources import shipped
-from pyspice_cim.tables import load_table
+from pyspice_cim.tables import Table, load_table
 
 SOME = FaultRates(
     membrane_read=1e-3, membrane_write=1e-3, weight_read=1e-3, late_sum=1e-3, weight_write=1e-2, stuck_at_0=5e-3
@@ -178,6 +186,51 @@ def test_rates_from_a_table():
         rates_from_table(table, {"typo": "column_event_residual"}, **place)
     with pytest.raises(TableError, match="no quantity 'sram9t_read_failure'"):
         rates_from_table(table, {"membrane_read": "sram9t_read_failure"}, **place)
+
+
+def table_of_tails():
+    """A table whose sigma is 40 m for reads and 60 m for writes at the cycle margin m, and whose cycles are those given."""
+    nodes = {"process": ["tt"], "vdd": [1.0, 1.2], "temperature_c": [27.0]}
+    first = xr.DataArray(
+        np.array([[[[[1.0e-9, 1.5e-9]]], [[[0.8e-9, 1.2e-9]]]]]),
+        dims=(*nodes, "column_rows", "column_segments"),
+        coords={**nodes, "column_rows": [16], "column_segments": [1, 16]},
+        attrs={"units": "s"},
+    )
+    margins = np.array([0.0, 0.1, 0.3])
+    sigma = np.array([40.0, 60.0])[:, None, None] * margins[:, None] + np.array([0.0, -0.1, 0.1])
+    second = xr.DataArray(
+        np.broadcast_to(sigma, (1, 2, 1, 1, 2, 3, 3)).copy(),
+        dims=(*nodes, "tail_rows", "access", "cycle_margin", "bound"),
+        coords={
+            **nodes,
+            "tail_rows": [16],
+            "access": ["read", "write"],
+            "cycle_margin": margins,
+            "bound": ["estimate", "lower", "upper"],
+        },
+        attrs={"units": "1"},
+    )
+    return Table(dataset=xr.Dataset({"column_minimum_cycle": first, "sram8t_tail_sigma": second}))
+
+
+def test_cells_that_are_too_slow_are_stuck():
+    table = table_of_tails()
+    # (1.6 - 1.5) / 1.0 of a cycle: 4 sigma for reads, 6 for writes.
+    rates = timing_rates(table, 1.6e-9, vdd=1.0)
+    assert rates.stuck_at_1 == pytest.approx(norm.sf(6.0) / 2)
+    assert rates.stuck_at_0 == pytest.approx(norm.sf(4.0) + norm.sf(6.0) / 2)
+    # A longer cycle and a higher supply help; the lower sigma is the larger rate; beyond the table its last margin counts.
+    assert timing_rates(table, 1.7e-9, vdd=1.0).stuck_at_0 < rates.stuck_at_0
+    assert timing_rates(table, 1.6e-9, vdd=1.1).stuck_at_0 < rates.stuck_at_0
+    assert timing_rates(table, 1.6e-9, vdd=1.0, bound="lower").stuck_at_0 > rates.stuck_at_0
+    assert timing_rates(table, 3.0e-9, vdd=1.0) == timing_rates(table, 2.0e-9, vdd=1.0)
+    with pytest.raises(ConfigError, match=r"at vdd = 1 V nominal columns need 1.5e-09 s"):
+        timing_rates(table, 1.4e-9, vdd=1.0)
+    with pytest.raises(ConfigError, match="bound is 'mean'"):
+        timing_rates(table, 1.6e-9, vdd=1.0, bound="mean")
+    with pytest.raises(TableError, match="sram8t_tail_sigma"):
+        timing_rates(load_table(shipped("reference", "generic45lp.h5")), 1e-8, vdd=1.1)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import norm
 
-from pyspice_cim.characterization.importance import Tail, tail_probability
+from pyspice_cim.characterization.importance import Tail, tail_probabilities, tail_probability
 
 SAMPLES = 600
 
@@ -71,6 +71,27 @@ def test_ninety_five_percent_of_the_intervals_hold_the_truth() -> None:
 
 def test_the_spec_moves_the_limit_and_not_the_margin() -> None:
     assert holds(estimate(lambda z: 5.0 - z[:, 0], 3, spec=2.0), norm.sf(3.0))
+
+
+def test_limits_share_their_samples_and_each_has_its_own_probability() -> None:
+    specs = (-2.0, -3.0, -4.5)
+
+    def run(z):
+        return -z[:, 0]
+        yield
+
+    with pytest.raises(StopIteration) as stop:
+        next(tail_probabilities(run, 5, samples=SAMPLES, seed=3, specs=specs))
+    for spec, tail in zip(specs, stop.value.value, strict=True):
+        assert holds(tail, norm.sf(-spec))
+        # The exploration, at most ten steps of two searches for each limit, and the samples of all.
+        assert tail.simulated <= 48 + 3 * (10 * 2 * 6 + SAMPLES)
+
+
+@pytest.mark.parametrize("plateau", [3.5, 5.0])
+def test_a_search_that_begins_where_all_fails_alike_comes_back(plateau: float) -> None:
+    # A delay that is measured in a pulse is the whole pulse wherever it would be longer.
+    assert holds(estimate(lambda z: 3.0 - np.minimum(2.0 * z[:, 0], plateau), 4, seed=1), norm.sf(1.5))
 
 
 def test_a_margin_that_never_fails_has_a_reason_and_no_probability() -> None:

@@ -1,0 +1,55 @@
+"""Accuracy of the digits on macros whose cells are too slow by mismatch, against supply voltage and cycle time.
+
+python behavioral/figures/faults.py --out faults.png
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.fault_sweep import FaultPoint, fault_sweep
+from pyspice_cim.behavioral.faults import timing_rates
+from pyspice_cim.behavioral.network import Network
+from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.report.fault_figure import draw_faults
+from pyspice_cim.resources import shipped
+from pyspice_cim.tables import load_table
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--table", type=Path, default=None, help="with tails; default: generic45lp_variation")
+    parser.add_argument("--network", type=Path, default=None, help="for 8 x 8 digits; default: the shipped one")
+    parser.add_argument("--cycles-ns", type=float, nargs="+", default=[1.4, 1.5, 1.6, 1.8, 2.1])
+    parser.add_argument("--chips", type=int, default=10)
+    parser.add_argument("--samples", type=int, default=0, help="held-out images; default: all")
+    parser.add_argument("--out", type=Path, default=Path("faults.png"))
+    options = parser.parse_args()
+    table = load_table(options.table or shipped("reference", "generic45lp_variation.h5"))
+    network = load_network(options.network or shipped("networks", "digits.h5"))
+    images, labels = digits("test")
+    if options.samples:
+        images, labels = images[: options.samples], labels[: options.samples]
+    spikes = network.encoder.encode(images, network.steps)
+    mapped = Network(network, table)
+    supplies = table.dataset["vdd"].values
+    points = []
+    for cycle in 1e-9 * np.array(options.cycles_ns):
+        for vdd in np.linspace(supplies[0], supplies[-1], 12).round(3).tolist():
+            try:
+                rates = timing_rates(table, cycle, vdd=vdd)
+            except ConfigError:
+                # Nominal cells are too slow here: there is no macro to speak of.
+                continue
+            points.append(FaultPoint(vdd=vdd, cycle=float(cycle), rates=rates))
+    found = fault_sweep(mapped.mapping, spikes, labels, points, seeds=range(options.chips))
+    options.out.with_suffix(".json").write_text(json.dumps([each.to_dict() for each in found], indent=1))
+    draw_faults(found, options.out, fault_free=mapped.run(spikes, labels, energy="none").accuracy)
+
+
+if __name__ == "__main__":
+    main()
