@@ -40,7 +40,8 @@ def test_points(tmp_path):
 @pytest.mark.parametrize("name", [n for n in shipped_names("plans") if n.endswith(".toml")])
 def test_shipped_plans_are_valid(name):
     plan = load_plan(shipped("plans", name))
-    assert plan_points(plan, load_technology(plan.technology))
+    # What a plan asks for does not depend on whether the models of its technology are installed.
+    assert plan_points(plan, load_technology(plan.technology, check_files=False))
 
 
 @pytest.mark.parametrize(
