@@ -1,5 +1,6 @@
 """Accuracy of a network on macros that fail, against supply voltage and cycle time."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
+from scipy.stats import t as student
 
 from pyspice_cim.behavioral.faults import FaultRates, run_with_faults
 from pyspice_cim.behavioral.mapping import Mapping
@@ -29,8 +31,8 @@ class FaultAccuracy:
 
     Attributes:
         accuracy: mean over chips and samples.
-        low, high: Wilson's score interval of the accuracy on the samples, which counts each sample once however many chips
-            there are: the chips see the same samples.
+        low, high: confidence interval of the accuracy of a chip drawn at random on an image drawn at random, see
+            ``accuracy_interval``.
         chips: accuracy of each chip, in the order of the seeds.
         confidence: of the interval.
     """
@@ -81,7 +83,7 @@ def fault_sweep(
             counts = run.spike_counts.reshape(samples, -1)
             chips.append(float(np.mean(classify(counts, run.membranes[-1].reshape(counts.shape)) == labels)))
         accuracy = float(np.mean(chips))
-        low, high = wilson_interval(accuracy, samples, confidence)
+        low, high = accuracy_interval(chips, samples, confidence)
         found.append(
             FaultAccuracy(
                 point=point,
@@ -94,6 +96,21 @@ def fault_sweep(
             )
         )
     return tuple(found)
+
+
+def accuracy_interval(chips: Sequence[float], samples: int, confidence: float) -> tuple[float, float]:
+    """Interval of the mean accuracy p of ``chips`` that saw the same ``samples``: two independent errors, added as squares.
+
+    p - sqrt((p - w_low)^2 + h^2) to p + sqrt((w_high - p)^2 + h^2), between 0 and 1, where w is Wilson's interval of the
+    samples, each counted once however many chips there are, and h = t s / sqrt(m) is that of m chips with standard
+    deviation s, with Student's t of m - 1 degrees of freedom. One chip says nothing of its like: then h = 0.
+    """
+    share = float(np.mean(chips))
+    low, high = wilson_interval(share, samples, confidence)
+    half = 0.0
+    if len(chips) > 1:
+        half = float(student.ppf((1 + confidence) / 2, len(chips) - 1) * np.std(chips, ddof=1) / len(chips) ** 0.5)
+    return max(0.0, share - math.hypot(share - low, half)), min(1.0, share + math.hypot(high - share, half))
 
 
 def wilson_interval(share: float, samples: int, confidence: float) -> tuple[float, float]:

@@ -1,6 +1,6 @@
-"""``pyspice-cim simulate NET.nir``: a NIR network, on macros if its layers are fully connected with a clamped decay."""
+"""``pyspice-cim simulate NET.nir``: a NIR network, on macros if the array computes all of its layers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,8 @@ from pyspice_cim.cli.files import given_only
 from pyspice_cim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
+    from pyspice_cim.behavioral.config import MacroConfig
+    from pyspice_cim.behavioral.layers import AnyLayer
     from pyspice_cim.behavioral.network_file import NetworkFile
     from pyspice_cim.behavioral.nir_import import NIRNetwork
 
@@ -55,33 +57,31 @@ def load_spikes(path: Path, samples: int | None) -> tuple[Any, Any]:
     return (spikes[:, :samples] if spikes.ndim > 2 else spikes), None if labels is None else labels[:samples]
 
 
-def obstacle(network: "NIRNetwork") -> str:
-    """Why macros cannot run ``network``; empty if they can."""
-    from pyspice_cim.behavioral.layers import FullyConnected
-
-    for index, layer in enumerate(network.layers):
-        if type(layer) is not FullyConnected:
-            return f"layer {index} is {type(layer).__name__}: macros run fully connected layers"
-        if layer.params.decay != "clamp":
-            return f"layer {index} decays by {layer.params.decay!r}: the array computes clamp"
-    return ""
-
-
-def network_file(network: "NIRNetwork", steps: int) -> "NetworkFile":
-    """``network``, which has no ``obstacle``, for macros."""
+def own_sizes(network: "NIRNetwork", steps: int) -> "NetworkFile | None":
+    """``network`` with each layer on a macro of its own size; ``None`` if not all layers are fully connected."""
     from pyspice_cim.behavioral.encoding import Encoder
     from pyspice_cim.behavioral.layers import FullyConnected
     from pyspice_cim.behavioral.network_file import Layer, NetworkFile
 
-    layers = tuple(
-        Layer(weights=each.weights, weight_bits=each.weight_bits, params=each.params)
-        for each in network.layers
-        if isinstance(each, FullyConnected)
-    )
-    return NetworkFile(layers=layers, steps=steps, encoder=Encoder())
+    layers = [each for each in network.layers if type(each) is FullyConnected]
+    if len(layers) < len(network.layers):
+        return None
+    stored = tuple(Layer(weights=each.weights, weight_bits=each.weight_bits, params=each.params) for each in layers)
+    return NetworkFile(layers=stored, steps=steps, encoder=Encoder())
 
 
-def run_without_macros(network: "NIRNetwork", spikes: Any, labels: Any, reason: str) -> dict[str, Any]:
+def obstacle(layers: "Sequence[AnyLayer]", shape: Sequence[int], macro: "MacroConfig") -> str:
+    """Why macros of the size of ``macro`` cannot run ``layers``; empty if they can."""
+    from pyspice_cim.behavioral.mapping import map_layers
+
+    try:
+        map_layers(layers, shape, macro)
+    except ConfigError as error:
+        return str(error)
+    return ""
+
+
+def run_without_macros(layers: "Sequence[AnyLayer]", spikes: Any, labels: Any, reason: str) -> dict[str, Any]:
     """The report of the bits alone: accuracy and spikes, and why there is no energy."""
     from pyspice_cim.behavioral.kernels import fast_run
     from pyspice_cim.behavioral.readout import classify
@@ -89,7 +89,7 @@ def run_without_macros(network: "NIRNetwork", spikes: Any, labels: Any, reason: 
     samples = spikes.shape[1]
     if labels is not None and np.shape(labels) != (samples,):
         raise DataError(f"labels have shape {np.shape(labels)}; there are {samples} samples")
-    run = fast_run(network.layers, spikes)
+    run = fast_run(layers, spikes)
     predictions = classify(run.spike_counts.reshape(samples, -1), run.membranes[-1].reshape(samples, -1))
     return {
         "accuracy": None if labels is None else float(np.mean(predictions == np.asarray(labels))),

@@ -1,5 +1,6 @@
 """``pyspice-cim simulate``: run a network on calibrated macros; needs neither PySpice nor ngspice."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,8 +12,8 @@ from pyspice_cim.cli.nir_network import (
     is_nir,
     load_nir,
     load_spikes,
-    network_file,
     obstacle,
+    own_sizes,
     print_import,
     print_without_macros,
     run_without_macros,
@@ -22,7 +23,7 @@ from pyspice_cim.resources import write_atomically
 from pyspice_cim.units import engineering
 
 if TYPE_CHECKING:
-    from pyspice_cim.behavioral.network import RunReport
+    from pyspice_cim.behavioral.network import MappedNetwork, RunReport
     from pyspice_cim.behavioral.network_file import NetworkFile
 
 app = typer.Typer()
@@ -55,6 +56,13 @@ def simulate(
     vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; default: 1.1.")] = None,
     temperature: Annotated[float | None, typer.Option(help="Temperature in C; default: 27.")] = None,
     rows: Annotated[int | None, typer.Option(help="Rows of a memory segment; default: 16.")] = None,
+    macro_neurons: Annotated[
+        int | None,
+        typer.Option(help="Columns of a macro; default: a macro for every fully connected layer, else 64."),
+    ] = None,
+    macro_inputs: Annotated[
+        int | None, typer.Option(help="Weight rows of a macro, in inputs; default: as for --macro-neurons.")
+    ] = None,
     outside: Annotated[
         Literal["raise", "clip"],
         typer.Option(help="Where the table does not reach: raise an error, or clip to its edge and count it."),
@@ -88,11 +96,16 @@ def simulate(
     Bits are those that the transistors would hold; energies are counted events times the values of the table. Neither
     ngspice nor PySpice is needed.
 
-    A .nir network is quantized first; what no macro can run (convolutions, recurrence, other decays) gives its accuracy
-    without an energy: pyspice-cim simulate net.nir --data test.npz --dt 1e-3 --reset subtract
+    A .nir network is quantized first; what no macro can run (decays other than clamp, most average pools) gives its
+    accuracy without an energy: pyspice-cim simulate net.nir --data test.npz --dt 1e-3 --reset subtract
 
     Example: pyspice-cim simulate digits --samples 100
     """
+    from pyspice_cim.behavioral.config import MacroConfig
+    from pyspice_cim.behavioral.macro import integer_layer
+    from pyspice_cim.behavioral.network import MappedNetwork, Network
+    from pyspice_cim.behavioral.network_file import load_network
+
     check_writable(out)
     if samples is not None and samples < 1:
         raise ConfigError(f"samples is {samples}; it must be 1 or more")
@@ -106,26 +119,31 @@ def simulate(
         "decay": decay,
         "calibrate": calibrate,
     }
-    imported, loaded = None, None
+    size = given_only(neurons=macro_neurons, inputs=macro_inputs)
+    imported, reason = None, ""
+    macros: MappedNetwork | None = None
     if is_nir(network):
         imported = load_nir(network, **options)
         spikes, labels = load_spikes(Path(data), samples)
-        spikes, reason = imported.inputs(spikes), obstacle(imported)
-        if not reason:
-            loaded = network_file(imported, steps=len(spikes))
-        else:
-            result = run_without_macros(imported, spikes, labels, reason)
+        spikes = imported.inputs(spikes)
+        loaded, layers, shape = own_sizes(imported, len(spikes)), imported.layers, spikes.shape[2:]
     else:
-        from pyspice_cim.behavioral.network_file import load_network
-
         check_unused(network, options)
         loaded = load_network(named_or_shipped("networks", network, ".h5"))
-    if loaded is not None:
-        from pyspice_cim.behavioral.network import Network
-
-        # Before the data: a macro that the table does not cover is known at once.
-        macros = Network(loaded, open_table(table, technology), **conditions)
-        if imported is None:
+        layers, shape = tuple(integer_layer(each) for each in loaded.layers), loaded.shape[:1]
+    calibration = open_table(table, technology)
+    given = MacroConfig(technology=calibration.technology, **({"neurons": 64, "inputs": 64} | size | conditions))
+    if imported is not None:
+        reason = obstacle(layers, shape, given)
+    # Before data that no file holds: a macro that the table does not cover is known at once.
+    if reason:
+        result = run_without_macros(layers, spikes, labels, reason)
+    else:
+        if loaded is not None and not size:
+            macros = Network(loaded, calibration, **conditions)
+        else:
+            macros = MappedNetwork(layers, shape, calibration, given)
+        if imported is None and loaded is not None:
             spikes, labels = _data(data, loaded, samples)
         report = macros.run(spikes, labels, energy=energy)
         result = report.to_dict() | {"provenance": dict(report.provenance)}
@@ -139,10 +157,10 @@ def simulate(
         return
     if imported is not None:
         print_import(imported)
-    if loaded is not None:
-        _print_report(report, loaded)
-    else:
+    if macros is None:
         print_without_macros(result)
+    else:
+        _print_report(report, macros)
 
 
 def _data(data: str, network: "NetworkFile", samples: int | None) -> tuple[Any, Any]:
@@ -159,13 +177,12 @@ def _data(data: str, network: "NetworkFile", samples: int | None) -> tuple[Any, 
     return network.encoder.encode(images[:samples], network.steps), classes[:samples]
 
 
-def _print_report(report: "RunReport", network: "NetworkFile") -> None:
+def _print_report(report: "RunReport", network: "MappedNetwork") -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    shown = RichTable(
-        title=f"network {'-'.join(map(str, network.shape))}, {report.samples} samples, means of one inference"
-    )
+    sizes = [math.prod(network.mapping.shape), *(math.prod(each.link.output) for each in network.mapping.maps)]
+    shown = RichTable(title=f"network {'-'.join(map(str, sizes))}, {report.samples} samples, means of one inference")
     shown.add_column("what")
     shown.add_column("value", justify="right")
     if report.accuracy is not None:
@@ -179,6 +196,7 @@ def _print_report(report: "RunReport", network: "NetworkFile") -> None:
         shown.add_row(f"latency, {name.replace('_', ' ')} decay", engineering(latency, "s"))
     for name, update in report.state_update_energy.items():
         shown.add_row(f"energy of all decays, {name.replace('_', ' ')}", engineering(update, "J"))
+    shown.add_row("macros of each layer", ", ".join(map(str, report.macros)))
     shown.add_row("cycle of each layer's macro", ", ".join(engineering(cycle, "s") for cycle in report.cycle))
     shown.add_row("calibration residual of an operation", f"{100 * report.residual:.2f} % RMS")
     if report.energy_error:

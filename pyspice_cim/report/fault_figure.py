@@ -44,6 +44,6 @@ def draw_faults(sweep: Sequence[FaultAccuracy], path: str | Path, *, fault_free:
         axes.set_ylabel("accuracy (%)")
         first = sweep[0]
         axes.set_title(
-            f"{len(first.chips)} chips, {first.samples} samples, bands of {100 * first.confidence:g} % (Wilson)"
+            f"{len(first.chips)} chips, {first.samples} samples, bands of {100 * first.confidence:g} % (images and chips)"
         )
         axes.legend()

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from mapped_networks import macro, mapped_networks
 from scipy.stats import binom, binomtest, norm
 
-from pyspice_cim.behavioral.fault_sweep import FaultPoint, fault_sweep, wilson_interval
+from pyspice_cim.behavioral.fault_sweep import FaultPoint, accuracy_interval, fault_sweep, wilson_interval
 from pyspice_cim.behavioral.faults import (
     FaultRates,
     layer_faults,
@@ -143,6 +143,19 @@ def test_chips_are_drawn_by_their_seed():
     wrong = int(np.bitwise_count(planes[0].view(np.uint64)).sum())
     low, high = binom.interval(1 - 1e-6, 50 * 64 * 4, 0.1)
     assert low <= wrong <= high
+
+
+def test_the_interval_of_chips_covers_both_errors():
+    """Chips of different true accuracy, on images drawn anew: the band covers the mean of all chips as often as it says."""
+    rng, hits, trials = np.random.default_rng(3), 0, 400
+    for _ in range(trials):
+        chips = rng.binomial(200, np.clip(rng.normal(0.6, 0.1, 5), 0, 1)) / 200
+        low, high = accuracy_interval(chips.tolist(), 200, 0.9)
+        hits += low <= 0.6 <= high
+    # Chips are independent here, while the band allows for images that they share: it may cover more, never less.
+    assert hits >= binom.ppf(1e-6, trials, 0.9)
+    assert accuracy_interval([0.7], 200, 0.9) == pytest.approx(wilson_interval(0.7, 200, 0.9))
+    assert accuracy_interval([0.7] * 3, 200, 0.9) == pytest.approx(wilson_interval(0.7, 200, 0.9))
 
 
 def test_wilson_interval_is_that_of_scipy():
