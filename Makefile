@@ -75,4 +75,4 @@ clean:
 	find pyspice_cim tests behavioral characterization netlists benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-bench

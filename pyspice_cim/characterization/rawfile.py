@@ -15,7 +15,7 @@ def read_raw(path: Path) -> list[Vectors]:
     """Read every plot of a raw file: one dict of vector name to array per plot, real analyses only.
 
     Raises:
-        SimulationError: if the file is no raw file, is cut short, or holds complex vectors.
+        SimulationError: if the file is no raw file, is cut short or damaged, or holds complex vectors.
     """
     data = path.read_bytes()
     plots: list[Vectors] = []
@@ -30,9 +30,17 @@ def read_raw(path: Path) -> list[Vectors]:
         fields = dict(line.split(":", 1) for line in header if ":" in line and not line.startswith("\t"))
         if "complex" in fields.get("Flags", ""):
             raise SimulationError(f"raw file {path.name}: complex vectors are not supported")
-        count, points = int(fields["No. Variables"]), int(fields["No. Points"])
-        first = next(i for i, line in enumerate(header) if line.startswith("Variables:")) + 1
-        names = [line.split("\t")[2].lower() for line in header[first : first + count]]
+        try:
+            count, points = int(fields["No. Variables"]), int(fields["No. Points"])
+            first = next(i for i, line in enumerate(header) if line.startswith("Variables:")) + 1
+            names = [line.split("\t")[2].lower() for line in header[first : first + count]]
+        except (KeyError, ValueError, IndexError, StopIteration) as error:
+            raise SimulationError(f"raw file {path.name}: the header at byte {at} is damaged ({error!r})") from error
+        if min(count, points) < 0 or len(set(names)) != count:
+            raise SimulationError(
+                f"raw file {path.name}: the header at byte {at} is damaged: {len(set(names))} names of {count} vectors, "
+                f"{points} points"
+            )
         start, size = end + len(b"Binary:\n"), 8 * count * points
         if len(data) < start + size:
             raise SimulationError(f"raw file {path.name}: {len(data) - start} of {size} bytes; the run was cut short")

@@ -56,6 +56,7 @@ def validate(
     from pyspice_cim.characterization.cache import Cache
     from pyspice_cim.characterization.engine import Engine
     from pyspice_cim.report.progress import EngineProgress
+    from pyspice_cim.technology import load_technology
     from pyspice_cim.validation import CosimSpec, cosimulate
 
     spec = CosimSpec(
@@ -71,7 +72,8 @@ def validate(
     with EngineProgress("validate", unit="vectors") as progress:
         engine.progress = progress
         conditions = given_only(rows=rows, process=process, vdd=vdd, temperature_c=temperature)
-        report = cosimulate(spec, opened, engine, **conditions)
+        drawn_in = None if technology is None else load_technology(technology)
+        report = cosimulate(spec, opened, engine, technology=drawn_in, **conditions)
     if as_json:
         print_json({field.name: getattr(report, field.name) for field in fields(report)})
     else:

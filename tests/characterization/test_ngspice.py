@@ -1,13 +1,16 @@
 """The runner: a good run, and every way in which a run is not to be trusted."""
 
+import contextlib
 import re
 import stat
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, find_ngspice
-from pyspice_cim.characterization.rawfile import read_raw
+from pyspice_cim.characterization.rawfile import read_raw, write_raw
 from pyspice_cim.errors import MissingDependencyError, NetlistError, SimulationError
 from pyspice_cim.netlists.deck import Deck, checked_name, pwl
 
@@ -100,6 +103,22 @@ def test_a_raw_file_cut_anywhere_is_refused(tmp_path):
         path.write_bytes(whole[:kept])
         with pytest.raises(SimulationError, match="cut short"):
             read_raw(path)
+    for old, new in (("No. Points: 3", "No. Points: x"), ("No. Points: 3", "No. Points: -3"), ("Variables:\n", "\n")):
+        assert old.encode() in whole
+        path.write_bytes(whole.replace(old.encode(), new.encode()))
+        with pytest.raises(SimulationError, match="damaged"):
+            read_raw(path)
+
+
+@given(at=st.integers(0, 120), byte=st.integers(0, 255))
+def test_one_wrong_byte_of_a_raw_file_is_an_error_or_numbers(tmp_path_factory, at, byte):
+    path = tmp_path_factory.mktemp("raw") / "x.raw"
+    write_raw(path, {"time": np.arange(3.0), "v(a)": np.arange(3.0)}, "a title")
+    damaged = bytearray(path.read_bytes())
+    damaged[at] = byte
+    path.write_bytes(damaged)
+    with contextlib.suppress(SimulationError):
+        assert all(vector.dtype == np.float64 for vector in read_raw(path)[0].values())
 
 
 @pytest.mark.parametrize("name", ["a b", "x;quit", "", "1a", "a\n.control", "é"])

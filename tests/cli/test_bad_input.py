@@ -10,6 +10,7 @@ import pytest
 from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.characterization import ngspice
 from pyspice_cim.resources import shipped
+from pyspice_cim.technology.loader import builtin_folder
 
 TABLE = shipped("reference", "generic45lp.h5")
 NETWORK = shipped("networks", "digits.h5")
@@ -282,3 +283,12 @@ def test_decks_that_are_not_there(refused, tmp_path):
     refused(["netlist", "list", "--technology", "nothing"], "nothing")
     (tmp_path / "file").write_text("")
     refused(["netlist", "render", "--out", tmp_path / "file"], "file")
+
+
+def test_validate_draws_in_the_technology_that_is_given(refused, tmp_path):
+    """Its name is the table's, its models are not: what the transistors said would not be what the table holds."""
+    for file in builtin_folder().glob("generic45lp*"):
+        shutil.copy(file, tmp_path)
+    own = tmp_path / "generic45lp.toml"
+    own.write_text(own.read_text().replace('source = "', 'source = "changed; ', 1))
+    refused(["validate", "--technology", own], "other models of generic45lp")
