@@ -58,22 +58,38 @@ def expected_events(
         spikes: as ``kernels.fast_run`` takes them; a few samples of them are held in memory.
     """
     chosen, strides = _samples(mapping, operations, min(1.0, CALIBRATION_STEPS / spikes.shape[0]))
+    layouts = layouts_of(mapping)
+    blocks = [all_work(layout) for layout in layouts]
+    # A kind that none of the chosen samples has is executed where it is most frequent, in all blocks.
+    rare = [
+        (at, int(counts[:, kind].argmax()))
+        for at, counts in enumerate(operations)
+        for kind in np.flatnonzero(counts.any(axis=0) & ~counts[chosen].any(axis=0))
+    ]
     with ThreadPoolExecutor(threads) as pool:
-        picked = list(pool.map(lambda sample: _inputs(mapping, spikes, sample), chosen))
+        samples = sorted({*chosen, *(sample for _, sample in rare)})
+        inputs = dict(zip(samples, pool.map(lambda sample: _inputs(mapping, spikes, sample), samples), strict=True))
+
+        def execute(task: tuple[int, int, Ints]) -> tuple[Ints, Ints]:
+            at, sample, work = task
+            return _executed(mapping.maps[at], layouts[at], inputs[sample][at], work)
+
+        tasks = [
+            (at, sample, blocks[at][number % stride :: stride])
+            for at, stride in enumerate(strides)
+            for number, sample in enumerate(chosen)
+        ]
+        tasks += [(at, sample, blocks[at]) for at, sample in rare]
+        parts = list(pool.map(execute, tasks))
         found = []
-        for at, (layer, layout, counts) in enumerate(zip(layers, layouts_of(mapping), operations, strict=True)):
-            work = all_work(layout)
-
-            def execute(item: tuple[int, Any], stride: int = strides[at], at: int = at, work: Ints = work) -> Any:
-                number, inputs = item
-                return _executed(mapping.maps[at], layouts_of(mapping)[at], inputs[at], work[number % stride :: stride])
-
-            parts = list(pool.map(execute, enumerate(picked)))
-            seen = np.sum([events[:, _CYCLE] for events, _ in parts], axis=0)
+        for at, (layer, counts) in enumerate(zip(layers, operations, strict=True)):
+            own = [part for task, part in zip(tasks, parts, strict=True) if task[0] == at]
+            seen = np.sum([events[:, _CYCLE] for events, _ in own], axis=0)
+            # It may still lie behind the first steps, or in the blocks of other samples.
             for kind in np.flatnonzero((seen == 0) & counts.any(axis=0)):
                 sample = int(counts[:, kind].argmax())
-                parts.append(_executed(layer.mapped, layout, _inputs(mapping, spikes, sample)[at], work))
-            found.append(_from_means(layer, counts, parts))
+                own.append(_executed(layer.mapped, layouts[at], _inputs(mapping, spikes, sample)[at], blocks[at]))
+            found.append(_from_means(layer, counts, own))
     return tuple(found)
 
 

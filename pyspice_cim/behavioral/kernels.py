@@ -23,7 +23,7 @@ from pyspice_cim.errors import ConfigError, DataError
 plan_of = lru_cache(maxsize=8)(make_plan)
 # Bytes of input, state and recorded spikes that are held at once, next to the input and the result themselves.
 TILE_BYTES = 1 << 25
-Observer = Callable[[slice, slice, NDArray[np.uint8], NDArray[np.uint8], Executor], None]
+Observer = Callable[[slice, slice, slice, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -71,9 +71,9 @@ def fast_run(
     shapes = [part.places.shape for part in plan.parts]
     trains = tuple(np.empty((steps, batch, *each), np.uint8) for each in shapes) if record else None
 
-    def keep(some: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8], pool: Executor) -> None:
+    def keep(some: slice, own: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
         for part, train in zip(plan.parts, trains or (), strict=True):
-            train[when, some] = values[:, :, part.target + part.places]
+            train[when, some][:, own] = values[:, own][:, :, part.target + part.places]
 
     counts, membranes = run_plan(plan, spikes, threads, keep if record else None, tile_bytes=tile_bytes)
     return FastRun(spike_counts=counts, membranes=membranes, spikes=trains)
@@ -85,9 +85,9 @@ def run_plan(
     """Spike counts and membranes as in ``FastRun``, tile by tile; arguments, errors and memory as ``fast_run``.
 
     Args:
-        observe: called after each tile with its samples, its steps, the values of all layers (steps, batch,
-            ``plan.values``), those of the step before (batch, ``plan.values``), and the threads. The values are overwritten
-            by the next tile.
+        observe: called in every thread when it has run its part of a tile, with the samples of the tile, which of them
+            are its own, the steps, the values of all layers (steps, samples of the tile, ``plan.values``), and those of
+            the step before (samples of the tile, ``plan.values``). The values are overwritten by the next tile.
     """
     threads = processors() if threads is None else threads
     if threads < 1:
@@ -110,9 +110,18 @@ def run_plan(
                 before = values.copy() if observe else values
                 tile = _tile(spikes[when, some], plan)
                 seen = kept[: len(tile)]
-                _run_tile(plan, tile, values, v, counts[some], seen, pool, threads)
-                if observe:
-                    observe(some, when, seen, before, pool)
+
+                def ran(
+                    own: slice,
+                    some: slice = some,
+                    when: slice = when,
+                    seen: NDArray[np.uint8] = seen,
+                    before: NDArray[np.uint8] = before,
+                ) -> None:
+                    if observe:
+                        observe(some, own, when, seen, before)
+
+                _run_tile(plan, tile, values, v, counts[some], seen, ran, pool, threads)
             for part, final in zip(plan.parts, membranes, strict=True):
                 final[some] = v[:, part.membrane + part.places]
     return counts[:, plan.parts[-1].places], membranes
@@ -125,6 +134,7 @@ def _run_tile(
     v: NDArray[np.int16],
     counts: NDArray[np.int64],
     kept: NDArray[np.uint8],
+    ran: Callable[[slice], None],
     pool: Executor,
     threads: int,
 ) -> None:
@@ -134,7 +144,10 @@ def _run_tile(
     def run(samples: slice) -> bool:
         rows, sums = np.zeros(plan.rows, np.int32), np.zeros(plan.sums, np.int32 if plan.wide else np.int16)
         state = (tile, values, v, counts, kept)
-        return bool(run_samples(plan.records, plan.weights, *state, rows, sums, samples.start, samples.stop))
+        valid = bool(run_samples(plan.records, plan.weights, *state, rows, sums, samples.start, samples.stop))
+        if valid:
+            ran(samples)
+        return valid
 
     parts = list(tiles(len(v), -(-len(v) // threads)))
     # A single part runs here: a thread of its own would only cost its start.

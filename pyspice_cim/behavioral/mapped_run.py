@@ -6,7 +6,6 @@
 """
 
 from collections.abc import Sequence
-from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Literal
@@ -18,7 +17,7 @@ from pyspice_cim.behavioral import macro_table as table
 from pyspice_cim.behavioral.execution import execute
 from pyspice_cim.behavioral.expected import expected_events
 from pyspice_cim.behavioral.integer_reference import check_shape
-from pyspice_cim.behavioral.kernels import TILE_BYTES, plan_of, processors, run_plan, tiles
+from pyspice_cim.behavioral.kernels import TILE_BYTES, plan_of, processors, run_plan
 from pyspice_cim.behavioral.macro_layout import Counted, counted_of
 from pyspice_cim.behavioral.mapped_layer import CalibratedLayer, LayerRun
 from pyspice_cim.behavioral.mapping import Mapping
@@ -27,8 +26,8 @@ from pyspice_cim.errors import ConfigError, DataError
 EnergyMode = Literal["none", "expected", "exact"]
 MODES = ("none", "expected", "exact")
 Ints = NDArray[np.int64]
-# The values that are kept for counting fit in the cache.
-_COUNT_BYTES = 1 << 22
+# The values that are kept for counting should fit in the cache; smaller tiles cost more in the hand-over between threads.
+_COUNT_BYTES = 1 << 23
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -78,18 +77,12 @@ def run_mapped(
         for _ in counted
     ]
 
-    def count(some: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8], pool: Executor) -> None:
+    def count(some: slice, own: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
         from pyspice_cim.behavioral.kernel_counts import count_operations
 
-        def part(samples: slice) -> None:
-            for each, run in zip(counted, runs, strict=True):
-                found = (run.operations[some], run.path[some], run.active[some], run.sops[some])
-                count_operations(each, values, before, *found, samples.start, samples.stop)
-
-        parts = list(tiles(values.shape[1], -(-values.shape[1] // threads)))
-        # A single part runs here: a thread of its own would only cost its start.
-        for _ in map(part, parts) if len(parts) == 1 else pool.map(part, parts):
-            pass
+        for each, run in zip(counted, runs, strict=True):
+            found = (run.operations[some], run.path[some], run.active[some], run.sops[some])
+            count_operations(each, values, before, *found, own.start, own.stop)
 
     counts, membranes = run_plan(plan, spikes, threads, count, tile_bytes=min(tile_bytes, _COUNT_BYTES))
     if energy == "exact":
