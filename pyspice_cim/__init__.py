@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pyspice_cim.characterization.sweep import characterize
     from pyspice_cim.errors import CimError
     from pyspice_cim.resources import shipped
-    from pyspice_cim.tables import Lookup, Table, load_table, save_table
+    from pyspice_cim.tables import Lookup, Table, load_table, reference_table, save_table
     from pyspice_cim.technology import Corner, Technology, load_technology
     from pyspice_cim.validation import CosimReport, CosimSpec, cosimulate
 
@@ -58,6 +58,7 @@ _HOMES = {
     "load_plan": "characterization.plan",
     "load_table": "tables",
     "load_technology": "technology",
+    "reference_table": "tables",
     "save_network": "behavioral.network_file",
     "save_nir": "behavioral.nir_export",
     "save_table": "tables",
@@ -93,6 +94,7 @@ __all__ = [
     "load_plan",
     "load_table",
     "load_technology",
+    "reference_table",
     "save_network",
     "save_nir",
     "save_table",

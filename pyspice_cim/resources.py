@@ -17,6 +17,10 @@ _SOURCE_FOLDERS = {
 }
 
 
+# The technology of what is shipped, where none is named.
+DEFAULT_TECHNOLOGY = "generic45lp"
+
+
 def shipped(kind: str, name: str) -> Path:
     """Path of the shipped file ``name`` of a ``kind``: ``"plans"``, ``"reference"`` or ``"networks"``.
 

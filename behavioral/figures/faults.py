@@ -17,7 +17,7 @@ from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.report.fault_figure import draw_faults
 from pyspice_cim.resources import shipped
-from pyspice_cim.tables import load_table
+from pyspice_cim.tables import load_table, reference_table
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         images, labels = images[: options.samples], labels[: options.samples]
     spikes = network.encoder.encode(images, network.steps)
     # Where its bits live does not depend on the energies; the table of tails has none.
-    mapped = Network(network, load_table(shipped("reference", f"{table.technology}.h5")))
+    mapped = Network(network, reference_table(table.technology))
     supplies = table.dataset["vdd"].values
     points = []
     for cycle in 1e-9 * np.array(options.cycles_ns):

@@ -20,7 +20,8 @@ from pyspice_cim.behavioral.readout import classify
 from pyspice_cim.behavioral.run_report import RunReport
 from pyspice_cim.errors import DataError
 from pyspice_cim.microcode import column_bits
-from pyspice_cim.tables import Table
+from pyspice_cim.resources import DEFAULT_TECHNOLOGY
+from pyspice_cim.tables import Table, reference_table
 
 __all__ = ["MappedNetwork", "Network", "RunReport"]
 
@@ -31,7 +32,7 @@ class MappedNetwork:
     Args:
         layers: of ``layers.py``.
         shape: of an input, one sample in one step.
-        table: the calibration.
+        table: the calibration; ``None``: the reference table of the macro's technology.
         macro: the macro of all layers, or one a layer of neurons.
 
     Raises:
@@ -40,11 +41,15 @@ class MappedNetwork:
     """
 
     def __init__(
-        self, layers: Sequence[AnyLayer], shape: Iterable[int], table: Table, macro: MacroConfig | Sequence[MacroConfig]
+        self,
+        layers: Sequence[AnyLayer],
+        shape: Iterable[int],
+        table: Table | None,
+        macro: MacroConfig | Sequence[MacroConfig],
     ) -> None:
         self.mapping: Mapping = map_layers(layers, shape, macro)
-        self.table = table
-        self.layers = tuple(calibrated_layer(each, table) for each in self.mapping.maps)
+        self.table = table or reference_table(self.mapping.maps[0].config.technology)
+        self.layers = tuple(calibrated_layer(each, self.table) for each in self.mapping.maps)
 
     @property
     def sha256(self) -> str:
@@ -148,15 +153,15 @@ class Network(MappedNetwork):
 
     Args:
         network: the layers.
-        table: the calibration.
+        table: the calibration; by default the reference table of ``technology``.
         conditions: fields of ``MacroConfig`` other than the layer's own (``vdd``, ``process``, ``rows``, ...).
 
     Raises:
         ConfigError, TableError: see ``MappedNetwork``.
     """
 
-    def __init__(self, network: NetworkFile, table: Table, **conditions: Any) -> None:
-        conditions.setdefault("technology", table.technology)
+    def __init__(self, network: NetworkFile, table: Table | None = None, **conditions: Any) -> None:
+        conditions.setdefault("technology", DEFAULT_TECHNOLOGY if table is None else table.technology)
         configs = [
             MacroConfig(
                 neurons=layer.neurons,

@@ -18,9 +18,9 @@ from typing import Annotated
 import typer
 
 from pyspice_cim import __version__
-from pyspice_cim.cli.files import DEFAULT_TECHNOLOGY, print_json
+from pyspice_cim.cli.files import print_json
 from pyspice_cim.errors import CimError
-from pyspice_cim.resources import shipped
+from pyspice_cim.resources import DEFAULT_TECHNOLOGY, shipped
 
 app = typer.Typer()
 

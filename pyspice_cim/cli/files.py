@@ -10,12 +10,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pyspice_cim.errors import ConfigError, DataError
-from pyspice_cim.resources import atomic_write, shipped, shipped_names
+from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped, shipped_names
 
 if TYPE_CHECKING:
     from pyspice_cim.tables import Table
-
-DEFAULT_TECHNOLOGY = "generic45lp"
 
 
 def named_or_shipped(kind: str, given: str, suffix: str) -> Path:

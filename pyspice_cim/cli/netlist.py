@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyspice_cim.cli.files import DEFAULT_TECHNOLOGY, print_json
+from pyspice_cim.cli.files import print_json
 from pyspice_cim.errors import ConfigError, NetlistError
-from pyspice_cim.resources import write_atomically
+from pyspice_cim.resources import DEFAULT_TECHNOLOGY, write_atomically
 
 if TYPE_CHECKING:
     from pyspice_cim.netlists.deck import Deck

@@ -8,7 +8,7 @@ import numpy as np
 import xarray as xr
 
 from pyspice_cim.errors import TableError
-from pyspice_cim.resources import atomic_write
+from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped
 from pyspice_cim.tables.table import ATTRIBUTES, CORNER_AXES, SCHEMA, SCHEMA_VERSION, Table
 
 _BACKEND: Literal["h5netcdf"] = "h5netcdf"
@@ -23,6 +23,15 @@ def save_table(table: Table, path: str | Path) -> None:
     attributes = {**table.dataset.attrs, "schema": SCHEMA, "schema_version": SCHEMA_VERSION}
     with atomic_write(path) as temporary:
         table.dataset.assign_attrs(attributes).to_netcdf(temporary, engine=_BACKEND, format="NETCDF4")
+
+
+def reference_table(technology: str = DEFAULT_TECHNOLOGY) -> Table:
+    """The table that comes with the package for a built-in technology.
+
+    Raises:
+        DataError: if there is none for ``technology``; the message lists those there are.
+    """
+    return load_table(shipped("reference", f"{technology}.h5"))
 
 
 def load_table(path: str | Path) -> Table:

@@ -16,11 +16,12 @@ from pyspice_cim.behavioral.ldlif import LDLIFParams
 from pyspice_cim.behavioral.mapped_layer import calibrated_layer
 from pyspice_cim.behavioral.mapped_run import run_mapped
 from pyspice_cim.behavioral.mapping import map_layers
-from pyspice_cim.behavioral.network import MappedNetwork
+from pyspice_cim.behavioral.network import MappedNetwork, Network
+from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.errors import ConfigError, DataError, OutsideTableError
 from pyspice_cim.microcode import ColumnState, columns_at_rest, count_events
 from pyspice_cim.resources import shipped
-from pyspice_cim.tables import load_table
+from pyspice_cim.tables import load_table, reference_table
 
 TABLE = load_table(shipped("reference", "generic45lp.h5"))
 
@@ -248,3 +249,17 @@ def test_what_a_mapped_network_refuses():
         network.run(np.full((2, 1, 1, 8, 8), np.nan))
     with pytest.raises(DataError, match="there are 1 samples"):
         network.run(spikes, np.zeros(3, int))
+
+
+@pytest.mark.parametrize("technology", ["generic45lp", "generic65", "sky130"])
+def test_the_reference_table_is_used_when_none_is_given(technology):
+    """Every built-in technology has one, and it reaches the shipped network's macros at the table's own supply."""
+    network = load_network(shipped("networks", "digits.h5"))
+    vdd = float(np.median(reference_table(technology).dataset["vdd"]))
+    mapped = Network(network, technology=technology, vdd=vdd)
+    assert mapped.table.technology == technology
+    assert (mapped.table.sha256, Network(network).table.technology) == (
+        reference_table(technology).sha256,
+        "generic45lp",
+    )
+    assert mapped.run(np.ones((2, 1, network.shape[0]), np.uint8)).energy > 0
