@@ -8,8 +8,16 @@ from scipy.interpolate import RegularGridInterpolator
 
 from pyspice_cim.errors import ConfigError, OutsideTableError, TableError
 from pyspice_cim.tables.table import Table
+from pyspice_cim.units import celsius_to_kelvin
 
 Policy = Literal["raise", "clip"]
+
+
+def abscissa(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Along what a logarithm is interpolated: -1/T over ``temperature_c``, else ln of the axis where its nodes are positive."""
+    if axis == "temperature_c":
+        return -1 / (at + celsius_to_kelvin(0))
+    return np.log(at) if nodes[0] > 0 else at
 
 
 class Lookup:
@@ -30,8 +38,9 @@ class Lookup:
     def __call__(self, name: str, *, process: str = "tt", **coordinates: ArrayLike) -> NDArray[np.float64]:
         """Quantity ``name`` at ``coordinates``.
 
-        Linear between neighbouring nodes of every axis, in the value's logarithm where its attribute ``interpolation``
-        says ``log``; equal to the stored value at a node.
+        Linear between neighbouring nodes of every axis; equal to the stored value at a node. Where the attribute
+        ``interpolation`` says ``log`` (positive delays and powers), the value's logarithm is linear in 1/T over temperature,
+        as a current below threshold is, and in the axis's logarithm elsewhere, as a power law is.
 
         Args:
             name: quantity.
@@ -60,8 +69,10 @@ class Lookup:
         values = array.transpose(*axes, *own).to_numpy()
         given = np.broadcast_arrays(*(np.asarray(coordinates[axis], dtype=np.float64) for axis in axes))
         shape = given[0].shape if given else ()
+        logarithmic = array.attrs.get("interpolation") == "log"
         grids: list[NDArray[np.float64]] = []
         points: list[NDArray[np.float64]] = []
+        kept: list[str] = []
         for axis, at in zip(axes, given, strict=True):
             nodes = array[axis].to_numpy().astype(np.float64)
             inside = np.clip(at, nodes[0], nodes[-1])
@@ -76,21 +87,24 @@ class Lookup:
             if nodes.size == 1:
                 values = values.reshape(values.shape[1:]) if not grids else np.take(values, 0, axis=len(grids))
                 continue
+            kept.append(axis)
             grids.append(nodes)
-            points.append(inside)
+            points.append(inside.ravel())
         if not grids:
             result = np.broadcast_to(values, shape + values.shape)
         else:
-            at = np.stack([p.ravel() for p in points], axis=-1)
-            logarithmic = array.attrs.get("interpolation") == "log"
-            between = RegularGridInterpolator(tuple(grids), np.log(values) if logarithmic else values, method="linear")(
-                at
+            along, wanted = grids, points
+            if logarithmic:
+                along = [abscissa(*each) for each in zip(kept, grids, grids, strict=True)]
+                wanted = [abscissa(*each) for each in zip(kept, grids, points, strict=True)]
+            between = RegularGridInterpolator(tuple(along), np.log(values) if logarithmic else values, method="linear")(
+                np.stack(wanted, axis=-1)
             )
             if logarithmic:
                 between = np.exp(between)
             # At a node its own value, whatever became of its neighbours: neither rounded, nor NaN because one of them is.
-            on_node = np.all([np.isin(p.ravel(), nodes) for p, nodes in zip(points, grids, strict=True)], axis=0)
-            nearest = tuple(np.searchsorted(nodes, p.ravel()) for p, nodes in zip(points, grids, strict=True))
+            on_node = np.all([np.isin(p, nodes) for p, nodes in zip(points, grids, strict=True)], axis=0)
+            nearest = tuple(np.searchsorted(nodes, p) for p, nodes in zip(points, grids, strict=True))
             result = np.where(on_node.reshape(-1, *([1] * (between.ndim - 1))), values[nearest], between)
             result = result.reshape(shape + values.shape[len(grids) :])
         if np.isnan(result).any():

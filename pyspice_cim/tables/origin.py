@@ -1,7 +1,8 @@
 """Where a looked-up value comes from: the nodes that it is interpolated between, their weights, and the points behind them.
 
 value = sum over nodes of  weight * value(node)          (of the logarithms, for a quantity that is interpolated so)
-weight = product over axes of  1 - |at - node| / step    (multilinear; the weights of a value add up to 1)
+weight = product over axes of  1 - |at - node| / step    (multilinear; the weights of a value add up to 1; for a quantity
+that is interpolated in its logarithm, along ``lookup.abscissa`` of the axis)
 """
 
 import itertools
@@ -13,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pyspice_cim.errors import OutsideTableError, TableError
-from pyspice_cim.tables.lookup import Lookup
+from pyspice_cim.tables.lookup import Lookup, abscissa
 from pyspice_cim.tables.table import Table
 
 
@@ -148,12 +149,18 @@ def axis_name(array: xr.DataArray, axis: str) -> str:
 
 def _weights(array: xr.DataArray, axes: list[str], at: Mapping[str, float]) -> list[tuple[tuple[int, ...], float]]:
     """Index along ``axes`` and weight of every node with a share."""
+    logarithmic = array.attrs.get("interpolation") == "log"
     shares: list[list[tuple[int, float]]] = []
     for axis in axes:
         nodes = array[axis].to_numpy().astype(np.float64)
         above = int(np.clip(np.searchsorted(nodes, at[axis]), 1, nodes.size - 1)) if nodes.size > 1 else 0
         below = max(above - 1, 0)
-        part = (at[axis] - nodes[below]) / (nodes[above] - nodes[below]) if above > below else 1.0
+        # Of a node itself the whole, whatever its logarithm is rounded to.
+        part = 1.0
+        if above > below and at[axis] != nodes[above]:
+            around = np.array([nodes[below], at[axis], nodes[above]])
+            low, here, high = abscissa(axis, nodes, around) if logarithmic else around
+            part = float((here - low) / (high - low))
         shares.append([(index, share) for index, share in ((below, 1 - part), (above, part)) if share > 0])
     return [
         (tuple(index for index, _ in corner), float(np.prod([share for _, share in corner])))

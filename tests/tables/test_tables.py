@@ -90,6 +90,27 @@ def test_between_the_nodes_it_is_linear(vdd, rows):
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
+@given(st.floats(0.9, 1.2), st.floats(8, 64), st.floats(-40, 125))
+def test_a_logarithm_follows_power_laws_and_arrhenius(vdd, rows, temperature):
+    """Exact, between the nodes too, for the laws that it stands for: c vdd^2 rows^0.7 exp(-E / k T)."""
+
+    def law(vdd, temperature, rows):
+        return 1e-12 * vdd**2 * rows**0.7 * np.exp(-4000 / (temperature + 273.15))
+
+    temperatures = np.array([-40.0, 27.0, 125.0])
+    values = law(np.array(VDD)[:, None, None], temperatures[:, None], np.array(ROWS, dtype=float))
+    array = xr.DataArray(
+        values[None],
+        dims=("process", "vdd", "temperature_c", "cell_rows"),
+        coords={"process": ["tt"], "vdd": list(VDD), "temperature_c": temperatures, "cell_rows": list(ROWS)},
+        attrs={"units": "W", "interpolation": "log"},
+    )
+    table = Table(dataset=make_table().dataset.drop_dims(["vdd", "temperature_c", "cell_rows"]).assign(leakage=array))
+    found = Lookup(table)("leakage", vdd=vdd, temperature_c=temperature, cell_rows=rows)
+    # Rounding alone: logarithms of about -40 carry an absolute error of 1e-14.
+    assert found == pytest.approx(law(vdd, temperature, rows), rel=1e-11)
+
+
 def test_vectorised_equals_one_by_one():
     look = Lookup(make_table())
     vdd, rows = np.array([[0.9], [0.95]]), np.array([8.0, 20.0, 64.0])
