@@ -179,10 +179,11 @@ def test_errors_of_interpolation_are_those_of_the_formula(plan, tmp_path):
     # Linear in temperature and size: nothing but rounding.
     assert rows[1.0, 25, 4, "energy"] < 1e-12 and rows[1.0, 50, 2, "energy"] < 1e-12
     assert data["energy"].attrs["interpolation_error"] == max(e for (*_, name), e in rows.items() if name == "energy")
-    # The delay is interpolated in its logarithm: the geometric mean of its neighbours.
+    # The delay is interpolated in its logarithm, over the logarithm of the supply.
     linear = 1.0 - 0.1 * 1.1 + 0.05
-    logarithmic = np.sqrt((1.0 - 0.1 * 1.0 + 0.05) * (1.0 - 0.1 * 1.2 + 0.05))
-    assert rows[1.1, 50, 4, "delay"] == pytest.approx((linear - logarithmic) / linear)
+    part = np.log(1.1 / 1.0) / np.log(1.2 / 1.0)
+    logarithmic = (1.0 - 0.1 * 1.0 + 0.05) ** (1 - part) * (1.0 - 0.1 * 1.2 + 0.05) ** part
+    assert rows[1.1, 50, 4, "delay"] == pytest.approx(abs(linear - logarithmic) / linear)
     assert "interpolation_error" not in data["failing"].attrs
     at = list(zip(data["held_out_quantity"].values, data["held_out_error"].values, strict=True)).index(
         ("energy", rows[1.1, 50, 4, "energy"])
