@@ -11,13 +11,14 @@ from pyspice_cim.tables import Table, load_table, save_table
 
 TABLE = shipped("reference", "generic45lp.h5")
 ENERGY = "sram6t_read_energy"
+RAISED = {"process": "tt", "vdd": 1.1, "temperature_c": 27.0, "sram6t_rows": 256}
 
 
 @pytest.fixture
 def other(tmp_path):
     """The reference table with one value one per cent up, and one point failed."""
     dataset = load_table(TABLE).dataset.copy(deep=True)
-    dataset[ENERGY][0, 1, 0, 2] *= 1.01
+    dataset[ENERGY].loc[RAISED] *= 1.01
     dataset["point_status"] = dataset["point_status"].astype("U8")
     dataset["point_reason"] = dataset["point_reason"].astype("U64")
     dataset["point_status"][0], dataset["point_reason"][0] = "missing", "the budget of 9 s ran out"
@@ -55,7 +56,7 @@ def test_diff_says_what_and_where_and_its_status_is_1(cim, other):
     printed = json.loads(cim("table", "diff", TABLE, other, "--json", "--rtol", "0.02").out)
     found = printed["values"][ENERGY]
     assert found["largest"] == pytest.approx(1 - 1 / 1.01, rel=1e-9)
-    assert found["where"] == {"process": "tt", "vdd": 1.1, "temperature_c": 27.0, "sram6t_rows": 256}
+    assert found["where"] == RAISED
     assert found["beyond"] == 0
     # The value is within the tolerance; the point that ended otherwise is not a matter of tolerance.
     assert printed["same"] is False
