@@ -12,8 +12,8 @@ from scipy.stats import t as student
 
 from pyspice_cim.behavioral.faults import FaultRates, run_with_faults
 from pyspice_cim.behavioral.mapping import Mapping
-from pyspice_cim.behavioral.readout import classify
-from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.behavioral.readout import check_labels, classify
+from pyspice_cim.errors import ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,8 +73,7 @@ def fault_sweep(
         raise ConfigError(f"{len(points)} points and {len(seeds)} seeds are given; give one at least of each")
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"confidence is {confidence!r}; it must be between 0 and 1")
-    if np.shape(labels) != spikes.shape[1:2]:
-        raise DataError(f"labels have shape {np.shape(labels)}; there are {spikes.shape[1]} samples")
+    labels = check_labels(labels, spikes.shape[1], int(np.prod(mapping.maps[-1].link.output)))
     samples, found = len(labels), []
     for point in points:
         chips = []

@@ -16,7 +16,7 @@ from pyspice_cim.behavioral.mapped_layer import LayerRun, calibrated_layer
 from pyspice_cim.behavioral.mapped_run import EnergyMode, run_mapped
 from pyspice_cim.behavioral.mapping import Mapping, map_layers
 from pyspice_cim.behavioral.network_file import NetworkFile
-from pyspice_cim.behavioral.readout import classify
+from pyspice_cim.behavioral.readout import check_labels, classify
 from pyspice_cim.behavioral.run_report import RunReport
 from pyspice_cim.errors import DataError
 from pyspice_cim.microcode import column_bits
@@ -89,8 +89,8 @@ class MappedNetwork:
             raise DataError(
                 f"spikes have shape {shape}; they must be (time, batch, {axes}) = (1 or more, 1 or more, {wanted})"
             )
-        if labels is not None and np.shape(labels) != shape[1:2]:
-            raise DataError(f"labels have shape {np.shape(labels)}; there are {shape[1]} samples")
+        if labels is not None:
+            labels = check_labels(labels, shape[1], int(np.prod(self.mapping.maps[-1].link.output)))
         run = run_mapped(self.mapping, self.layers, spikes, energy, threads)
         counts = run.spike_counts.reshape(shape[1], -1)
         final = run.membranes[-1].reshape(counts.shape).astype(np.int64)
@@ -102,7 +102,7 @@ class MappedNetwork:
         counts: NDArray[np.int64],
         final: NDArray[np.int64],
         steps: int,
-        labels: NDArray[np.integer[Any]] | None,
+        labels: NDArray[np.int64] | None,
     ) -> RunReport:
         predictions = classify(counts, final)
         layers = self.layers
@@ -120,7 +120,7 @@ class MappedNetwork:
             predictions=predictions,
             spike_counts=counts,
             membranes=final,
-            accuracy=None if labels is None else float(np.mean(predictions == np.asarray(labels))),
+            accuracy=None if labels is None else float(np.mean(predictions == labels)),
             samples=len(counts),
             energy_components=components,
             energy_operations=operations,

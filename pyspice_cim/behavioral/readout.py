@@ -1,4 +1,4 @@
-"""From the last layer's spikes to a class."""
+"""From the last layer's spikes to a class, and the labels that classes are compared with."""
 
 from typing import Any
 
@@ -30,3 +30,24 @@ def classify(spike_counts: NDArray[np.integer[Any]], membranes: NDArray[np.integ
     best = counts == counts.max(axis=-1, keepdims=True)
     lowest = np.iinfo(np.int64).min
     return np.asarray(np.argmax(np.where(best, final.astype(np.int64), lowest), axis=-1), np.int64)
+
+
+def check_labels(labels: Any, samples: int, classes: int) -> NDArray[np.int64]:
+    """``labels`` as int64, (samples,), once they are known to be the classes 0..``classes`` - 1 of as many samples.
+
+    Raises:
+        DataError: for another shape, another type than integers, or a label that is no class.
+    """
+    try:
+        found = np.asarray(labels)
+    except ValueError as error:
+        raise DataError(f"labels are no array ({error}); give one integer for each of {samples} samples") from None
+    if found.shape != (samples,):
+        raise DataError(f"labels have shape {found.shape}; there are {samples} samples, each with one label")
+    allowed = f"a label is an integer, 0 to {classes - 1}"
+    if found.dtype.kind not in "iu":
+        raise DataError(f"labels are of type {found.dtype}, the first is {found.tolist()[0]!r}; {allowed}")
+    wrong = np.flatnonzero((found < 0) | (found >= classes))
+    if wrong.size:
+        raise DataError(f"labels[{wrong[0]}] is {found[wrong[0]]}; {allowed}")
+    return found.astype(np.int64)

@@ -269,6 +269,8 @@ def test_bad_runs_are_named():
     point = FaultPoint(vdd=1.0, cycle=1e-9, rates=FaultRates())
     with pytest.raises(DataError, match="there are 4 samples"):
         fault_sweep(mapping, spikes, np.zeros(3, int), [point])
+    with pytest.raises(DataError, match=r"labels\[0\] is 2; a label is an integer, 0 to 1"):
+        fault_sweep(mapping, spikes, np.full(4, 2), [point])
     with pytest.raises(ConfigError, match="0 points and 5 seeds"):
         fault_sweep(mapping, spikes, np.zeros(4, int), [])
     with pytest.raises(ConfigError, match="confidence is 1.0"):

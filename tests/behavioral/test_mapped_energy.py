@@ -249,6 +249,8 @@ def test_what_a_mapped_network_refuses():
         network.run(np.full((2, 1, 1, 8, 8), np.nan))
     with pytest.raises(DataError, match="there are 1 samples"):
         network.run(spikes, np.zeros(3, int))
+    with pytest.raises(DataError, match=r"labels\[0\] is 99; a label is an integer, 0 to 4"):
+        network.run(spikes, np.array([99]))
 
 
 @pytest.mark.parametrize("technology", ["generic45lp", "generic65", "sky130"])

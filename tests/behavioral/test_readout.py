@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyspice_cim.behavioral.readout import classify
+from pyspice_cim.behavioral.readout import check_labels, classify
 from pyspice_cim.errors import DataError
 
 
@@ -25,3 +25,28 @@ def test_most_spikes_then_membrane_then_lowest_index():
 def test_bad_arrays_are_refused(counts, membranes):
     with pytest.raises(DataError, match="spike_counts"):
         classify(counts, membranes)
+
+
+def test_labels_that_are_classes_come_back_as_integers():
+    for labels in ([0, 2, 1], np.array([0, 2, 1], np.uint8), (np.int16(0), 2, 1)):
+        found = check_labels(labels, 3, 3)
+        assert found.dtype == np.int64 and found.tolist() == [0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        ([0, 99, 1], r"labels\[1\] is 99; a label is an integer, 0 to 2"),
+        ([0, -1, 1], r"labels\[1\] is -1; a label is an integer, 0 to 2"),
+        ([float("nan"), 0, 1], "labels are of type float64, the first is nan; a label is an integer, 0 to 2"),
+        ([1.0, 0.0, 1.0], "the first is 1.0; a label"),
+        (["one", "two", "three"], "the first is 'one'; a label"),
+        ([True, False, True], "the first is True; a label"),
+        ([0, None, 1], "labels are of type object"),
+        ([0, 1], r"labels have shape \(2,\); there are 3 samples"),
+        ([[0], [1, 2], [1]], "labels are no array"),
+    ],
+)
+def test_labels_that_are_no_classes_are_refused(labels, words):
+    with pytest.raises(DataError, match=words):
+        check_labels(labels, 3, 3)
