@@ -62,16 +62,14 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path``; on leaving without an error it becomes ``path`` in one step.
 
     A reader sees the old file or the whole new one. The bytes are on disk before the rename; after an error nothing is
-    left behind and the old file is as it was. A symbolic link keeps pointing at the file that is replaced.
+    left behind and the old file is as it was. A symbolic link is followed: it stays, and the file that it points at is
+    replaced, or made. What is there and is no regular file (a device, a pipe, a socket) is never replaced.
 
     Raises:
-        ConfigError: if the folder is missing or not writable, ``path`` is a folder, or the disk is full.
+        ConfigError: if the folder is missing or not writable, ``path`` is a folder, something that is no regular file, or
+            no name that the system takes, or the disk is full.
     """
-    target = Path(path).resolve()
-    if target.is_dir():
-        raise ConfigError(f"cannot write {path}: it is a folder; give the name of a file")
-    if not target.parent.is_dir():
-        raise ConfigError(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
+    target = _target(path)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
         # Made here, exclusively, so that a folder without write permission is reported before any work is done.
@@ -86,6 +84,23 @@ def atomic_write(path: str | Path) -> Iterator[Path]:
     # The rename itself is made durable where the system lets a folder be opened.
     with contextlib.suppress(OSError):
         _sync(target.parent)
+
+
+def _target(path: str | Path) -> Path:
+    """What ``path`` stands for in the end, if it may become a file."""
+    try:
+        # Path.resolve has an error of its own for links in a ring; here the ring is found below, as no regular file.
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise ConfigError(f"cannot write {path}: it is a folder; give the name of a file")
+        if os.path.lexists(target) and not target.is_file():
+            # A rename puts a file in the place of a device or a pipe, and what used that is broken.
+            raise ConfigError(f"cannot write {path}: it is there and no regular file; give the name of a file")
+        if not target.parent.is_dir():
+            raise ConfigError(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot write {path}: {getattr(error, 'strerror', None) or error}") from error
+    return target
 
 
 def write_atomically(path: str | Path, data: bytes) -> None:

@@ -1,6 +1,7 @@
 """Shipped files and atomic writes."""
 
 import os
+import stat
 
 import pytest
 
@@ -57,6 +58,45 @@ def test_bad_targets_are_named(tmp_path):
         write_atomically(tmp_path / "no" / "a", b"")
     with pytest.raises(ConfigError, match="it is a folder"):
         write_atomically(tmp_path, b"")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_what_is_no_regular_file_is_never_replaced(tmp_path, linked):
+    os.mkfifo(tmp_path / "pipe")
+    name = "pipe"
+    if linked:
+        name = "link"
+        (tmp_path / name).symlink_to(tmp_path / "pipe")
+    with pytest.raises(ConfigError, match=f"cannot write .*{name}: it is there and no regular file"):
+        write_atomically(tmp_path / name, b"x")
+    assert (tmp_path / "pipe").is_fifo()
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == sorted({"pipe", name})
+
+
+def test_a_device_is_never_replaced(tmp_path):
+    # A node of our own below the test's folder: none of the machine's is ever written to.
+    try:
+        os.mknod(tmp_path / "device", stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except OSError as error:
+        pytest.skip(f"no device can be made here: {error}")
+    with pytest.raises(ConfigError, match="it is there and no regular file"):
+        write_atomically(tmp_path / "device", b"x")
+    assert (tmp_path / "device").is_char_device()
+
+
+def test_links_in_a_ring_are_named(tmp_path):
+    (tmp_path / "a").symlink_to(tmp_path / "b")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    with pytest.raises(ConfigError, match="cannot write .*/a: it is there and no regular file"):
+        write_atomically(tmp_path / "a", b"x")
+    assert (tmp_path / "a").is_symlink() and (tmp_path / "b").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
+def test_a_name_that_the_system_does_not_take_is_named(tmp_path, name):
+    with pytest.raises(ConfigError, match="cannot write .*: (File name too long|.*null)"):
+        write_atomically(tmp_path / name, b"x")
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write anywhere")
