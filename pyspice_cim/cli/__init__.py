@@ -4,6 +4,7 @@ Each command is a file of its own, which is imported when it is asked for: ``doc
 missing, and ``simulate`` needs neither PySpice nor ngspice.
 """
 
+import errno
 import importlib
 import sys
 from typing import Annotated, Any
@@ -15,6 +16,9 @@ from pyspice_cim.errors import CimError, MissingDependencyError
 
 # In the order in which a newcomer meets them.
 COMMANDS = ("technology", "netlist", "characterize", "table", "explain", "validate", "simulate", "doctor")
+
+# What the system says of a path that it will not even look at.
+_REFUSED_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
 
 
 class _Commands(typer.core.TyperGroup):
@@ -75,6 +79,12 @@ def main() -> None:
         missing = _missing(error)
         print(f"error: {missing}", file=sys.stderr)
         sys.exit(missing.exit_status)
+    except OSError as error:
+        # A path that the system refuses to look at is the user's to mend, whichever command meets it first.
+        if error.errno not in _REFUSED_PATHS or error.filename is None:
+            raise
+        print(f"error: {error.filename}: {error.strerror}; give another path", file=sys.stderr)
+        sys.exit(CimError.exit_status)
     except KeyboardInterrupt:
         _interrupted()
     except SystemExit as stop:

@@ -59,8 +59,9 @@ def characterize(
     seconds = None if budget is None else duration(budget)
     if out is None and not dry_run:
         raise ConfigError("no table to write is named; give --out FILE.h5, or --dry-run")
-    if not dry_run:
+    if out is not None and not dry_run:
         check_writable(out)
+        _check_nothing_lost(out, path)
     # Imported here: --help answers at once.
     from pyspice_cim.characterization.cache import Cache
     from pyspice_cim.characterization.engine import Engine
@@ -115,6 +116,29 @@ def characterize(
         _print_summary(table, out, tally)
     if (status != "ok").any():
         raise typer.Exit(1)
+
+
+def _check_nothing_lost(out: Path, plan: Path) -> None:
+    """Let ``out`` replace a table, or an empty file, and nothing else.
+
+    Raises:
+        ConfigError: if it is the plan, or another file that is no table.
+    """
+    if not out.exists() or out.stat().st_size == 0:
+        return
+    if out.samefile(plan):
+        raise ConfigError(f"--out {out} is the plan itself; give another name, e.g. {out.with_suffix('.h5').name}")
+    import h5py
+
+    from pyspice_cim.tables import SCHEMA
+
+    try:
+        with h5py.File(out, "r") as file:
+            found = file.attrs.get("schema")
+    except OSError:
+        found = None
+    if found != SCHEMA:
+        raise ConfigError(f"--out {out} is there and no table of this package; give another name, or remove it first")
 
 
 def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]", as_json: bool) -> None:

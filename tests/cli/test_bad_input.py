@@ -10,6 +10,7 @@ import pytest
 from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.characterization import ngspice
 from pyspice_cim.resources import shipped
+from pyspice_cim.tables import load_table
 from pyspice_cim.technology.loader import builtin_folder
 
 TABLE = shipped("reference", "generic45lp.h5")
@@ -79,6 +80,52 @@ def test_an_output_that_cannot_be_written_is_known_before_the_run(refused, tmp_p
     refused(["characterize", plan, "--out", tmp_path / "no" / "t.h5"], "cannot write", "no/t.h5")
     refused(["characterize", plan, "--out", tmp_path], "it is a folder")
     refused(["characterize", plan, "--out", tmp_path / "t.h5", "--workers", "0"], "workers is 0")
+
+
+@pytest.mark.parametrize("given", ["name", "path", "link"])
+def test_a_table_does_not_replace_its_plan(refused, tmp_path, given):
+    plan = written(tmp_path / "small.toml", PLAN)
+    (tmp_path / "link").symlink_to(plan)
+    out = {"name": plan, "path": tmp_path / "." / "small.toml", "link": tmp_path / "link"}[given]
+    refused(["characterize", plan, "--out", out], "is the plan itself", "small.h5" if given != "link" else "link.h5")
+    assert plan.read_text() == PLAN
+
+
+def test_a_table_replaces_tables_and_empty_files_alone(cim, refused, tmp_path, fake_ngspice):
+    fake_ngspice("exit 1")
+    plan = written(tmp_path / "small.toml", PLAN)
+    shutil.copyfile(NETWORK, tmp_path / "network.h5")
+    written(tmp_path / "notes.txt", "months of work")
+    for name in ("network.h5", "notes.txt"):
+        before = (tmp_path / name).read_bytes()
+        refused(["characterize", plan, "--out", tmp_path / name], name, "no table of this package", "another name")
+        assert (tmp_path / name).read_bytes() == before
+    shutil.copyfile(TABLE, tmp_path / "old.h5")
+    written(tmp_path / "empty", "")
+    for name in ("old.h5", "empty"):
+        assert cim("characterize", plan, "--out", tmp_path / name, "--workers", 1).status == 1
+        assert load_table(tmp_path / name).dataset.attrs["plan"] == "small"
+
+
+LONG = "n" * 300
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["characterize", LONG, "--out", "t.h5"],
+        ["characterize", "demo", "--out", LONG],
+        ["table", "info", LONG],
+        ["table", "plot", LONG, "x", "--against", "vdd", "--out", "x.png"],
+        ["table", "plot", TABLE, "x", "--against", "vdd", "--out", LONG + ".png"],
+        ["technology", "check", LONG],
+        ["explain", LONG, "x"],
+        ["simulate", LONG],
+    ],
+    ids=lambda command: " ".join(str(part)[:12] for part in command),
+)
+def test_a_name_that_is_too_long_for_the_system(refused, command):
+    refused(command, "nnn")
 
 
 @pytest.mark.parametrize(
