@@ -40,17 +40,12 @@ def first_crossing(
     return float(times[0])
 
 
-def window_charges(vectors: Vectors, source: str, edges: Array, *, drawn_only: bool = False) -> Array:
+def window_charges(vectors: Vectors, source: str, edges: Array) -> Array:
     """Charge that a voltage source delivers in each window between ``edges``, C.
 
     Q_k = -integral of i(source) dt over [edges_k, edges_k+1]  (SPICE counts current into the plus terminal)
-
-    ``drawn_only`` counts only the current that flows out: a line that an ideal source drives up and down returns its
-    charge to the source, where a real driver takes it from the supply and dumps it to ground.
     """
     current = -vectors[f"i({source})"]
-    if drawn_only:
-        current = np.maximum(current, 0.0)
     steps = 0.5 * (current[1:] + current[:-1]) * np.diff(vectors["time"])
     return _in_windows(vectors["time"], steps, edges)
 
@@ -60,6 +55,9 @@ def pull_up_charges(vectors: Vectors, source: str, node: str, edges: Array, *, v
 
     Net charge while the line ``node`` rises or stands high. While it falls or stands low, a driver's pull-down carries
     the charge to ground; what couples into a line that stands high goes back to the supply and counts as such.
+
+    The positive part of the current would not do: after an abrupt change of the time step the trapezoidal rule lets a
+    current alternate between large values of both signs, whose positive half is many times the charge and whose sum is not.
     """
     current, level = -vectors[f"i({source})"], vectors[node]
     change = np.diff(level)

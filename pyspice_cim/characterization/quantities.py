@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pyspice_cim.characterization.measure import Array, window_charges
+from pyspice_cim.characterization.measure import Array, pull_up_charges, window_charges
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.simulation import Measurement, Outcome
 
@@ -48,10 +48,15 @@ def window_energies(
 ) -> dict[str, Array]:
     """Energy in J from each source in each window between ``edges``: no source is left out.
 
-    E = V_DD * integral of i dt                    for a supply
-    E = V_DD * integral of the drawn current dt    for a driven line, what a real driver would take to charge it
+    E = V_DD * integral of i dt       for a supply
+    E = V_DD * ``pull_up_charges``    for a driven line: what a real driver would take to charge it
     """
     at = np.asarray(edges)
     energies = {name: vdd * window_charges(vectors, name, at) for name in supplies}
-    energies |= {name: vdd * window_charges(vectors, name, at, drawn_only=True) for name in lines}
+    energies |= {name: vdd * pull_up_charges(vectors, name, line_vector(name), at, vdd=vdd) for name in lines}
     return energies
+
+
+def line_vector(source: str) -> str:
+    """The voltage of the line that ``source`` drives: a line and its source have one name, but for SPICE's letter."""
+    return f"v({source[1:]})"

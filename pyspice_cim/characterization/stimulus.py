@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from PySpice.Spice.Netlist import Circuit
 
 from pyspice_cim.characterization.devices import dc_options, finished_deck
+from pyspice_cim.characterization.quantities import line_vector
 from pyspice_cim.netlists.cell import Cell, library
 from pyspice_cim.netlists.deck import Deck, pwl, wrapped
 from pyspice_cim.technology import Corner, Technology, model_text
@@ -18,7 +19,7 @@ from pyspice_cim.technology import Corner, Technology, model_text
 CELL_TOLERANCES = "reltol=1e-4 chgtol=1e-17"
 # For everything larger than a column: up to 0.5 % off in energy and delay against the above, and four times as fast.
 # Ten times more charge tolerance would put the glitches of a multiplier 12 % off in delay.
-LOGIC_TOLERANCES = "reltol=1e-3 chgtol=1e-16 bypass=1"
+LOGIC_TOLERANCES = "reltol=1e-3 chgtol=1e-16"
 
 
 def stepped(start: float, changes: Iterable[tuple[float, float]], edge: float) -> list[tuple[float, float]]:
@@ -80,7 +81,7 @@ class BenchCircuit:
         self.circuit.C(name, node, self.circuit.gnd, f"{farads:.6g}")
 
     def save(self, *nodes: str) -> None:
-        """Save node voltages; the currents of all sources are saved in any case."""
+        """Save node voltages; those of driven lines and the currents of all sources are saved in any case."""
         self.saved += [f"v({node})".lower() for node in nodes]
 
     def transient(self, stop: float, step: float, edge: float, tolerances: str = CELL_TOLERANCES) -> Deck:
@@ -91,7 +92,9 @@ class BenchCircuit:
         options = f".options temp={self.corner.temperature_c:g} tnom=27 {tolerances} gmin=1e-15 method=trap\n"
         if self.initial:
             options += wrapped(".ic", [f"v({node})={value:.6g}" for node, value in self.initial.items()]) + "\n"
-        vectors = [*self.saved, *(f"i({source})" for source in (*self.supplies, *self.lines))]
+        levels = [line_vector(source) for source in self.lines]
+        currents = [f"i({source})" for source in (*self.supplies, *self.lines)]
+        vectors = list(dict.fromkeys([*self.saved, *levels, *currents]))
         analysis = f".tran {edge / 5:.4g} {stop:.12g} 0 {step:.4g}"
         models = model_text(self.technology, self.corner.process)
         return finished_deck(self.circuit, models, options, analysis, [v.lower() for v in vectors], stop)

@@ -1,13 +1,17 @@
 """Decoder, word units and the sequential baseline against ngspice and integers."""
 
+from dataclasses import replace
+
 import pytest
 
 from pyspice_cim.characterization import datapath
 from pyspice_cim.characterization.decoder import decoder_bench, decoder_simulation
 from pyspice_cim.characterization.engine import run_one
+from pyspice_cim.characterization.ladder import tightened
 from pyspice_cim.characterization.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.sequential import memory_operations, sequential_bench
 from pyspice_cim.characterization.simulation import Outcome, Simulation, execute
+from pyspice_cim.characterization.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.word6t import Operation, Word, access_simulation
 from pyspice_cim.netlists.decoder import address_groups, lines_of
 from pyspice_cim.technology import Corner, load_technology
@@ -92,3 +96,15 @@ def test_whole_bench_of_a_small_word() -> None:
     measured = run_one(sequential_bench(TECHNOLOGY, CORNER, rows=16, membrane_bits=2))
     assert all(m.ok for m in measured), [m.reason for m in measured if not m.ok]
     assert all(m.description and m.unit in ("J", "s") and m.decks for m in measured)
+
+
+def test_an_energy_does_not_depend_on_how_a_current_rings() -> None:
+    # Here the currents of the address lines alternated by hundreds of uA after a tiny step, and their positive half was
+    # counted: half as much again as the energy with tight tolerances.
+    technology, corner = load_technology("generic65"), Corner(process="ss", vdd=1.21)
+    tau = gate_delay(run(gate_delay_simulation(technology, corner)))
+    loose = decoder_simulation(technology, corner, rows=64, tau=tau)
+    tight = run(replace(loose, deck=tightened(loose.deck)))
+    for name, value in run(loose).values.items():
+        # The tolerances are stated to cost up to 0.5 %; a delay is a single crossing, an energy a sum over many edges.
+        assert value == pytest.approx(float(tight.values[name]), rel=0.01), name
