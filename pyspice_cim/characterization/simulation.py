@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from pyspice_cim.characterization.ladder import LADDER
 from pyspice_cim.characterization.ngspice import RETRIED, Simulator
 from pyspice_cim.characterization.rawfile import Vectors
+from pyspice_cim.characterization.sources import sources_sha256
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
 
@@ -46,12 +46,13 @@ class Simulation:
     retry: bool = True
 
     def key(self, simulator_version: str) -> str:
-        """Hash of all that the outcome depends on: deck, simulator, reducer with its module's text, arguments."""
+        """Hash of all that the outcome depends on: deck, simulator, reducer, arguments, sources that judge and reduce."""
         parts = [
             self.deck.sha256,
             simulator_version,
             self.reducer,
-            _module_sha256(self.reducer),
+            # This module runs and judges what the reducer's then reduces.
+            sources_sha256(__name__, self.reducer.partition(":")[0]),
             json.dumps(self.arguments, sort_keys=True),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -182,14 +183,6 @@ def _function(reducer: str) -> Callable[..., Mapping[str, Any]]:
     module, _, name = reducer.partition(":")
     function: Callable[..., Mapping[str, Any]] = getattr(importlib.import_module(module), name)
     return function
-
-
-@lru_cache(maxsize=256)
-def _module_sha256(reducer: str) -> str:
-    # A changed reducer must not meet values that an earlier one left in the cache.
-    source = importlib.import_module(reducer.partition(":")[0]).__file__
-    assert source is not None
-    return hashlib.sha256(Path(source).read_bytes()).hexdigest()
 
 
 def reducer_name(function: Callable[[Vectors], Mapping[str, Any]] | Callable[..., Mapping[str, Any]]) -> str:

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+import threading
 import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
+from pyspice_cim.characterization import executors
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.engine import Engine
 from pyspice_cim.characterization.executors import open_executor
@@ -108,9 +111,8 @@ def test_a_cluster_without_workers_says_how_to_start_one(started):
 
 
 def test_no_scheduler_there_says_how_to_start_one(monkeypatch):
-    distributed = pytest.importorskip("distributed")
-    real = distributed.Client
-    monkeypatch.setattr(distributed, "Client", lambda address, **more: real(address, **{**more, "timeout": 0.5}))
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(executors, "_ANSWERS_WITHIN", 0.5)
     with pytest.raises(ConfigError, match="no dask scheduler answers at tcp://127.0.0.1:1: .*`dask scheduler`"):
         open_executor("dask://127.0.0.1:1").__enter__()
 
@@ -123,6 +125,43 @@ def test_workers_with_another_ngspice_are_refused(started, tmp_path, monkeypatch
     monkeypatch.setenv("NGSPICE", str(program))
     with pytest.raises(ConfigError, match="dask worker tcp://.* has .*ngspice-.*, here is .*ngspice-99"):
         open_executor(f"dask://{address}").__enter__()
+
+
+def test_workers_with_other_sources_are_refused(started, monkeypatch):
+    address, _ = started(1)
+    monkeypatch.setattr(executors, "sources_sha256", lambda *modules: "0123456789abcdef" * 4)
+    with pytest.raises(
+        ConfigError, match="sources [0-9a-f]{16}.*, here is .*sources 0123456789abcdef.*install the same"
+    ):
+        open_executor(f"dask://{address}").__enter__()
+
+
+class AnotherService(BaseHTTPRequestHandler):
+    def handle(self):
+        self.request.recv(100)
+        # What a scheduler would say first are lengths of eight bytes: these would be exabytes.
+        self.request.sendall(b"HTTP/1.1 400 Bad Request\r\nServer: another\r\nConnection: close\r\n\r\n")
+
+
+def test_another_service_is_no_scheduler(web_server):
+    """In a process of its own: what its libraries say at their end is part of what a user sees."""
+    command = ["characterize", "demo", "--dry-run", "--executor", f"dask://127.0.0.1:{web_server}"]
+    ran = subprocess.run([sys.executable, "-m", "pyspice_cim", *command], capture_output=True, text=True, timeout=60)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"error: no dask scheduler answers at tcp://127.0.0.1:{web_server}: ")
+    assert "dashboard" in ran.stderr and "another service" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+@pytest.fixture
+def web_server():
+    """Port of a server that speaks HTTP."""
+    pytest.importorskip("distributed")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), AnotherService)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield server.server_port
+    server.shutdown()
+    server.server_close()
 
 
 def test_a_cluster_that_dies_is_an_error_in_words(started, tmp_path, monkeypatch):
