@@ -41,11 +41,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--network", type=Path, default=NETWORK, help="spoken digits, clamp, seed 0 (%(default)s)")
     parser.add_argument("--tasks", nargs="+", default=None, help="run these only, in this order (default: all)")
     parser.add_argument("--seeds", type=int, default=10, help="runs of each rule (default: %(default)s)")
+    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them (default: %(default)s)")
+    parser.add_argument("--rules", nargs="+", default=None, help="train these only (default: all)")
     chosen = parser.parse_args(arguments)
     try:
         chosen.folder.mkdir(parents=True, exist_ok=True)
         if chosen.what == "run":
-            run(chosen.folder, chosen.network, chosen.tasks, chosen.seeds)
+            seeds = range(chosen.first_seed, chosen.first_seed + chosen.seeds)
+            run(chosen.folder, chosen.network, chosen.tasks, seeds, chosen.rules)
         else:
             report(chosen.folder)
     except CimError as error:
@@ -54,24 +57,30 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def run(folder: Path, network: Path, names: list[str] | None, seeds: int) -> None:
+def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rules: list[str] | None) -> None:
     """Do the runs that are missing, and write the spoken digits' ``network`` of clamp and seed 0."""
     # Imported here: without PyTorch, --help still works and the error says what to install.
     from pyspice_cim.behavioral.network_file import save_network
     from pyspice_cim.training._torch import torch
     from pyspice_cim.training.export import export
-    from pyspice_cim.training.study import missing_rules, recipe_of, run_study
+    from pyspice_cim.training.study import DECAYS, missing_rules, recipe_of, run_study
     from pyspice_cim.training.study_tasks import TASKS
 
     torch.set_num_threads(1)
+    for kind, asked, there in (("task", names, TASKS), ("rule", rules, DECAYS)):
+        for name in asked or ():
+            if name not in there:
+                raise DataError(f"there is no {kind} {name!r}; choose from {', '.join(there)}")
+    if not seeds or seeds[0] < 0:
+        raise DataError(
+            f"there are {len(seeds)} seeds from {seeds.start}; give --seeds of 1 and --first-seed of 0 or more"
+        )
     for name in names or TASKS:
-        if name not in TASKS:
-            raise DataError(f"there is no task {name!r}; choose from {', '.join(TASKS)}")
         task = TASKS[name]
         data = task.load()
         recipe = recipe_of(task.settings, data)
-        left = missing_rules(read_runs(folder), recipe, seeds)
-        print(f"{task.title}: {len(left)} rules to train, {seeds} seeds at once", flush=True)
+        left = missing_rules(read_runs(folder), recipe, seeds, rules or DECAYS)
+        print(f"{task.title}: {len(left)} rules to train, {len(seeds)} seeds at once", flush=True)
         start = time.monotonic()
         epochs = len(left) * (task.settings.epochs + 2 * task.settings.epochs_quantized)
         done = 0
@@ -84,12 +93,12 @@ def run(folder: Path, network: Path, names: list[str] | None, seeds: int) -> Non
 
         for decay in left:
             settings = replace(task.settings, decay=decay)
-            records, networks = run_study(data, settings, range(seeds), progress=progress)
+            records, networks = run_study(data, settings, seeds, progress=progress)
             runs = [*read_runs(folder), *({"task": name, "recipe": recipe} | record for record in records)]
             write_atomically(folder / "runs.jsonl", "".join(json.dumps(each) + "\n" for each in runs).encode())
             for numbers in ("real", "integer"):
                 print(f"{name}, {decay}, {numbers}: {[round(record[numbers], 4) for record in records]}", flush=True)
-            if (name, decay) == ("spoken", "clamp"):
+            if (name, decay, seeds[0]) == ("spoken", "clamp", 0):
                 meta = {
                     "data": task.title,
                     "accuracy": f"{records[0]['integer']:.4f}",

@@ -102,17 +102,29 @@ def _record(
 
 
 def recipe_of(settings: FitSettings, data: TaskData) -> str:
-    """Hash of all that decides a run but its rule and its seed, so that runs of another recipe are not mixed in."""
+    """Hash of all that decides a run but its rule and its seed, so that runs of another recipe are not mixed in.
+
+    It is that of the settings, the labels and the encoded spikes, which are all that a network sees. The values themselves
+    are not in it: the last bits of a recording's mel bands depend on the processor and on the threads of BLAS. Of random
+    spikes ("bernoulli") it is the first draw.
+    """
     digest = hashlib.sha256(repr(replace(settings, decay="clamp", seed=0)).encode())
-    for array in (data.train_values, data.train_labels, data.test_values, data.test_labels):
-        digest.update(repr((array.shape, str(array.dtype))).encode() + np.ascontiguousarray(array).tobytes())
+    for values, labels in ((data.train_values, data.train_labels), (data.test_values, data.test_labels)):
+        digest.update(repr(labels.shape).encode() + np.asarray(labels, "<i8").tobytes())
+        for first in range(0, len(values), _TILE):
+            spikes = settings.encoder.encode(values[first : first + _TILE], settings.steps, first)
+            # Sample by sample, so that the size of a tile does not matter.
+            digest.update(np.moveaxis(spikes, 1, 0).tobytes())
     return digest.hexdigest()[:16]
 
 
-def missing_rules(records: Iterable[Mapping[str, Any]], recipe: str, seeds: int) -> list[str]:
-    """The rules of which ``records`` lack a seed below ``seeds`` with this ``recipe``."""
+def missing_rules(
+    records: Iterable[Mapping[str, Any]], recipe: str, seeds: Iterable[int], rules: Sequence[str] = DECAYS
+) -> list[str]:
+    """Those of ``rules`` of which ``records`` lack one of ``seeds`` with this ``recipe``."""
     done = {(record["seed"], record["decay"]) for record in records if record["recipe"] == recipe}
-    return [decay for decay in DECAYS if any((seed, decay) not in done for seed in range(seeds))]
+    wanted = tuple(seeds)
+    return [decay for decay in rules if any((seed, decay) not in done for seed in wanted)]
 
 
 @torch.no_grad()

@@ -19,7 +19,7 @@ from pyspice_cim.errors import DataError  # noqa: E402
 from pyspice_cim.training import study_tasks  # noqa: E402
 from pyspice_cim.training.export import integer_layers  # noqa: E402
 from pyspice_cim.training.fit import FitSettings  # noqa: E402
-from pyspice_cim.training.study import DECAYS, TaskData, missing_rules, recipe_of, run_study  # noqa: E402
+from pyspice_cim.training.study import DECAYS, TaskData, missing_rules, run_study  # noqa: E402
 from pyspice_cim.training.study_results import accuracies, summarise, table, verdict  # noqa: E402
 
 SCRIPT = Path(__file__).resolve().parents[2] / "behavioral" / "study_decay.py"
@@ -72,20 +72,12 @@ def test_all_rules_start_from_the_same_weights_and_see_the_same_batches():
     assert all(each == accuracies_of[0] for each in accuracies_of)
 
 
-def test_the_recipe_is_that_of_data_and_settings_but_not_of_rule_and_seed():
-    recipe = recipe_of(SETTINGS, data())
-    assert recipe_of(replace(SETTINGS, decay="none", seed=7), data()) == recipe
-    assert recipe_of(replace(SETTINGS, epochs=3), data()) != recipe
-    changed = data()
-    changed.test_values[0, 0] += 0.1
-    assert recipe_of(SETTINGS, changed) != recipe
-
-
 def test_missing_rules_are_those_of_the_recipe():
     some = records(2, missing={(1, "clamp"), (0, "none")})
-    assert missing_rules(some, "a", 2) == ["clamp", "none"]
-    assert missing_rules(some, "a", 1) == ["none"]
-    assert missing_rules(some, "a", 3) == missing_rules(some, "another", 1) == list(DECAYS)
+    assert missing_rules(some, "a", range(2)) == ["clamp", "none"]
+    assert missing_rules(some, "a", [0]) == ["none"]
+    assert missing_rules(some, "a", [0], ("exponential", "clamp")) == []
+    assert missing_rules(some, "a", range(3)) == missing_rules(some, "another", [0]) == list(DECAYS)
 
 
 def test_paired_differences_are_those_of_scipy():
@@ -153,6 +145,15 @@ def test_the_script_runs_resumes_and_reports(tmp_path, monkeypatch, capsys):
     assert (folder / "decay.png").read_bytes().startswith(b"\x89PNG")
     kept = load_network(network)
     assert kept.shape == (12, 8, 3) and kept.layers[0].recurrent
+    before, of_clamp = (folder / "runs.jsonl").read_text(), network.read_bytes()
+    assert main([*run, "--first-seed", "2", "--rules", "clamp"]) == 0
+    after = (folder / "runs.jsonl").read_text()
+    added = [json.loads(line) for line in after.removeprefix(before).splitlines()]
+    assert after.startswith(before) and [(each["decay"], each["seed"]) for each in added] == [
+        ("clamp", 2),
+        ("clamp", 3),
+    ]
+    assert network.read_bytes() == of_clamp
 
 
 def test_what_a_user_can_mend_is_a_message(tmp_path, capsys):
@@ -161,6 +162,11 @@ def test_what_a_user_can_mend_is_a_message(tmp_path, capsys):
     assert "has no runs; make some with" in capsys.readouterr().err
     assert main(["run", "--folder", str(tmp_path), "--tasks", "music"]) == 2
     assert "there is no task 'music'; choose from spoken, digits, mnist" in capsys.readouterr().err
+    assert main(["run", "--folder", str(tmp_path), "--rules", "linear"]) == 2
+    assert "there is no rule 'linear'; choose from exponential, clamp, toward_zero, none" in capsys.readouterr().err
+    for wrong in (["--seeds", "0"], ["--first-seed", "-1"]):
+        assert main(["run", "--folder", str(tmp_path), *wrong]) == 2
+        assert "give --seeds of 1 and --first-seed of 0 or more" in capsys.readouterr().err
     (tmp_path / "runs.jsonl").write_text('{"task": "spoken"\n')
     assert main(["report", "--folder", str(tmp_path)]) == 2
     assert "runs.jsonl, line 1 is no JSON" in capsys.readouterr().err
