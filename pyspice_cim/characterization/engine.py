@@ -29,6 +29,10 @@ from pyspice_cim.characterization.ngspice import NgspiceSimulator, Simulator
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation, execute
 from pyspice_cim.errors import CimError, SimulationError
 
+# Netlists are made to ask the cache for their outcomes, a hundredth of a second for one, and a plan has thousands: share of
+# the budget, and s at least, for which that goes on after it.
+_LOOK_ON, _LOOK_ON_LEAST = 0.1, 1.0
+
 Progress = Callable[["Tally"], None]
 
 
@@ -120,7 +124,9 @@ class Engine:
             a time.
         executor: any ``concurrent.futures.Executor``; by default a process pool of ``workers``.
         progress: called whenever an outcome arrives, and every half a second.
-        budget: s after which no simulation is begun; those that run are waited for.
+        budget: s after which no simulation is begun; those that run are waited for, and for ``_LOOK_ON`` of it more, what
+            the cache holds of the other benches is looked for.
+        simulate: ``False`` looks into the cache alone: what is not there is missing, and nothing is run.
     """
 
     simulator: Simulator = field(default_factory=NgspiceSimulator)
@@ -129,6 +135,7 @@ class Engine:
     executor: Executor | None = None
     progress: Progress | None = None
     budget: float | None = None
+    simulate: bool = True
     tally: Tally = field(default_factory=Tally)
 
     def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
@@ -164,18 +171,31 @@ class Engine:
         """Whether the budget has run out."""
         return self.budget is not None and self.tally.elapsed > self.budget
 
+    @property
+    def out_of_time_to_look(self) -> bool:
+        """Whether even the time has run out to ask the cache for what would not be simulated any more."""
+        return self.budget is not None and self.tally.elapsed > self.budget + max(
+            _LOOK_ON * self.budget, _LOOK_ON_LEAST
+        )
+
+    @property
+    def deadline(self) -> float | None:
+        """When the budget runs out, as ``time.time()``, which another process or machine can read too."""
+        return None if self.budget is None else time.time() + self.budget - self.tally.elapsed
+
 
 class _Drive:
     """One call of ``Engine.run``: who waits for what."""
 
     def __init__(self, engine: Engine, executor: Executor, version: str) -> None:
         self.engine, self.executor, self.version = engine, executor, version
-        self.running: dict[Future[Outcome], str] = {}
+        self.running: dict[Future[Outcome | None], tuple[str, Simulation]] = {}
         # Who waits for a simulation: two benches that ask for the same one share its outcome.
         self.waiting: dict[str, list[tuple[int, int]]] = {}
         self.batches: dict[int, list[Outcome | None]] = {}
-        # Simulations that are not handed over yet: what is queued costs memory, and cannot be taken back.
+        # Simulations that are not handed over yet: what is handed over costs memory, and cannot always be taken back.
         self.queue: deque[tuple[str, Simulation]] = deque()
+        self.deadline = engine.deadline
 
     def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
         self.benches, self.results = benches, [BenchRun() for _ in benches]
@@ -184,15 +204,16 @@ class _Drive:
         fresh = deque(range(len(benches)))
         while True:
             while fresh and len(self.running) + len(self.queue) < room:
-                self._advance(fresh.popleft(), None)
-            while self.queue and len(self.running) < room and not self.engine.out_of_time:
-                key, simulation = self.queue.popleft()
-                try:
-                    self.running[self.executor.submit(_in_worker, simulation, self.engine.simulator)] = key
-                except BrokenExecutor as error:
-                    raise _executor_died(error) from error
+                if self.engine.out_of_time_to_look:
+                    self._end(fresh.popleft(), "missing", self._out_of_time())
+                else:
+                    self._advance(fresh.popleft(), None)
+                    if not self.engine.simulate:
+                        self._give_up("not in the cache")
             if self.engine.out_of_time:
-                self._give_up_queue()
+                self._give_up(self._out_of_time())
+            while self.queue and len(self.running) < room:
+                self._hand_over(*self.queue.popleft())
             if not self.running:
                 if fresh:
                     continue
@@ -202,15 +223,36 @@ class _Drive:
                 self._report()
             # What is finished is kept before a failure of something else ends the run.
             for future in sorted(done, key=_failed):
-                self._arrived(self.running.pop(future), _result(future))
+                key, simulation = self.running.pop(future)
+                outcome = _result(future)
+                if outcome is None:
+                    self._not_begun(key, simulation)
+                else:
+                    self._arrived(key, outcome)
         return self.results
 
-    def _give_up_queue(self) -> None:
+    def _hand_over(self, key: str, simulation: Simulation) -> None:
+        try:
+            future = self.executor.submit(_in_worker, simulation, self.engine.simulator, self.deadline)
+        except BrokenExecutor as error:
+            raise _executor_died(error) from error
+        self.running[future] = key, simulation
+
+    def _not_begun(self, key: str, simulation: Simulation) -> None:
+        """A worker found the time run out; on another machine, its clock may only be fast."""
+        if not self.engine.out_of_time:
+            self.deadline = None
+        self.queue.append((key, simulation))
+
+    def _out_of_time(self) -> str:
+        return f"not simulated: the budget of {self.engine.budget:g} s ran out"
+
+    def _give_up(self, reason: str) -> None:
         """Leave undone what waits for a simulation that will not be begun."""
         for key, _ in self.queue:
             for index, _ in self.waiting.pop(key):
                 if self.batches.pop(index, None) is not None:
-                    self._end(index, "missing", f"not simulated: the budget of {self.engine.budget:g} s ran out")
+                    self._end(index, "missing", reason)
         self.queue.clear()
 
     def _arrived(self, key: str, outcome: Outcome) -> None:
@@ -275,7 +317,8 @@ class _Drive:
         self.benches[index].close()
         tally.benches_done += 1
         tally.last_done = tally.elapsed
-        tally.benches_cached += status == "done" and result.cached == result.simulations
+        # Where nothing is run, a cached point takes as long as any other, and the forecast counts it.
+        tally.benches_cached += self.engine.simulate and status == "done" and result.cached == result.simulations
         self._report()
 
     def _count(self, outcome: Outcome) -> None:
@@ -294,12 +337,15 @@ class _Drive:
             self.engine.progress(self.engine.tally)
 
 
-def _failed(future: Future[Outcome]) -> bool:
+def _failed(future: Future[Outcome | None]) -> bool:
     return future.cancelled() or future.exception() is not None
 
 
-def _result(future: Future[Outcome]) -> Outcome:
-    """The outcome of ``future``; what befell its executor, and is no defect of ours, becomes a ``SimulationError``."""
+def _result(future: Future[Outcome | None]) -> Outcome | None:
+    """The outcome of ``future``, ``None`` if it was not begun.
+
+    What befell its executor, and is no defect of ours, becomes a ``SimulationError``.
+    """
     try:
         return future.result()
     except (BrokenExecutor, CancelledError) as error:
@@ -338,8 +384,13 @@ def _leave(number: int, frame: object) -> None:
     raise SystemExit(1)
 
 
-def _in_worker(simulation: Simulation, simulator: Simulator) -> Outcome:
-    """``execute``; a worker that is to leave really does, where its pool would take that for a result and go on."""
+def _in_worker(simulation: Simulation, simulator: Simulator, deadline: float | None) -> Outcome | None:
+    """``execute``, or ``None`` after the deadline: what waited in the executor's queue is not begun any more.
+
+    A worker that is to leave really does, where its pool would take that for a result and go on.
+    """
+    if deadline is not None and time.time() > deadline:
+        return None
     try:
         return execute(simulation, simulator)
     except SystemExit:
