@@ -5,6 +5,11 @@ quantile   order statistics: the ranks l and u with P(B < l) <= 2.5 % and P(B >=
            assumption on the distribution. A bound beyond the sample is infinite: a lower one of the 0.1 % quantile needs
            3688 samples.
 fraction   Clopper-Pearson, exact for every sample size
+
+All of this is for independent samples, the sampler ``random``. Samples of ``sobol`` and ``lhs`` are more even than that, and
+their means and fractions as a rule vary less, so that the same intervals are too wide: a Latin hypercube's mean has at
+most n / (n - 1) of the variance (A. B. Owen, SIAM J. Numer. Anal. 34, 1997), but no theorem has the coverage, least of all
+of a quantile. ``INTERVALS`` says it in the tables.
 """
 
 import numpy as np
@@ -16,6 +21,12 @@ from pyspice_cim.characterization.measure import Array
 QUANTILES = {"q0.001": 0.001, "q0.01": 0.01, "median": 0.5, "q0.99": 0.99, "q0.999": 0.999}
 STATISTICS = ("mean", "sigma", *QUANTILES)
 BOUNDS = ("estimate", "lower", "upper")
+# Sampler -> what its intervals are, for the description of a quantity.
+INTERVALS = {
+    "random": "of independent samples",
+    "sobol": "as of independent samples: too wide as a rule for those of a Sobol sequence",
+    "lhs": "as of independent samples: too wide as a rule for those of a Latin hypercube",
+}
 _TAIL = 0.025
 
 

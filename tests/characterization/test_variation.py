@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pyspice_cim.characterization.variation import (
+    MOST,
     MonteCarloSettings,
     Population,
     mismatch_sigma,
@@ -112,8 +113,33 @@ def test_the_reference_table_is_still_of_this_technology() -> None:
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("count", 1), ("sampler", "dice"), ("variation", "none"), ("pack", 0), ("tail_samples", 3)]
+    ("field", "value"),
+    [
+        ("count", 1),
+        ("sampler", "dice"),
+        ("variation", "none"),
+        ("pack", 0),
+        ("tail_samples", 3),
+        ("count", 100_000_000),
+        ("seed", 2**64),
+        ("tail_samples", 10**9),
+        ("pack", 10**6),
+    ],
 )
 def test_settings_out_of_range_name_the_field(field: str, value: object) -> None:
-    with pytest.raises(ConfigError, match=f"monte_carlo.{field} = "):
+    with pytest.raises(ConfigError, match=f"monte_carlo.{field} = .*(give at (least|most)|is not one of)"):
         MonteCarloSettings(**{field: value})  # type: ignore[arg-type]
+
+
+def test_the_largest_settings_can_be_drawn() -> None:
+    for sampler in ("sobol", "lhs"):
+        z = standard_normals(MonteCarloSettings(count=MOST["count"], seed=MOST["seed"], sampler=sampler), 2)  # type: ignore[arg-type]
+        assert z.shape == (MOST["count"], 2) and np.isfinite(z).all()
+
+
+def test_the_mirrored_circuit_has_its_left_transistors_on_the_right() -> None:
+    names = ("cell.pdl", "cell.axl", "cell.pdr", "cell.axr", "sense.foot", "offl")
+    cell = tuple(Transistor(path=name, device="nmos", width=1e-7, length=45e-9) for name in names)
+    assert Population.of(TECHNOLOGY, [cell]).mirror == [2, 3, 0, 1, 4, 5]
+    assert Population.of(TECHNOLOGY, [cell], "both").mirror == [2, 3, 0, 1, 4, 5, 6, 7]
+    assert Population.of(TECHNOLOGY, [cell], "global").mirror == [0, 1]
