@@ -3,41 +3,39 @@
     P = integral of [g(z) < 0] phi(z) dz,    estimate  P = mean of w_i [g(z_i) < 0],   w = phi(z) / h(z),  z_i from h
 
 g is a margin, z standard normal (threshold shifts over their sigmas). h is a mixture of unit normals around the most
-probable failure points z*, the points of g = 0 that are nearest to the origin (mean-shift importance sampling; R. Kanj,
+probable failure points z* of all regions that ``failure_points.py`` finds (mean-shift importance sampling; R. Kanj,
 R. Joshi, S. Nassif, DAC 2006), and, with a small weight, around the origin, which keeps w bounded.
 
-z* is found by the iteration of Hasofer and Lind, Rackwitz and Fiessler (Computers & Structures 9, 1978):
+A sample without a margin, because its simulation failed, may be a failure or none. The interval is that of the lower
+confidence limit if none of them is and of the upper one if all are; the value lies in the middle of the two estimates.
+Where they are more than ``MOST_UNKNOWN`` of the probability, there is no value but a reason.
 
-    z <- (grad g . z - g) grad g / |grad g|^2
+h is made twice: half of the samples come from unit normals around z*, the other half from normals that were fitted to the
+failures of the first half (``mixture.py``); w has the mean of both.
 
-with forward differences, all copies of a step in packed decks. It starts from the worst points of an exploration with
-wider samples, one in each half-space, so that a margin with two mirrored failures (the lobes of a butterfly) has both.
-
-The estimate says how far it can be trusted: its confidence interval, and the effective number of failing samples
-(sum w)^2 / sum w^2. Below ``LEAST_EFFECTIVE`` there is no value but a reason.
+What is guaranteed: w is bounded, so that the estimate tends to P with more samples, whatever the points are. What is not:
+that the interval covers 95 %. It is normal in log(P) with a variance taken from the samples, and too narrow if a part of
+the failures has hardly a sample: a region that was not found, or a limit so curved in many dimensions that most
+failures are far from all z*. The effective number of failing samples, (sum w)^2 / sum w^2, shows the second, and below
+``LEAST_EFFECTIVE`` there is no value but a reason; it cannot show the first. ``points`` says how many regions there are.
+Coverage over seeds, for limits with a known probability, is in tests/characterization/test_importance.py.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.special import logsumexp, ndtri
 from scipy.stats import norm
 
+from pyspice_cim.characterization.failure_points import Counted, Margin, explore, failure_points
 from pyspice_cim.characterization.measure import Array
+from pyspice_cim.characterization.mixture import Mixture
 from pyspice_cim.characterization.simulation import Outcome, Simulation
 
-Margin = Callable[[Array], Generator[list[Simulation], list[Outcome], Array]]
-"""From z [sample, dimension] to the margins [sample], in any unit; NaN where a simulation failed."""
-
 LEAST_EFFECTIVE = 20.0
-# Samples and their sigma of the exploration.
-_EXPLORED, _WIDE = 48, 2.5
-# Step of a forward difference, sigmas; iterations; change of z, sigmas, that ends them; longest step, sigmas.
-_DIFFERENCE, _ITERATIONS, _CONVERGED, _STRIDE = 0.1, 10, 0.05, 3.0
-# Weight of the component around the origin; further failure points count up to this distance beyond the nearest.
-_DEFENSIVE, _FURTHER = 0.05, 2.0
+# Largest part of a probability that samples whose simulation failed may make up.
+MOST_UNKNOWN = 0.01
 _CONFIDENCE = 0.95
 
 
@@ -47,11 +45,11 @@ class Tail:
 
     Attributes:
         probability: of failure; NaN where there is a ``reason``.
-        interval: 95 % confidence, normal in log(probability).
-        points: most probable failures, sigmas: [point, dimension].
+        interval: 95 % confidence, normal in log(probability), widened by the failed simulations.
+        points: most probable failures, sigmas: [point, dimension]; one for each region that was found.
         effective: effective number of failing samples.
         simulated: margins that were evaluated, all together.
-        failed: simulations among the samples that failed; they count neither as failures nor as passes.
+        failed: samples whose simulation failed.
         reason: why there is no probability.
     """
 
@@ -90,7 +88,13 @@ class Tail:
 
 
 def tail_probabilities(
-    margin: Margin, dimensions: int, *, samples: int, seed: int, specs: Sequence[float]
+    margin: Margin,
+    dimensions: int,
+    *,
+    samples: int,
+    seed: int,
+    specs: Sequence[float],
+    mirror: Sequence[int] | None = None,
 ) -> Generator[list[Simulation], list[Outcome], tuple[Tail, ...]]:
     """Probability that ``margin`` is below each of ``specs`` for standard normal z.
 
@@ -98,56 +102,87 @@ def tail_probabilities(
 
     Args:
         samples: importance samples for each of ``specs``; sample i is drawn from a generator seeded by (seed, i).
+        mirror: the order of the variables of the mirrored circuit, if it has one: where failures are looked for, too.
     """
-    counted = _Counted(margin=margin)
-    rng = np.random.default_rng([seed, 2**31])
-    explored = _WIDE * rng.standard_normal((_EXPLORED, dimensions))
-    values = yield from counted(explored)
-    starts = _starts(explored, values)
+    counted = Counted(margin=margin)
+    explored = yield from explore(counted, dimensions, seed)
     found: list[Array] = []
+    hints = np.zeros((0, dimensions))
     for spec in specs:
-        points = yield from _failure_points(counted, starts, spec)
+        points = yield from failure_points(counted, explored, spec, hints=hints, mirror=mirror)
         found.append(points)
         # The next limit is failed in much the same way.
-        starts = points if len(points) else starts
+        hints = points if len(points) else hints
     if not any(map(len, found)):
         reason = "no failure was found: the margin does not reach its limit"
         return tuple(_untold(reason, points, counted) for points in found)
-    places = np.concatenate(found)
-    rows = np.stack([_draw(places, seed, index) for index in range(samples * len(specs))])
-    values = yield from counted(rows)
-    weights = np.exp(_log_density(rows, np.zeros((1, dimensions)), np.ones(1)) - _log_density(rows, *_mixture(places)))
+    values, weights = yield from _sampled(counted, np.concatenate(found), samples * len(specs), seed, specs)
     return tuple(
         _estimate(values, weights, spec, points, counted, samples) for spec, points in zip(specs, found, strict=True)
     )
 
 
 def tail_probability(
-    margin: Margin, dimensions: int, *, samples: int, seed: int, spec: float = 0.0
+    margin: Margin,
+    dimensions: int,
+    *,
+    samples: int,
+    seed: int,
+    spec: float = 0.0,
+    mirror: Sequence[int] | None = None,
 ) -> Generator[list[Simulation], list[Outcome], Tail]:
     """``tail_probabilities`` for a single limit."""
-    (tail,) = yield from tail_probabilities(margin, dimensions, samples=samples, seed=seed, specs=(spec,))
+    (tail,) = yield from tail_probabilities(
+        margin, dimensions, samples=samples, seed=seed, specs=(spec,), mirror=mirror
+    )
     return tail
 
 
-def _estimate(values: Array, weights: Array, spec: float, points: Array, counted: "_Counted", samples: int) -> Tail:
-    good = ~np.isnan(values)
-    hits = np.where(good & (values < spec), weights, 0.0)
-    count, failed = int(good.sum()), int((~good).sum())
+def _sampled(
+    margin: Counted, points: Array, count: int, seed: int, specs: Sequence[float]
+) -> Generator[list[Simulation], list[Outcome], tuple[Array, Array]]:
+    """Margins of ``count`` samples and their weights phi / h: half from normals around ``points``, half from fitted ones."""
+    proposals = [Mixture.around(points)]
+    rows, values = np.zeros((0, points.shape[1])), np.zeros(0)
+    for first, last in ((0, count // 2), (count // 2, count)):
+        if first:
+            hits = [np.where(values < spec, _weights(rows, proposals), 0.0) for spec in specs]
+            proposals.append(proposals[0].fitted(rows, hits))
+        more = np.stack([proposals[-1].draw(seed, index) for index in range(first, last)])
+        values = np.concatenate([values, (yield from margin(more))])
+        rows = np.concatenate([rows, more])
+    return values, _weights(rows, proposals)
+
+
+def _weights(rows: Array, proposals: Sequence[Mixture]) -> Array:
+    """phi / h, h the mean of ``proposals``, of which each has the same share of ``rows``."""
+    densities = np.stack([each.log_density(rows) for each in proposals])
+    return np.asarray(np.exp(-0.5 * (rows**2).sum(axis=1) - logsumexp(densities, axis=0)) * len(proposals))
+
+
+def _estimate(values: Array, weights: Array, spec: float, points: Array, counted: Counted, samples: int) -> Tail:
+    unknown = np.isnan(values)
+    failed = int(unknown.sum())
+    hits = np.where(values < spec, weights, 0.0)
     if not hits.any():
         return _untold("none of the samples around the most probable failure fails", points, counted, failed)
-    probability = float(hits.sum() / count)
+    least, most = hits, np.where(unknown, weights, hits)
+    share = 1.0 - float(least.sum() / most.sum())
     effective = float(hits.sum() ** 2 / (hits**2).sum())
+    if share > MOST_UNKNOWN:
+        reason = (
+            f"{failed} of {len(values)} simulations failed, which may be up to {share:.2g} of the probability; "
+            f"more than {MOST_UNKNOWN:g} is not estimated: see why they fail"
+        )
+        return _untold(reason, points, counted, failed, effective)
     if effective < LEAST_EFFECTIVE:
         reason = (
             f"{effective:.3g} effective failing samples are too few; raise monte_carlo.tail_samples above {samples}"
         )
         return _untold(reason, points, counted, failed, effective)
-    error = float(np.sqrt(max((hits[good] ** 2).mean() - probability**2, 0.0) / count)) / probability
-    factor = float(np.exp(norm.ppf((1 + _CONFIDENCE) / 2) * error))
     return Tail(
-        probability=probability,
-        interval=(probability / factor, min(probability * factor, 1.0)),
+        probability=float(least.mean() + most.mean()) / 2,
+        interval=(float(least.mean()) / _factor(least), min(float(most.mean()) * _factor(most), 1.0)),
         points=points,
         effective=effective,
         simulated=counted.simulated,
@@ -155,7 +190,13 @@ def _estimate(values: Array, weights: Array, spec: float, points: Array, counted
     )
 
 
-def _untold(reason: str, points: Array, counted: "_Counted", failed: int = 0, effective: float = 0.0) -> Tail:
+def _factor(hits: Array) -> float:
+    """Ratio of a confidence limit to the mean of ``hits``, whose standard error is that of log(P)."""
+    error = float(hits.std() / np.sqrt(hits.size) / hits.mean())
+    return float(np.exp(norm.ppf((1 + _CONFIDENCE) / 2) * error))
+
+
+def _untold(reason: str, points: Array, counted: Counted, failed: int = 0, effective: float = 0.0) -> Tail:
     nan = float("nan")
     return Tail(
         probability=nan,
@@ -166,83 +207,3 @@ def _untold(reason: str, points: Array, counted: "_Counted", failed: int = 0, ef
         failed=failed,
         reason=reason,
     )
-
-
-@dataclass
-class _Counted:
-    """A margin, and how often it was evaluated."""
-
-    margin: Margin
-    simulated: int = 0
-
-    def __call__(self, rows: Array) -> Generator[list[Simulation], list[Outcome], Array]:
-        self.simulated += len(rows)
-        values = yield from self.margin(rows)
-        return np.asarray(values)
-
-
-def _starts(explored: Array, values: Array) -> Array:
-    """The worst of the explored points, and the worst one in the opposite half-space."""
-    values = np.where(np.isnan(values), np.inf, values)
-    worst = explored[values.argmin()]
-    opposite = explored @ worst < 0
-    starts = [worst]
-    if opposite.any():
-        starts.append(explored[np.where(opposite, values, np.inf).argmin()])
-    return np.stack(starts)
-
-
-def _failure_points(margin: _Counted, starts: Array, spec: float) -> Generator[list[Simulation], list[Outcome], Array]:
-    """The most probable failures: the nearest one, and others that are not much farther."""
-    points = yield from _search(margin, starts, spec)
-    points = points[np.argsort(np.linalg.norm(points, axis=1))]
-    kept: list[Array] = []
-    for point in points:
-        near = not kept or np.linalg.norm(point) < np.linalg.norm(kept[0]) + _FURTHER
-        if near and all(np.linalg.norm(point - other) > 1.0 for other in kept):
-            kept.append(point)
-    return np.array(kept).reshape(-1, starts.shape[1])
-
-
-def _search(margin: _Counted, starts: Array, spec: float) -> Generator[list[Simulation], list[Outcome], Array]:
-    """Points of g = spec nearest to the origin, from each of ``starts``; those of searches that found none are left out."""
-    points, dimensions = starts.copy(), starts.shape[1]
-    reached, stepped = np.zeros(len(points), dtype=bool), np.zeros(len(points), dtype=bool)
-    steps = np.concatenate([np.zeros((1, dimensions)), _DIFFERENCE * np.eye(dimensions)])
-    for _ in range(_ITERATIONS):
-        active = np.flatnonzero(~reached)
-        if not active.size:
-            break
-        values = yield from margin((points[active, None, :] + steps).reshape(-1, dimensions))
-        for place, row in zip(active, (values - spec).reshape(len(active), -1), strict=True):
-            slope = (row[1:] - row[0]) / _DIFFERENCE
-            steepness = float(slope @ slope)
-            stepped[place] = np.isfinite(steepness) and steepness > 0.0
-            if not stepped[place]:
-                # Where all fails alike, as a read that never comes, no direction is better: back towards the origin.
-                points[place] /= 2.0
-                continue
-            change = (slope @ points[place] - row[0]) * slope / steepness - points[place]
-            length = float(np.linalg.norm(change))
-            points[place] = points[place] + change * min(1.0, _STRIDE / max(length, 1e-12))
-            reached[place] = length < _CONVERGED
-    # A search that still wanders within a sigma is near enough to sample around; the weights are exact in any case.
-    return points[stepped]
-
-
-def _mixture(points: Array) -> tuple[Array, Array]:
-    """Centres and weights of h."""
-    centres = np.concatenate([np.zeros((1, points.shape[1])), points])
-    return centres, np.array([_DEFENSIVE, *np.full(len(points), (1 - _DEFENSIVE) / len(points))])
-
-
-def _draw(points: Array, seed: int, index: int) -> Array:
-    centres, weights = _mixture(points)
-    rng = np.random.default_rng([seed, index])
-    return np.asarray(centres[rng.choice(len(weights), p=weights)] + rng.standard_normal(points.shape[1]))
-
-
-def _log_density(rows: Array, centres: Array, weights: Array) -> Any:
-    """Logarithm of a mixture of unit normals, but for a constant."""
-    distances = ((rows[:, None, :] - centres) ** 2).sum(axis=2)
-    return logsumexp(-0.5 * distances, b=weights, axis=1)

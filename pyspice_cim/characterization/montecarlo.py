@@ -7,7 +7,7 @@ from collections.abc import Generator
 import numpy as np
 
 from pyspice_cim.characterization.column import WORKING_MARGIN
-from pyspice_cim.characterization.estimates import BOUNDS, STATISTICS, fraction, statistics
+from pyspice_cim.characterization.estimates import BOUNDS, INTERVALS, STATISTICS, fraction, statistics
 from pyspice_cim.characterization.importance import Tail, tail_probabilities
 from pyspice_cim.characterization.margins import Sampled
 from pyspice_cim.characterization.measure import Array
@@ -47,6 +47,8 @@ _TAILS = {
     "shift_norm": ("1", False, "distance of the most probable failure, sigmas"),
     "effective_samples": ("1", False, "effective number of failing importance samples"),
     "simulations": ("1", False, "margins that were simulated"),
+    "failed_simulations": ("1", False, "importance samples whose simulation failed; the interval holds both cases"),
+    "regions": ("1", False, "regions of failure that were found and sampled around"),
 }
 # Mechanisms whose limit is 0, and what the cycle of a macro adds to the shortest one of a nominal column.
 STATIC_MECHANISMS = ("read", "write", "sense")
@@ -76,11 +78,15 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
     measured = []
     for quantity, (name, value, unit, description) in _QUANTITIES.items():
         result = results.get(name)
-        measured += _distribution(quantity, unit, description, result, value, reasons.get(name, conditions.reason))
+        why = reasons.get(name, conditions.reason)
+        measured += _distribution(quantity, unit, description, result, value, why, INTERVALS[monte_carlo.sampler])
     rates = [
         fraction(results[name].values["margin"][~results[name].failed] < 0) if name in results else np.full(3, np.nan)
         for name in MECHANISMS
     ]
+    for name, result in results.items():
+        if result.failed.any():
+            reasons[name] = f"{int(result.failed.sum())} of {len(result.reasons)} copies failed and are left out"
     decks = tuple(dict.fromkeys(deck for result in results.values() for deck in result.decks))
     measured.append(
         Measurement(
@@ -91,14 +97,15 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
             labels={**_MECHANISM_LABELS, "bound": BOUNDS},
             reason="; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
             decks=decks,
-            description="part of the samples with a margin below 0, with its exact 95 % interval (cycle: 8T)",
+            description="part of the samples with a margin below 0 (cycle: 8T), with its 95 % interval, "
+            + INTERVALS[monte_carlo.sampler],
         )
     )
     return measured
 
 
 def _distribution(
-    quantity: str, unit: str, description: str, result: Sampled | None, value: str, reason: str
+    quantity: str, unit: str, description: str, result: Sampled | None, value: str, reason: str, intervals: str
 ) -> list[Measurement]:
     """The samples of one quantity and what they say."""
     samples = None if result is None else result.values[value]
@@ -127,7 +134,7 @@ def _distribution(
             labels={"statistic": STATISTICS, "bound": BOUNDS},
             reason=reason,
             decks=decks,
-            description=f"{description}: over the samples, with 95 % intervals",
+            description=f"{description}: over the samples, with 95 % intervals, {intervals}",
         ),
     ]
 
@@ -138,8 +145,8 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
     ``sram6t_tail_*`` over ``limit``: the 6T cell's read stability, write and sensing. ``sram8t_tail_*`` over ``access`` and
     ``cycle_margin``: an access of the 8T cell that is too late in a cycle that is longer by that part than the shortest one of
     a nominal column. Each of ``failure_probability`` and ``sigma`` with ``bound``, and of ``shift_norm``,
-    ``effective_samples`` and ``simulations``; NaN with a reason where the estimate cannot be trusted. Method:
-    ``importance.py``; margins: ``mechanisms.py``.
+    ``effective_samples``, ``simulations``, ``failed_simulations`` and ``regions``; NaN with a reason where the estimate
+    cannot be trusted. Method, and what its interval promises: ``importance.py``; margins: ``mechanisms.py``.
     """
     conditions = yield from find_conditions(technology, corner, rows)
     found = find_mechanisms(technology, corner, conditions)
@@ -153,7 +160,12 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
         population = Population.of(technology, [mechanism.transistors], monte_carlo.variation)
         margin = _Margin(mechanism, population, monte_carlo.pack, decks)
         result = yield from tail_probabilities(
-            margin, population.dimensions, samples=monte_carlo.tail_samples, seed=monte_carlo.seed, specs=specs
+            margin,
+            population.dimensions,
+            samples=monte_carlo.tail_samples,
+            seed=monte_carlo.seed,
+            specs=specs,
+            mirror=population.mirror,
         )
         return list(result)
 
@@ -187,6 +199,8 @@ def _tails(
         "shift_norm": [tail.shift_norm for tail in tails],
         "effective_samples": [tail.effective for tail in tails],
         "simulations": [tail.simulated for tail in tails],
+        "failed_simulations": [tail.failed for tail in tails],
+        "regions": [len(tail.points) for tail in tails],
     }
     names = itertools.product(*labels.values())
     reasons = [
