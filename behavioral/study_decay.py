@@ -21,16 +21,6 @@ from pyspice_cim.resources import write_atomically
 HERE = Path(__file__).resolve().parent
 FOLDER = HERE / "studies" / "decay"
 NETWORK = HERE / "networks" / "spoken_digits.h5"
-ABOUT = """# What a decay rule costs
-
-Each rule trained with the same first weights, batches and epochs, ten seeds at once: in real numbers, and fine-tuned with
-4-bit weights and 8-bit membranes ("4/8 bits"), whose integers the engine runs to the same answers. The last epoch counts.
-Recipes were chosen on parts of the training data and on other seeds; one thing was changed, in favour of exponential, after
-three runs of the test set had been seen: how its beta is learned. Differences are of the same seed, with the 95 % interval of
-their mean. Recipes: `pyspice_cim/training/study_tasks.py`; runs: `runs.jsonl`; made by `behavioral/study_decay.py`.
-
-![Accuracy of every run](decay.png)
-"""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -111,31 +101,17 @@ def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rule
 def report(folder: Path) -> None:
     """Write ``results.json``, ``results.md`` and ``decay.png`` from the runs of the latest recipe of each task."""
     from pyspice_cim.report.decay_figure import draw_decay_study
-    from pyspice_cim.training.study_results import accuracies, summarise, table, verdict
+    from pyspice_cim.training.study_report import results, text
     from pyspice_cim.training.study_tasks import TASKS
 
-    runs, tasks, text = read_runs(folder), {}, []
-    for name, task in TASKS.items():
-        of_task = [each for each in runs if each["task"] == name]
-        if not of_task:
-            continue
-        chosen = [each for each in of_task if each["recipe"] == of_task[-1]["recipe"]]
-        rows = summarise(chosen)
-        tasks[name] = {
-            "title": task.title,
-            "recipe": of_task[-1]["recipe"],
-            "verdict": verdict(rows),
-            "summary": rows,
-            "accuracies": accuracies(chosen),
-        }
-        text.append(f"## {task.title}\n\n{verdict(rows)} {rows[0]['runs']} seeds.\n\n{table(rows)}\n")
-    if not tasks:
+    runs = read_runs(folder)
+    if not runs:
         raise DataError(f"{folder / 'runs.jsonl'} has no runs; make some with: python behavioral/study_decay.py run")
-    results = {"tasks": tasks}
-    write_atomically(folder / "results.json", (json.dumps(results, indent=1) + "\n").encode())
-    write_atomically(folder / "results.md", "\n".join([ABOUT, *text]).encode())
-    draw_decay_study(results, folder / "decay.png")
-    print("\n".join(text))
+    found = results(runs, TASKS)
+    write_atomically(folder / "results.json", (json.dumps(found, indent=1) + "\n").encode())
+    write_atomically(folder / "results.md", text(found, runs).encode())
+    draw_decay_study(found, folder / "decay.png")
+    print("\n".join(f"{task['title']}: {task['verdict']}" for task in found["tasks"].values()))
 
 
 def read_runs(folder: Path) -> list[dict]:

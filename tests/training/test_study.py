@@ -20,7 +20,7 @@ from pyspice_cim.training import study_tasks  # noqa: E402
 from pyspice_cim.training.export import integer_layers  # noqa: E402
 from pyspice_cim.training.fit import FitSettings  # noqa: E402
 from pyspice_cim.training.study import DECAYS, TaskData, missing_rules, run_study  # noqa: E402
-from pyspice_cim.training.study_results import accuracies, summarise, table, verdict  # noqa: E402
+from pyspice_cim.training.study_results import accuracies, adjust, summarise, table, verdict  # noqa: E402
 
 SCRIPT = Path(__file__).resolve().parents[2] / "behavioral" / "study_decay.py"
 SETTINGS = FitSettings(
@@ -94,7 +94,8 @@ def test_paired_differences_are_those_of_scipy():
             continue
         interval = ttest_rel(accuracy, base).confidence_interval(0.95)
         assert (row["low"], row["high"]) == pytest.approx((interval.low, interval.high))
-    assert table(rows).count("\n") == 9
+        assert row["p"] == pytest.approx(ttest_rel(accuracy, base).pvalue)
+    assert adjust([rows]) == 7 and table(rows).count("\n") == 9
     with pytest.raises(DataError, match="1 seeds have runs of all rules"):
         summarise(records(1))
 
@@ -106,10 +107,13 @@ def test_the_verdict_says_what_the_task_can_tell():
             base = 0.9 + 0.001 * record["seed"]
             shift = changes.get(record["decay"], 0.0) + 0.0001 * (record["seed"] % 2) * DECAYS.index(record["decay"])
             made.append(record | {"real": base + shift, "integer": base + shift + 0.0001 * (record["seed"] % 3)})
-        return summarise(made)
+        rows = summarise(made)
+        adjust([rows])
+        return rows
 
     assert "does not tell them apart" in verdict(rows()) and "does not need one" in verdict(rows())
     told = verdict(rows(none=-0.2, clamp=0.05))
+    assert "after Holm's correction there remain: clamp in real numbers (+5.0" in told
     assert told.startswith("Worse than exponential in real numbers: none in real numbers (-19.99), none in 4/8 bits")
     assert "better than exponential in real numbers: clamp in real numbers (+5.0" in told
     assert "does not" not in told
