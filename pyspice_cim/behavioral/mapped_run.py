@@ -92,7 +92,8 @@ def run_mapped(
             for run, events, writes in zip(runs, execution.events, execution.writes, strict=True)
         ]
     elif energy == "expected":
-        found = expected_events(mapping, layers, spikes, [run.operations for run in runs], threads)
+        done = [run.operations for run in runs]
+        found = expected_events(mapping, layers, counted, spikes, done, threads, min(tile_bytes, _COUNT_BYTES))
         runs = [
             replace(run, events=each.events, writes=each.writes, energy_error=each.error)
             for run, each in zip(runs, found, strict=True)
