@@ -33,7 +33,7 @@ from pyspice_cim.behavioral.layers import (
 )
 from pyspice_cim.behavioral.network_file import NetworkFile
 from pyspice_cim.behavioral.nir_file import nir_package
-from pyspice_cim.behavioral.nir_metadata import CONSTANT_INPUTS, neuron_metadata
+from pyspice_cim.behavioral.nir_metadata import constants_metadata, neuron_metadata
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.resources import write_atomically
 
@@ -49,7 +49,7 @@ def export_nir(
     input_shape: Iterable[int] | None = None,
     *,
     dt: float = 1e-3,
-    constant_inputs: int = 0,
+    constant_inputs: int | Sequence[int] = 0,
 ) -> "nir.NIRGraph":
     """``network`` as a NIR graph.
 
@@ -57,7 +57,8 @@ def export_nir(
         network: a network file, or layers.
         input_shape: of one sample in one step; by default that of a fully connected first layer.
         dt: the time step for which ``tau`` is given, s.
-        constant_inputs: how many of the inputs, the last ones, spike in every step (``NIRNetwork.constant_inputs``).
+        constant_inputs: how many of the inputs, the last ones, spike in every step (``NIRNetwork.constant_inputs``); of
+            images the periods of the channels (``NIRNetwork.constant_periods``).
 
     Raises:
         DataError: if shapes do not chain, a layer is one that NIR has no node for, or images come without ``input_shape``.
@@ -86,7 +87,9 @@ def export_nir(
         if isinstance(layer, Recurrent):
             edges += [(last, f"{index}_recurrent"), (f"{index}_recurrent", last)]
     nodes["output"] = nir.Output(np.array(links[-1].output))
-    metadata = {CONSTANT_INPUTS: np.int64(constant_inputs)} if constant_inputs else {}
+    metadata = constants_metadata(
+        (1,) * constant_inputs if isinstance(constant_inputs, int) else tuple(constant_inputs)
+    )
     return nir.NIRGraph(nodes, [*edges, (last, "output")], metadata=metadata, type_check=False)
 
 
@@ -96,7 +99,7 @@ def save_nir(
     input_shape: Iterable[int] | None = None,
     *,
     dt: float = 1e-3,
-    constant_inputs: int = 0,
+    constant_inputs: int | Sequence[int] = 0,
 ) -> None:
     """Write ``network`` as a NIR file, in one step; arguments and errors as ``export_nir``.
 

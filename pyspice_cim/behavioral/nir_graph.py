@@ -77,10 +77,12 @@ def _flat(graph: Any, prefix: str, above: tuple[int, ...]) -> tuple[dict[str, An
     for name, node in graph.nodes.items():
         full = f"{prefix}{name}"
         if _kind(node) != "NIRGraph":
+            _check_new(nodes, [full])
             nodes[full] = _WIRE if prefix and _kind(node) in ("Input", "Output") else node
             starts[name] = ends[name] = full
             continue
         inner, inner_edges = _flat(node, f"{full}.", (*above, id(graph)))
+        _check_new(nodes, inner)
         nodes |= inner
         edges += inner_edges
         doors = {
@@ -98,6 +100,12 @@ def _flat(graph: Any, prefix: str, above: tuple[int, ...]) -> tuple[dict[str, An
                 raise DataError(f"the edge {prefix}{source} -> {prefix}{target} names a node that is not there: {name}")
         edges.append((ends[source], starts[target]))
     return nodes, edges
+
+
+def _check_new(nodes: Mapping[str, Any], names: Iterable[str]) -> None:
+    """A node ``n`` of a graph ``b`` is called ``b.n``, which another node may be called, too."""
+    if twice := [name for name in names if name in nodes]:
+        raise DataError(f"two nodes are called {twice[0]}, a node and one inside of a nested graph; rename one of them")
 
 
 def _check_nodes(nodes: Mapping[str, Any]) -> None:

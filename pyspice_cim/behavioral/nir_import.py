@@ -14,7 +14,7 @@ Where the graph comes from, and what to give:
 A graph that ``nir_export`` wrote gives back the integers that it was made of, and takes no arguments.
 """
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,51 +22,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.layers import AnyLayer, Conv2d, FullyConnected, NeuronLayer, Recurrent, Shape, chain
-from pyspice_cim.behavioral.ldlif import DECAYS, RESETS, LDLIFParams, NeuronParams, Reset
+from pyspice_cim.behavioral.ldlif import RESETS, LDLIFParams, NeuronParams, Reset
 from pyspice_cim.behavioral.nir_calibration import Observed, observe
-from pyspice_cim.behavioral.nir_constants import Biased, Wired, wire, with_constants
+from pyspice_cim.behavioral.nir_constants import Wired, wire, with_constants
 from pyspice_cim.behavioral.nir_file import read_graph
 from pyspice_cim.behavioral.nir_graph import chain_of
-from pyspice_cim.behavioral.nir_layers import FloatLayer, float_layers
-from pyspice_cim.behavioral.nir_metadata import ExactNeurons, constant_inputs, params_of
+from pyspice_cim.behavioral.nir_layers import float_layers
+from pyspice_cim.behavioral.nir_metadata import ExactNeurons, constant_periods
 from pyspice_cim.behavioral.nir_neurons import INTEGRATIONS, Integration
-from pyspice_cim.behavioral.quantization import Scale, choose_scale, fit_beta, fit_lambda, to_integers
+from pyspice_cim.behavioral.nir_report import ImportedLayer, report_of
+from pyspice_cim.behavioral.nir_scaled import Scaled, scaled, with_decay
 from pyspice_cim.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     import nir
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImportedLayer:
-    """What became of a group of neurons.
-
-    Attributes:
-        neurons, weights: names of the nodes.
-        scale: least significant bits of the membrane per unit of the (effective) weights; 1 if the file states integers.
-        alpha: factor of the real membrane in a step; ``None`` if the file states integers.
-        theta, lambda_, decay: of the integer neurons.
-        clipped: weights that did not fit in their bits.
-        weight_error: RMS error of the weights, over their RMS.
-        constant_lines: inputs that spike in every step, for biases.
-        saturated: share of the updates of a membrane on the calibration data whose total left its bits; ``None`` without.
-    """
-
-    neurons: str
-    weights: str
-    scale: float
-    alpha: float | None
-    theta: int
-    lambda_: int
-    decay: str
-    clipped: int
-    weight_error: float
-    constant_lines: int
-    saturated: float | None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
-        return {name.rstrip("_"): value for name, value in asdict(self).items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,14 +45,20 @@ class NIRNetwork:
     Attributes:
         layers: for ``fast_run`` and ``run_integer``.
         input_shape: of a sample in one step, without ``constant_inputs``.
-        constant_inputs: inputs behind those of the graph that spike in every step (biases); ``inputs`` adds them.
+        constant_periods: one for each input (of an image: channel) behind those of the graph that spikes in every step, for
+            biases, see ``nir_constants``; ``inputs`` adds them.
         report: one entry a layer of neurons.
     """
 
     layers: tuple[AnyLayer, ...]
     input_shape: Shape
-    constant_inputs: int
+    constant_periods: tuple[int, ...]
     report: tuple[ImportedLayer, ...]
+
+    @property
+    def constant_inputs(self) -> int:
+        """How many inputs, or channels, spike in every step."""
+        return len(self.constant_periods)
 
     def inputs(self, spikes: NDArray[Any]) -> NDArray[Any]:
         """``spikes`` (time, batch, *input_shape) as the layers take them.
@@ -95,7 +70,7 @@ class NIRNetwork:
         if spikes.shape[2:] != self.input_shape or 0 in spikes.shape:
             wanted = ", ".join(map(str, self.input_shape))
             raise DataError(f"spikes have shape {spikes.shape}; they must be (time, batch, {wanted}), none of them 0")
-        return with_constants(spikes, self.constant_inputs)
+        return with_constants(spikes, self.constant_periods)
 
 
 def import_nir(
@@ -157,100 +132,36 @@ def _import(
         )
     # Any decay fits before it is fitted; the other fields are known to be valid from here on.
     draft = NeuronParams(theta=1, membrane_bits=membrane_bits, decay=decay, reset=reset or "subtract", beta=(1, 0))
-    scaled = [_scaled(each, draft, weight_bits) for each in floats]
-    wired = wire([each.biased for each in scaled])
-    stated = constant_inputs(graph)
+    grid = [scaled(each, draft, weight_bits) for each in floats]
+    wired = wire([each.biased for each in grid])
+    stated = constant_periods(graph)
     if stated:
-        shape = _without_constants(shape, stated)
-    network = NIRNetwork(layers=(), input_shape=shape, constant_inputs=wired[0].lines + stated, report=())
+        shape = _without_constants(shape, len(stated))
+    network = NIRNetwork(layers=(), input_shape=shape, constant_periods=stated + wired[0].lines, report=())
     data = None if calibration is None else network.inputs(calibration)
 
-    exponential = [_with_decay(each, draft, "exponential", None) for each in scaled]
-    seen: tuple[Observed | None, ...] = (None,) * len(scaled)
+    exponential = [with_decay(each, draft, "exponential", None) for each in grid]
+    seen: tuple[Observed | None, ...] = (None,) * len(grid)
     if data is not None and new and decay in ("clamp", "toward_zero"):
-        seen = observe(_layers(scaled, wired, exponential), data)
-    params = [_with_decay(each, draft, decay, once) for each, once in zip(scaled, seen, strict=True)]
-    layers = _layers(scaled, wired, params)
-    chain(layers, (*shape[:-1], shape[-1] + network.constant_inputs) if network.constant_inputs else shape)
-    final: tuple[Observed | None, ...] = (None,) * len(scaled) if data is None else observe(layers, data)
-    report = tuple(_report(*each) for each in zip(scaled, wired, params, final, strict=True))
+        seen = observe(_layers(grid, wired, exponential), data)
+    params = [with_decay(each, draft, decay, once) for each, once in zip(grid, seen, strict=True)]
+    layers = _layers(grid, wired, params)
+    chain(layers, (shape[0] + network.constant_inputs, *shape[1:]))
+    final: tuple[Observed | None, ...] = (None,) * len(grid) if data is None else observe(layers, data)
+    report = tuple(report_of(*each) for each in zip(grid, wired, params, final, strict=True))
     return replace(network, layers=layers, report=report)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Scaled:
-    layer: FloatLayer
-    scale: Scale
-    weight_bits: int
-    biased: Biased
-
-
-def _scaled(layer: FloatLayer, draft: NeuronParams, weight_bits: int) -> _Scaled:
-    every = layer.weights.ravel() if layer.recurrent is None else np.append(layer.weights, layer.recurrent)
-    if isinstance(layer.neurons, ExactNeurons):
-        weight_bits, theta = layer.neurons.weight_bits, layer.neurons.params.theta
-        if np.any(every != np.rint(every)) or np.any(layer.bias):
-            raise DataError(
-                f"node {layer.source}: its weights are no integers, or it has a bias, but the metadata of {layer.name} say "
-                f"that the network is one of integers; remove the metadata to quantize it again"
-            )
-        scale = Scale(scale=1.0, theta=theta, clipped=0, rms_error=0.0)
-        if np.any(every != to_integers(every, 1.0, weight_bits)):
-            raise DataError(f"node {layer.source}: its weights do not fit in the {weight_bits} bits of {layer.name}")
-    else:
-        scale = choose_scale(
-            every,
-            layer.neurons.threshold,
-            weight_bits=weight_bits,
-            membrane_bits=draft.membrane_bits,
-            subtract=draft.reset == "subtract",
-        )
-    recurrent = None if layer.recurrent is None else to_integers(layer.recurrent, scale.scale, weight_bits)
-    # A bias beyond twice the membrane's range saturates it in each step, as the range itself does.
-    bias = np.clip(np.rint(scale.scale * layer.bias), 2 * draft.vmin, 2 * draft.vmax).astype(np.int64)
-    if layer.weights.ndim == 4 and np.any(layer.bias):
-        raise DataError(
-            f"node {layer.source}: its bias is not 0, but a convolution has no input that spikes in every step; train "
-            f"without a bias (bias=False)"
-        )
-    biased = Biased(
-        name=layer.name,
-        weights=to_integers(layer.weights, scale.scale, weight_bits),
-        bias=bias if layer.weights.ndim == 2 else None,
-        recurrent=recurrent,
-        theta=scale.theta,
-        weight_bits=weight_bits,
-        direct=not layer.before,
-    )
-    return _Scaled(layer=layer, scale=scale, weight_bits=weight_bits, biased=biased)
-
-
-def _with_decay(scaled: _Scaled, draft: NeuronParams, decay: str, seen: Observed | None) -> LDLIFParams:
-    """The neurons with the decay that fits theirs; those that the file states stay as they are."""
-    neurons, theta = scaled.layer.neurons, scaled.scale.theta
-    if isinstance(neurons, ExactNeurons):
-        return neurons.params
-    linear = decay in (*DECAYS, "toward_zero")
-    return params_of(
-        lambda_=fit_lambda(neurons.alpha, theta, None if seen is None else seen.membranes) if linear else 0,
-        theta=theta,
-        membrane_bits=draft.membrane_bits,
-        decay=decay,
-        reset=draft.reset,
-        beta=fit_beta(neurons.alpha) if decay == "exponential" else None,
-    )
-
-
-def _layers(scaled: list[_Scaled], wired: tuple[Wired, ...], params: list[LDLIFParams]) -> tuple[AnyLayer, ...]:
+def _layers(grid: list[Scaled], wired: tuple[Wired, ...], params: list[LDLIFParams]) -> tuple[AnyLayer, ...]:
     layers: list[AnyLayer] = []
-    for each, wires, neurons in zip(scaled, wired, params, strict=True):
+    for each, wires, neurons in zip(grid, wired, params, strict=True):
         common: dict[str, Any] = {
             "weights": wires.weights,
             "weight_bits": each.weight_bits,
             "params": neurons,
         }
         layer: NeuronLayer
-        if each.biased.bias is None:
+        if wires.weights.ndim == 4:
             layer = Conv2d(stride=each.layer.stride, padding=each.layer.padding, **common)
         elif wires.recurrent is None:
             layer = FullyConnected(**common)
@@ -260,24 +171,7 @@ def _layers(scaled: list[_Scaled], wired: tuple[Wired, ...], params: list[LDLIFP
     return tuple(layers)
 
 
-def _report(scaled: _Scaled, wires: Wired, params: LDLIFParams, seen: Observed | None) -> ImportedLayer:
-    neurons = scaled.layer.neurons
-    return ImportedLayer(
-        neurons=scaled.layer.name,
-        weights=scaled.layer.source,
-        scale=scaled.scale.scale,
-        alpha=None if isinstance(neurons, ExactNeurons) else neurons.alpha,
-        theta=params.theta,
-        lambda_=params.lambda_,
-        decay=params.decay,
-        clipped=scaled.scale.clipped,
-        weight_error=scaled.scale.rms_error,
-        constant_lines=wires.lines,
-        saturated=None if seen is None else seen.saturated / seen.updates,
-    )
-
-
 def _without_constants(shape: Shape, stated: int) -> Shape:
-    if len(shape) != 1 or stated >= shape[0]:
+    if stated >= shape[0]:
         raise DataError(f"the graph's metadata state {stated} constant inputs, but its input has shape {shape}")
-    return (shape[0] - stated,)
+    return (shape[0] - stated, *shape[1:])

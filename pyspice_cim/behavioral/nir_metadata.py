@@ -1,9 +1,11 @@
 """What NIR has no field for: the integers of a neuron, in the metadata of its node, so that export and import are inverse.
 
 Keys start with ``pyspice_cim_``: ``theta``, ``lambda``, ``membrane_bits``, ``weight_bits``, ``decay``, ``reset`` and, for the
-exponential decay, ``beta = (n, k)``. The metadata of the graph count the input lines that spike in every step.
+exponential decay, ``beta = (n, k)``. The metadata of the graph count the input lines that spike in every step, and state their
+periods if they are channels of an image that are not 1.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import nir
 
 PREFIX = "pyspice_cim_"
-CONSTANT_INPUTS = PREFIX + "constant_inputs"
+CONSTANT_INPUTS, CONSTANT_PERIODS = PREFIX + "constant_inputs", PREFIX + "constant_periods"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +80,27 @@ def params_of(*, beta: Any = None, **common: Any) -> LDLIFParams:
     return NeuronParams(beta=beta, **common)
 
 
-def constant_inputs(graph: "nir.NIRGraph") -> int:
-    """Input lines that spike in every step, as the metadata of ``graph`` state; 0 without.
+def constants_metadata(periods: Sequence[int]) -> dict[str, Any]:
+    """The metadata of a graph whose last inputs, one for each of ``periods``, spike in every step."""
+    found: dict[str, Any] = {CONSTANT_INPUTS: np.int64(len(periods))} if periods else {}
+    return found | ({CONSTANT_PERIODS: np.array(periods, np.int64)} if any(q != 1 for q in periods) else {})
+
+
+def constant_periods(graph: "nir.NIRGraph") -> tuple[int, ...]:
+    """The periods (``nir_constants``) of the last inputs, that spike in every step, as the metadata of ``graph`` state.
 
     Raises:
-        DataError: if that is no number of lines.
+        DataError: if that is no number of lines, or not as many periods.
     """
     metadata = graph.metadata if isinstance(graph.metadata, dict) else {}
     try:
         count = int(metadata.get(CONSTANT_INPUTS, 0))
+        periods = tuple(int(q) for q in np.ravel(metadata.get(CONSTANT_PERIODS, np.ones(max(count, 0)))))
     except (TypeError, ValueError):
-        count = -1
-    if count < 0:
+        count, periods = -1, ()
+    if count != len(periods) or min(periods, default=1) < 1:
         raise DataError(f"the graph's metadata {CONSTANT_INPUTS} are damaged; remove them, or export the network again")
-    return count
+    return periods
 
 
 def _text(value: Any) -> str:

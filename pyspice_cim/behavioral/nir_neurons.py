@@ -86,9 +86,7 @@ def _alpha(name: str, tau: Floats, dt: float | None, method: Integration) -> flo
 
 def _per_feature(name: str, field: str, value: Any, shape: tuple[int, ...]) -> Floats:
     """``value`` as (features,): of each neuron, or of each channel, within which it must be uniform."""
-    array = np.asarray(value, np.float64)
-    if not np.isfinite(array).all():
-        raise DataError(f"node {name}: {field} holds values that are not finite")
+    array = finite(name, field, value)
     if array.size == 1:
         return np.full(shape[0], array.item())
     try:
@@ -103,6 +101,21 @@ def _per_feature(name: str, field: str, value: Any, shape: tuple[int, ...]) -> F
             f"node {name}: {field} differs within a channel, whose neurons share their weights; make it uniform there"
         )
     return np.array(features[:, 0])
+
+
+def finite(name: str, field: str, value: Any) -> Floats:
+    """``value`` of the ``field`` of node ``name`` as floats.
+
+    Raises:
+        DataError: if it holds no real numbers, or some that are not finite.
+    """
+    found = np.asarray(value)
+    if found.dtype.kind not in "biuf":
+        raise DataError(f"node {name}: {field} has type {found.dtype}; it must hold real numbers")
+    array = found.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise DataError(f"node {name}: {field} holds values that are not finite")
+    return array
 
 
 def _some(values: Floats) -> str:

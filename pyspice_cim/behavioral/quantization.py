@@ -6,9 +6,11 @@ A layer has one scale ``S``, in least significant bits of the membrane per unit 
     theta = floor(S T) + 1                                 for v > T (strictly), as integers v >= theta
 
 ``S`` is the one with the smallest RMS error of the weights, among scales that keep at least half of the weights' range in use
-and those that clip the largest ones; a layer that was on a grid is found on it again. ``theta`` leaves room for one more
-input of the largest weight below the largest membrane. A reset by subtraction takes away ``theta`` where the real neuron takes
-``T``; the candidates are then limited to ``S T`` just below an integer, so that the two agree (and ``v = T`` itself fires).
+and those that clip the largest ones; a layer that was on a grid is found on it again. (Weights and threshold are divided by a
+power of two near the largest weight first, which changes no digit, so that no size of theirs overflows.) ``theta`` leaves
+room for one more input of the largest weight below the largest membrane. A reset by subtraction takes away ``theta`` where the
+real neuron takes ``T``; the candidates are then limited to ``S T`` just below an integer, so that the two agree (and ``v = T``
+itself fires).
 
 A linear decay has no time constant. ``lambda`` is the integer that takes away on average as much as ``v <- alpha v`` does::
 
@@ -16,6 +18,7 @@ A linear decay has no time constant. ``lambda`` is the integer that takes away o
     lambda = (1 - alpha) theta / 2           without data, or if nothing happens in them: equal at half the threshold
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +30,8 @@ Floats = NDArray[np.float64]
 # Products of doubles that are this near (relative) to an integer are that integer; "just below" is this much below.
 _ROUNDING = 2.0**-40
 _BELOW = 1 - _ROUNDING
+# A ratio of threshold and weights that no membrane comes near to.
+_FAR = 2.0**100
 BETA_SHIFT = 15
 
 
@@ -58,6 +63,11 @@ def choose_scale(weights: Floats, threshold: float, *, weight_bits: int, membran
     largest = float(np.abs(weights).max(initial=0.0))
     if largest == 0:
         return Scale(scale=_BELOW / threshold, theta=1, clipped=0, rms_error=0.0)
+    exponent = math.frexp(largest)[1]
+    weights, largest = np.ldexp(weights, -exponent), math.ldexp(largest, -exponent)
+    # Beyond that, every weight rounds to 0 or is clipped, whatever the threshold.
+    with np.errstate(over="ignore", under="ignore"):
+        threshold = float(np.clip(np.ldexp(threshold, -exponent), 1 / _FAR, _FAR))
     kept = np.arange(most // 2 + 1, most + 1) / largest
     clipping = most / (largest * np.linspace(0.25, 1, 31))
     scales = np.minimum(np.concatenate([kept, clipping]), limit / threshold)
@@ -72,8 +82,10 @@ def choose_scale(weights: Floats, threshold: float, *, weight_bits: int, membran
     chosen = int(np.flatnonzero(errors <= errors.min() + 1e-6)[0])
     scale = float(scales[chosen])
     rounded = np.rint(scale * weights)
+    with np.errstate(over="ignore", under="ignore"):
+        unscaled = float(np.ldexp(scale, -exponent))
     return Scale(
-        scale=scale,
+        scale=unscaled,
         theta=int(np.floor(scale * threshold * (1 + _ROUNDING / 2))) + 1,
         clipped=int(np.count_nonzero(rounded != to_integers(weights, scale, weight_bits))),
         rms_error=float(errors[chosen]),
