@@ -6,6 +6,7 @@
     instances    one transistor against: twice as wide, two in parallel (``m``), threshold shifted by 50 mV
     range        transistors at the four ends of width and length
     drawing      every built-in circuit
+    cells        the 6T and the 8T cell, own ones too, in the testbenches that characterize them
 
 ``technology_judges.py`` says what is wrong with a number; here the benches run and what the judges say is collected.
 """
@@ -30,12 +31,15 @@ from pyspice_cim.characterization.examples import example_decks
 from pyspice_cim.characterization.gates import fo4_deck, switching_time
 from pyspice_cim.characterization.ngspice import Simulator
 from pyspice_cim.characterization.rawfile import Vectors
+from pyspice_cim.characterization.technology_cells import check_cells
 from pyspice_cim.characterization.technology_figures import DEVICES, measure_technology
 from pyspice_cim.characterization.technology_judges import (
+    CORNERS,
     SHIFT,
     Figures,
     Problem,
     judge_condition,
+    judge_corner_names,
     judge_corners,
     judge_instances,
     judge_targets,
@@ -97,11 +101,16 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     }
     # Transistors of an impossible size would keep ngspice busy for minutes in every other bench.
     problems: list[Problem] = _first_look(technology, nominal[typical], simulator)
+    misnamed = judge_corner_names(technology.corners)
     figures: dict[str, dict[str, float | None]] = {}
     units: dict[str, str] = {}
     if problems:
         return TechnologyCheck(
-            name=technology.name, problems=tuple(problems), notes=_notes(technology), figures=figures, units=units
+            name=technology.name,
+            problems=(*misnamed, *problems),
+            notes=_notes(technology),
+            figures=figures,
+            units=units,
         )
     for where, corner in (nominal | ends).items():
         if progress is not None:
@@ -121,14 +130,15 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     problems += judge_temperature(cold, hot, temperature.range_c)
     problems += judge_targets(technology, known.get(typical, {}))
     if progress is not None:
-        progress("instances, sizes and circuits")
+        progress("instances, sizes, circuits and cells")
     problems += _check_instances(technology, nominal[typical], simulator)
     problems += _check_sizes(technology, nominal[typical], simulator)
     problems += _check_drawing(technology)
+    problems += check_cells(technology, nominal[typical], simulator)
     # The same file that is missing in five corners is one problem.
     return TechnologyCheck(
         name=technology.name,
-        problems=tuple(dict.fromkeys(problems)),
+        problems=tuple(dict.fromkeys([*misnamed, *problems])),
         notes=_notes(technology),
         figures=figures,
         units=units,
@@ -301,7 +311,7 @@ def _notes(technology: Technology) -> tuple[str, ...]:
     synthetic = [name for name, corner in technology.corners.items() if corner.synthetic]
     if synthetic:
         notes.append(f"corners {', '.join(synthetic)} are synthetic: shifted nominal cards")
-    missing = [name for name in ("tt", "ff", "ss", "fs", "sf") if name not in technology.corners]
+    missing = [name for name in CORNERS if name not in technology.corners]
     if missing:
         notes.append(f"there are no corners {', '.join(missing)}; their order was not judged")
     widened = [name for name, kind in technology.devices.items() if kind.narrow == "widen"]

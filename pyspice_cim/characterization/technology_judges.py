@@ -3,7 +3,7 @@
 Limits are wide: they find a wrong file, unit, sign or option, not a process that is a little out of the common.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,8 @@ from pyspice_cim.units import celsius_to_kelvin, engineering
 
 Figures = Mapping[str, float]
 
+# Names of process corners; the first letter is the n device.
+CORNERS = ("tt", "ff", "ss", "fs", "sf")
 # V, the shift that a transistor of the bench of instances is drawn with.
 SHIFT = 0.05
 # V per decade and kelvin: k/q ln 10. No transistor turns off faster.
@@ -82,6 +84,19 @@ def judge_condition(where: str, figures: Figures, corner: Corner) -> list[Proble
             ("the 6T cell loses its bit when it is read", "widen cell_6t.pull_down_um against cell_6t.access_um")
         )
     return [Problem(where=where, what=what, remedy=remedy) for what, remedy in found]
+
+
+def judge_corner_names(names: Iterable[str]) -> list[Problem]:
+    """Corners that are none of the five: their order is not judged, and no plan or look-up asks for them."""
+    return [
+        Problem(
+            where=f"corners.{name}",
+            what=f"{name!r} is no process corner; there are {', '.join(CORNERS)}",
+            remedy=f"rename it to one of these; what the models call it goes into corners.{name}.name",
+        )
+        for name in names
+        if name not in CORNERS
+    ]
 
 
 def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:

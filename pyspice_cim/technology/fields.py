@@ -179,7 +179,7 @@ class Mismatch(Data):
     """Pelgrom coefficients, mV um; ``pair`` coefficients are of the difference of two devices."""
 
     convention: Literal["single", "pair"]
-    a_vt_mv_um: dict[str, float]
+    a_vt_mv_um: dict[str, Annotated[float, Field(gt=0)]]
     source: str
 
     def sigma(self, device: str, width: float, length: float) -> float:

@@ -128,6 +128,8 @@ def test_a_corner_that_is_not_mapped_names_the_field(subcircuits: Path) -> None:
             "see units.geometry and units.scale_option",
         ),
         ('model = "my_n"', 'model = "your_n"', "devices.*.model names what the model files do not define"),
+        ("nmos = 2.5", "nmos = -2.5", r"mismatch\.a_vt_mv_um\.nmos.*greater than 0"),
+        ("pmos = ", "pmos = 0.0 #", r"mismatch\.a_vt_mv_um\.pmos.*greater than 0"),
         ("w_um = [0.06, 100.0]", "w_um = [0.1, 100.0]", "cell_6t.pull_up_um = 0.065 is outside devices.pmos.w_um"),
         ("l_um = [0.045, 10.0]", "l_um = [0.045, 0.1]", "the built-in circuits cannot be drawn: "),
         ('dvt = "gate_source"', 'dvt = "instance_delvto"', "delvto on a subcircuit is ignored"),

@@ -2,12 +2,16 @@
 
 import importlib.util
 
+import numpy as np
 import pytest
 
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, SimResult
+from pyspice_cim.characterization.simulation import Measurement
+from pyspice_cim.characterization.technology_cells import judge_cell
 from pyspice_cim.characterization.technology_check import check_technology
 from pyspice_cim.characterization.technology_judges import (
     judge_condition,
+    judge_corner_names,
     judge_corners,
     judge_instances,
     judge_targets,
@@ -117,6 +121,42 @@ def test_a_corner_out_of_order() -> None:
     assert "ff: Ion of pmos is -10.0% against tt; it must be above" in said(problems)
     leaky = changed(nmos_ion=0.9, pmos_ion=0.9, nmos_ioff=3, pmos_ioff=0.3, fo4=1.1)
     assert "ss: nmos_ioff is +200.0% against tt; a slow corner has less" in said(judge_corners(corners(ss=leaky)))
+
+
+def test_a_corner_that_is_none_of_the_five_is_named_with_those() -> None:
+    assert judge_corner_names(["tt", "ff", "ss", "fs", "sf"]) == []
+    technology = load_technology("generic45lp")
+    corners = {"xx" if name == "ff" else name: each for name, each in technology.corners.items()}
+    outcome = check_technology(technology.model_copy(update={"corners": corners}), BrokenSimulator())
+    assert "corners.xx: 'xx' is no process corner; there are tt, ff, ss, fs, sf -> rename it" in said(
+        list(outcome.problems)
+    )
+
+
+def test_a_cell_whose_margin_is_gone_is_a_problem_although_it_was_measured() -> None:
+    measured = [
+        Measurement(name="sram6t_hold_snm", unit="V", value=0.3),
+        Measurement(name="sram6t_read_snm", unit="V", value=-0.02),
+        Measurement(name="sram6t_leakage_power", unit="W", value=np.array([1e-12, -1e-12])),
+        Measurement(name="sram8t_read_droop", unit="V", value=-0.01),
+        Measurement(name="sram6t_read_energy", unit="J", value=None, reason="wrong bit"),
+        Measurement(name="sram6t_read_delay", unit="s", value=None, reason="wrong bit"),
+    ]
+    assert judge_cell(measured) == [
+        "not measured: sram6t_read_energy, sram6t_read_delay: wrong bit",
+        "sram6t_read_snm is -20 mV: a read flips it",
+        "sram6t_leakage_power is -1 pW: power comes out of it",
+    ]
+
+
+def test_the_check_runs_the_cells_in_their_testbenches() -> None:
+    # Pull-ups that the access transistors cannot overcome: devices and half cells are well, writing is not.
+    technology = load_technology("generic45lp")
+    strong = technology.cell_6t.model_copy(update={"pull_up_um": 2.0, "access_um": 0.06})
+    outcome = check_technology(technology.model_copy(update={"cell_6t": strong, "targets": {}}), NgspiceSimulator())
+    assert {problem.where for problem in outcome.problems} == {"cell_6t"}
+    assert "the cell cannot be written" in said(list(outcome.problems))
+    assert "see the widths in cell_6t" in said(list(outcome.problems))
 
 
 def test_temperature() -> None:

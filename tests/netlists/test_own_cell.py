@@ -16,6 +16,7 @@ from pyspice_cim.characterization.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.plan import load_plan
 from pyspice_cim.characterization.simulation import execute
 from pyspice_cim.characterization.sweep import characterize
+from pyspice_cim.characterization.technology_cells import check_cells
 from pyspice_cim.errors import TechnologyError
 from pyspice_cim.microcode import Operation, columns_at_rest
 from pyspice_cim.netlists.array import ArrayShape
@@ -188,6 +189,48 @@ def test_a_cell_that_is_too_weak_fails_with_its_reason_in_the_table(tmp_path):
     assert np.isnan(table.quantity("sram6t_write_energy").values).all()
     # The margins are those of the user's cell, which holds its bit all the better.
     assert table.quantity("sram6t_hold_snm").item() > 0
+
+
+RESISTORS = """.subckt MY6T VSS WL BLB VDD BL
+R1 Q VDD 10k
+R2 QN VSS 10k
+R3 BL Q 100k
+R4 BLB QN 100k
+R5 WL VSS 1meg
+.ends
+"""
+CROSSED_6T = ("Maxl BL WL Q VSS", "Maxl BL WL QN VSS"), ("Maxr BLB WL QN 0", "Maxr BLB WL Q 0")
+CROSSED_8T = ("Maxl WBL WWL Q GND", "Maxl WBL WWL QN GND"), ("Maxr WBLB WWL QN GND", "Maxr WBLB WWL Q GND")
+# The read stack is driven by the other node.
+INVERTED = (("Mrd x Q GND GND", "Mrd x QN GND GND"),)
+
+
+def test_the_check_finds_nothing_wrong_with_a_good_cell(mine):
+    assert check_cells(mine, NOMINAL, NgspiceSimulator()) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "words"),
+    [
+        (
+            ((CELLS[CELLS.index(".subckt MY6T") : CELLS.index(".subckt INV")], RESISTORS),),
+            "cell_6t",
+            "it does not hold its bit",
+        ),
+        (CROSSED_6T, "cell_6t", "cannot be written"),
+        (CROSSED_8T, "cell_8t", "sram8t_write"),
+        (INVERTED, "cell_8t", "sram8t_read"),
+    ],
+)
+def test_the_check_says_what_a_cell_cannot_do(tmp_path, changes, field, words):
+    cells = CELLS
+    for old, new in changes:
+        assert old in cells
+        cells = cells.replace(old, new)
+    problems = check_cells(load_technology(written(tmp_path, cells)), NOMINAL, NgspiceSimulator())
+    assert {each.where for each in problems} == {field}
+    assert words in "\n".join(each.what for each in problems)
+    assert all(f"see {field}.netlist: its ports" in each.remedy and "cells.sp" in each.remedy for each in problems)
 
 
 def test_margins_are_of_the_whole_cell_and_both_of_its_halves(tmp_path):
