@@ -1,5 +1,6 @@
 """A characterization plan: which benches, at which points. Plain data from a TOML file, validated field by field."""
 
+import dataclasses
 import hashlib
 import itertools
 import math
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, Strict, ValidationError
 
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.variation import MonteCarloSettings
@@ -23,18 +24,45 @@ def _rising(values: tuple[Any, ...]) -> tuple[Any, ...]:
     return values
 
 
+def _once(values: tuple[str, ...]) -> tuple[str, ...]:
+    twice = next((value for value in values if values.count(value) > 1), None)
+    if twice is not None:
+        raise ValueError(f"{twice!r} is given twice; keep one")
+    return values
+
+
+def _some(benches: dict[str, Any]) -> dict[str, Any]:
+    if not benches:
+        raise ValueError(f"no bench is named; add one, e.g. [benches.driver]; there are {', '.join(BENCHES)}")
+    return benches
+
+
+def _of_their_types(settings: object) -> object:
+    """What a TOML file says of samples: a number in quotes, or ``true`` for 1, is a slip of the pen."""
+    if not isinstance(settings, dict):
+        return settings
+    for field in dataclasses.fields(MonteCarloSettings):
+        given = settings.get(field.name, field.default)
+        if type(given) is not type(field.default):
+            raise ValueError(f"{field.name} = {_short(given)} should be of the type {type(field.default).__name__}")
+    return settings
+
+
 # A plan beyond this is a slip of the pen: at a tenth of a second a point it is hours.
 MAX_POINTS = 100_000
 
-Axis = Annotated[tuple[Annotated[int, Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(_rising)]
-Floats = Annotated[tuple[FiniteFloat, ...], Field(min_length=1), AfterValidator(_rising)]
+# Strict: a number in quotes, or true in the place of 1, is refused and not read as one.
+Axis = Annotated[
+    tuple[Annotated[int, Strict(), Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(_rising)
+]
+Floats = Annotated[tuple[Annotated[FiniteFloat, Strict()], ...], Field(min_length=1), AfterValidator(_rising)]
 
 
 class Corners(BaseModel):
     """The grid of operating conditions: process corners, supply voltages in V, temperatures in degrees Celsius."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    process: tuple[str, ...] = Field(min_length=1)
+    process: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)]
     vdd: Floats
     temperature_c: Floats
 
@@ -48,7 +76,7 @@ class HeldOut(BaseModel):
         seed: of these.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     midpoints: bool = True
     random: int = Field(default=0, ge=0, le=1000)
     seed: int = Field(default=0, ge=0)
@@ -62,7 +90,7 @@ class Refine(BaseModel):
         energy, delay: bounds for quantities in J and in s.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     rounds: int = Field(default=0, ge=0, le=8)
     energy: float = Field(default=0.01, gt=0)
     delay: float = Field(default=0.02, gt=0)
@@ -71,7 +99,7 @@ class Refine(BaseModel):
 class Audit(BaseModel):
     """``points`` of every bench are run again with a tenth of every tolerance: the numerical error of the table."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     points: int = Field(default=0, ge=0, le=1000)
 
 
@@ -86,11 +114,11 @@ class Plan(BaseModel):
     technology: str
     description: str = ""
     corners: Corners
-    benches: dict[str, dict[str, Axis]]
+    benches: Annotated[dict[str, dict[str, Axis]], AfterValidator(_some)]
     held_out: HeldOut | None = None
     refine: Refine = Refine()
     audit: Audit = Audit()
-    monte_carlo: MonteCarloSettings | None = None
+    monte_carlo: Annotated[MonteCarloSettings | None, BeforeValidator(_of_their_types)] = None
     text: str = Field(default="", exclude=True)
 
     @property
@@ -157,6 +185,9 @@ def load_plan(path: str | Path) -> Plan:
             raise PlanError(
                 f"plan {path}: benches.{bench} draws samples; add a table [monte_carlo] with count and seed"
             )
+    if plan.monte_carlo is not None and not any(BENCHES[bench].samples for bench in plan.benches):
+        sampling = " or ".join(f"benches.{bench}" for bench, kind in BENCHES.items() if kind.samples)
+        raise PlanError(f"plan {path}: monte_carlo is of no use without {sampling}; add one, or remove [monte_carlo]")
     counts = {bench: point_count(plan, bench) for bench in plan.benches}
     if sum(counts.values()) > MAX_POINTS:
         most = max(counts, key=lambda bench: counts[bench])

@@ -63,12 +63,49 @@ def test_shipped_plans_are_valid(name):
         ("[benches.driver]", "[benches.driver]\n[held_out]\nrandom = -1", "held_out.random"),
         ("[benches.driver]", "[benches.driver]\n[refine]\nenergy = 0", "refine.energy"),
         ("[benches.driver]", "[benches.driver]\n[audit]\nshare = 0.1", "audit.share: Extra inputs"),
+        ('["tt", "ss"]', '["tt", "ss", "tt"]', "corners.process: Value error, 'tt' is given twice"),
+        ('["tt", "ss"]', "[]", "corners.process"),
+        ('["tt", "ss"]', "[1]", "corners.process.0: Input should be a valid string (found 1)"),
+        ("rows = [16]", "rows = [true]", "benches.column.rows.0: Input should be a valid integer (found True)"),
+        ("rows = [16]", "rows = ['16']", "benches.column.rows.0: Input should be a valid integer (found '16')"),
+        ("rows = [16]", "rows = [16.0]", "benches.column.rows.0: Input should be a valid integer (found 16.0)"),
+        ("vdd = [1.0, 1.1]", "vdd = ['1.1']", "corners.vdd.0: Input should be a valid number (found '1.1')"),
+        ("[27.0]", "[true]", "corners.temperature_c.0: Input should be a valid number (found True)"),
+        (
+            "[benches.driver]",
+            "[benches.driver]\n[held_out]\nmidpoints = 1",
+            "held_out.midpoints: Input should be a valid",
+        ),
+        (
+            "[benches.driver]",
+            "[benches.driver]\n[audit]\npoints = true",
+            "audit.points: Input should be a valid integer",
+        ),
+        ("[benches.driver]", "[benches.driver]\n[refine]\ndelay = '1'", "refine.delay: Input should be a valid number"),
+        ("[benches.driver]", "[benches.driver]\n[monte_carlo]\ncount = 9", "monte_carlo is of no use without benches."),
+        (
+            "[benches.driver]",
+            "[benches.tail]\nrows = [8]\n[monte_carlo]\ncount = true",
+            "count = True should be of the type",
+        ),
+        (
+            "[benches.driver]",
+            "[benches.tail]\nrows = [8]\n[monte_carlo]\nseed = '1'",
+            "seed = '1' should be of the type int",
+        ),
+        (GOOD[GOOD.index("[benches.column]") :], "[benches]", "benches: Value error, no bench is named; add one"),
     ],
 )
 def test_bad_plans(tmp_path, old, new, message):
     with pytest.raises(PlanError, match="plan.toml") as caught:
         load_plan(write(tmp_path, GOOD.replace(old, new)))
     assert message in str(caught.value)
+
+
+def test_whole_numbers_are_supplies_too(tmp_path):
+    plan = load_plan(write(tmp_path, GOOD.replace("[27.0]", "[27]").replace("[1.0, 1.1]", "[1, 1.1]")))
+    assert (plan.corners.temperature_c, plan.corners.vdd) == ((27.0,), (1.0, 1.1))
+    assert all(isinstance(value, float) for value in (*plan.corners.temperature_c, *plan.corners.vdd))
 
 
 def test_a_plan_of_ten_million_points_is_refused_at_once(tmp_path):
