@@ -141,13 +141,12 @@ def _ngspice() -> str:
 
     program = find_ngspice()
     simulator = NgspiceSimulator(program)
+    version = simulator.version
     text = "* divider\nV1 a 0 1\nR1 a b 1k\nR2 b 0 1k\n.save v(b)\n.op\n.end\n"
     (result,) = simulator.run([Deck(text=text, vectors=("v(b)",), timeout=30)])
     if not result.ok or abs(float(result.vectors["v(b)"][0]) - 0.5) > 1e-6:
-        raise SimulationError(
-            f"{program} ({simulator.version}) fails at a test deck: {result.reason or 'wrong voltage'}"
-        )
-    return f"{simulator.version} ({program})"
+        raise SimulationError(f"{program} ({version}) fails at a test deck: {result.reason or 'wrong voltage'}")
+    return f"{version} ({program})"
 
 
 def _cache() -> str:

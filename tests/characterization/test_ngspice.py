@@ -3,6 +3,7 @@
 import contextlib
 import re
 import stat
+import tempfile
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, find_ngspice
+from pyspice_cim.characterization.ngspice_log import alarms
 from pyspice_cim.characterization.rawfile import read_raw, write_raw
 from pyspice_cim.errors import MissingDependencyError, NetlistError, SimulationError
 from pyspice_cim.netlists.deck import Deck, checked_name, pwl
@@ -80,6 +82,80 @@ def test_garbage_is_a_reason(tmp_path):
     assert "cut short" in result.reason
     result = run(Deck(text=RC), program=script(tmp_path, "exit 0"))
     assert "wrote no result" in result.reason
+
+
+# Failing decks, and what their reason must say.
+FAILING = {
+    "no such model": (RC.format(extra="M1 out in 0 0 nosuchmodel", stop="1n"), ["nosuchmodel", "valid modelname"]),
+    "no such subcircuit": (RC.format(extra="X1 out in nosub", stop="1n"), ["unknown subckt: x1 out in nosub"]),
+    "no such parameter": (RC.format(extra="R2 out 0 {foo}", stop="1n"), ["Undefined parameter [foo]"]),
+    "no such file": (RC.format(extra=".include nofile.inc", stop="1n"), ["Could not find include file nofile.inc"]),
+    "a device twice": (RC.format(extra="R1 out 0 1k", stop="1n"), ["r1 out 0 1k", "already exists"]),
+    "no solution": (RC.format(extra="V2 out 0 1\nV3 out 0 2", stop="1n"), ["singular matrix", "v2#branch"]),
+    "nothing in it": ("* nothing\n.end\n", ["wrote no result"]),
+    # What ngspice reports and goes on from, with a value of its own.
+    "an option that is no number": (
+        RC.format(extra=".options reltol=abc", stop="1n"),
+        ["bad type given for option reltol"],
+    ),
+    "a temperature that is none": (RC.format(extra=".temp abc", stop="1n"), ["Could not set temperature to abc"]),
+}
+
+
+@pytest.mark.parametrize("name", FAILING)
+def test_the_same_deck_fails_with_the_same_reason(tmp_path, monkeypatch, name):
+    text, words = FAILING[name]
+    reasons = set()
+    for number in range(3):
+        # A table does not know in which folder its decks ran.
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(folder))
+        reasons.add(run(Deck(text=text)).reason)
+    (reason,) = reasons
+    for word in words:
+        assert word in reason
+    assert not re.search(r"DRAM|seconds|pages|MB|/tmp|\n", reason) and str(tmp_path) not in reason
+    assert len(reason) < 500
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Total DRAM available = {} MB.", "No. of Data Rows : {}", "Total elapsed time (seconds) = {}"])
+    ),
+    st.lists(st.integers(0, 10**6), min_size=3, max_size=3),
+)
+def test_statistics_are_no_part_of_a_reason(lines, numbers):
+    log = "\n".join(["Error: the same", *lines, "Warning: singular matrix: check node b"])
+    assert {alarms(log.replace("{}", str(number))) for number in numbers} == {
+        "Error: the same; Warning: singular matrix: check node b"
+    }
+
+
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        ("Warning: r1: resistance to low, set to 1 mOhm", "Warning: r1: resistance to low, set to 1 mOhm"),
+        ("Note: Starting dynamic gmin stepping\nNote: Transient op finished successfully", ""),
+        ("Warning: source stepping failed\nNote: Transient op started", ""),
+        ("v(error)    0.5\nterror   1", ""),
+    ],
+)
+def test_what_is_an_alarm(log, expected):
+    assert alarms(log) == expected
+
+
+@pytest.mark.parametrize("version", ["ngspice-17", "ngspice-33.2", "ngspice-9"])
+def test_an_ngspice_that_is_too_old(tmp_path, version):
+    program = script(tmp_path, f"echo '** {version} : Circuit level simulation program'")
+    with pytest.raises(MissingDependencyError, match=f"{version}, and ngspice-34 or newer is needed"):
+        _ = NgspiceSimulator(program=program).version
+
+
+@pytest.mark.parametrize("version", ["ngspice-34", "ngspice-39", "ngspice-45.2", "ngspice-44+", "ngspice-100"])
+def test_an_ngspice_that_is_new_enough(tmp_path, version):
+    program = script(tmp_path, f"echo '** {version} : Circuit level simulation program'")
+    assert NgspiceSimulator(program=program).version == version
 
 
 def test_no_ngspice_says_how_to_install_it(monkeypatch):

@@ -253,6 +253,14 @@ def test_ngspice_is_something_else(refused, tmp_path, fake_ngspice):
         refused(command, "--version", "NGSPICE")
 
 
+def test_ngspice_is_too_old(cim, refused, tmp_path, fake_ngspice):
+    fake_ngspice("exit 0", version="echo '** ngspice-17 : Circuit level simulation program'")
+    refused(["characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5"], "ngspice-17", "34")
+    ran = cim("doctor", "--json")
+    (check,) = (each for each in json.loads(ran.out)["checks"] if each["name"] == "ngspice")
+    assert ran.status == 1 and not check["ok"] and "ngspice-17, and ngspice-34 or newer" in check["found"]
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
