@@ -86,14 +86,18 @@ def given_only(**options: Any) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value is not None}
 
 
+# A process costs some 100 MB; beyond this the number is a slip of the pen, or one of a cluster, which has its own.
+MAX_WORKERS = 1024
+
+
 def checked_workers(workers: int | None) -> int | None:
     """``workers`` if it is a number of processes.
 
     Raises:
         ConfigError: if it is not.
     """
-    if workers is not None and workers < 1:
-        raise ConfigError(f"workers is {workers}; it must be 1 or more")
+    if workers is not None and not 1 <= workers <= MAX_WORKERS:
+        raise ConfigError(f"workers is {workers}; it must be from 1 to {MAX_WORKERS}")
     return workers
 
 
