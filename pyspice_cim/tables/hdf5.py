@@ -61,6 +61,10 @@ def load_table(path: str | Path) -> Table:
     missing += [axis for axis in (*CORNER_AXES, "point_status", "point_reason") if axis not in dataset.variables]
     if missing:
         raise TableError(f"table {path} lacks {', '.join(missing)}: it was cut short or edited")
+    for axis in CORNER_AXES:
+        nodes = dataset[axis].values.tolist()
+        if len(set(nodes)) < len(nodes):
+            raise TableError(f"table {path}: the axis {axis} has a node twice ({nodes}); characterize again")
     for name in dataset.variables:
         if dataset[name].dtype.kind in "OS":
             dataset[name] = dataset[name].astype(np.str_)

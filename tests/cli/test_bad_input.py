@@ -235,6 +235,27 @@ def test_a_table_that_is_none(refused, tmp_path, command):
     refused([command, "--table", table, "--technology", "generic45lp"], "generic65")
 
 
+def test_a_table_with_a_corner_twice(refused, tmp_path):
+    table = tmp_path / "table.h5"
+    shutil.copyfile(TABLE, table)
+    with h5py.File(table, "a") as file:
+        file["process"][1] = file["process"][0]
+    for command in (["explain", table, "sram6t_read_energy", "--vdd", "1.1"], ["table", "info", table]):
+        refused(command, "table.h5", "the axis process has a node twice", "'tt', 'tt'")
+
+
+def test_failures_in_json_have_their_place(cim, tmp_path, fake_ngspice):
+    fake_ngspice("exit 1")
+    plan = written(tmp_path / "small.toml", PLAN.replace("[1.1]", "[1.0, 1.1]"))
+    ran = cim("characterize", plan, "--out", tmp_path / "t.h5", "--workers", 1, "--json")
+    failures = json.loads(ran.out)["failures"]
+    assert [each["place"] for each in failures] == [
+        {"process": "tt", "vdd": vdd, "temperature_c": 27.0} for vdd in (1.0, 1.1)
+    ]
+    assert {(each["bench"], each["status"]) for each in failures} == {("driver", "failed")}
+    assert all("ended with status 1" in each["reason"] for each in failures)
+
+
 def test_ngspice_is_missing(refused, tmp_path, monkeypatch):
     monkeypatch.setenv("NGSPICE", "/nonexistent")
     plan = written(tmp_path / "small.toml", PLAN)
@@ -321,6 +342,7 @@ def test_a_cache_that_cannot_be_written(cim, tmp_path, monkeypatch):
     ("options", "words"),
     [
         (["--budget", "soon"], ["'soon' is no length of time", "1h30m"]),
+        (["--workers", "9" * 19], ["workers is 9999999999999999999; it must be from 1 to 1024"]),
         (["--budget", "0s"], ["'0s' is no length of time"]),
         (["--executor", "slurm://host:1"], ["'slurm://host:1' is not known", "dask://HOST:PORT"]),
         (["--executor", "dask://host"], ["'dask://host' is not known"]),
