@@ -7,6 +7,18 @@ variable PYSPICE_CIM_DATA names. Nothing is downloaded: where a file is missing,
 from pyspice_cim.behavioral.datasets.events import Events, bin_events, read_nmnist, read_shd
 from pyspice_cim.behavioral.datasets.handwritten import digits
 from pyspice_cim.behavioral.datasets.idx import mnist, read_idx
+from pyspice_cim.behavioral.datasets.recordings import nmnist, shd
 from pyspice_cim.behavioral.datasets.spoken import spoken_digits
 
-__all__ = ["Events", "bin_events", "digits", "mnist", "read_idx", "read_nmnist", "read_shd", "spoken_digits"]
+__all__ = [
+    "Events",
+    "bin_events",
+    "digits",
+    "mnist",
+    "nmnist",
+    "read_idx",
+    "read_nmnist",
+    "read_shd",
+    "shd",
+    "spoken_digits",
+]
