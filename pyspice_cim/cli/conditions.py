@@ -1,8 +1,15 @@
-"""Places in a table on the command line: ``--at axis=value``, ``--label axis=label``."""
+"""Places in a table on the command line: ``--at axis=value``, ``--label axis=label``, and where macros work."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from pyspice_cim.errors import ConfigError
+from pyspice_cim.errors import ConfigError, OutsideTableError, TableError, TechnologyError
+
+if TYPE_CHECKING:
+    from pyspice_cim.tables import Table
+
+# A quantity of every macro: its axes are those that a macro must lie within.
+MACRO_QUANTITY = "column_event_energy"
 
 
 def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
@@ -38,3 +45,53 @@ def numbers(option: str, given: Sequence[str], **more: float | None) -> dict[str
             raise ConfigError(f"{option} {name}={text}: {name} is given twice; keep one")
         found[name] = value
     return found
+
+
+def operating_point(table: "Table", given: Mapping[str, Any]) -> dict[str, Any]:
+    """``given`` with defaults: ``process`` tt, ``outside`` raise, ``vdd`` and ``temperature_c`` nominal.
+
+    Nominal is what the technology says, V and degrees Celsius, or the middle node of a table whose technology is not
+    built in; where the table does not hold it, the value of the table that is nearest.
+
+    Raises:
+        OutsideTableError, TableError: if the table does not reach what was given; the message names the option.
+    """
+    from pyspice_cim.technology import load_technology
+
+    axes = {name: nodes_of(table, MACRO_QUANTITY, name) for name in ("vdd", "temperature_c")}
+    try:
+        # Its models are not needed: the table holds what they gave.
+        known = load_technology(table.technology, check_files=False)
+        nominal = {"vdd": known.supply.nominal_v, "temperature_c": known.temperature.nominal_c}
+    except TechnologyError:
+        nominal = {name: nodes[len(nodes) // 2] for name, nodes in axes.items()}
+    point: dict[str, Any] = {"process": "tt", "outside": "raise"}
+    point |= {name: min(max(nominal[name], nodes[0]), nodes[-1]) for name, nodes in axes.items()} | dict(given)
+    if point["outside"] == "raise":
+        for (name, nodes), option in zip(axes.items(), ("--vdd", "--temperature"), strict=True):
+            check_inside(table, name, point[name], nodes, f"give another {option}")
+    processes = [str(each) for each in table.quantity(MACRO_QUANTITY)["process"].values]
+    if point["process"] not in processes:
+        raise TableError(
+            f"table {table.source} has no process corner {point['process']!r}; give --process {' or '.join(processes)}"
+        )
+    return point
+
+
+def nodes_of(table: "Table", quantity: str, axis: str) -> list[float]:
+    """Nodes of a numeric axis of ``quantity``, rising.
+
+    Raises:
+        TableError: if the table has no such quantity.
+    """
+    return [float(node) for node in table.quantity(quantity)[axis].values]
+
+
+def check_inside(table: "Table", name: str, value: float, nodes: Sequence[float], remedy: str) -> None:
+    """Raise ``OutsideTableError`` if ``value`` does not lie within ``nodes``; ``remedy``: what option to change."""
+    if not nodes[0] <= value <= nodes[-1]:
+        reach = f"{nodes[0]:g}" + (f" to {nodes[-1]:g}" if len(nodes) > 1 else " only")
+        raise OutsideTableError(
+            f"{name} = {value:g} is outside table {table.source} ({reach}); {remedy}, a --table that reaches it, or "
+            f"--outside clip"
+        )

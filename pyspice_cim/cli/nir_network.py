@@ -1,127 +1,112 @@
-"""``pyspice-cim simulate NET.nir``: a NIR network, on macros if the array computes all of its layers."""
+"""The network of ``pyspice-cim simulate``: a file of this package, or one of NIR, and what became of its layers."""
 
-from collections.abc import Mapping, Sequence
+import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from pyspice_cim import __version__
-from pyspice_cim.cli.files import given_only
-from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.behavioral.encoding import Encoder
+from pyspice_cim.cli.data import load_spikes
+from pyspice_cim.cli.files import given_only, named_or_shipped
+from pyspice_cim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pyspice_cim.behavioral.config import MacroConfig
     from pyspice_cim.behavioral.layers import AnyLayer
-    from pyspice_cim.behavioral.network_file import NetworkFile
     from pyspice_cim.behavioral.nir_import import NIRNetwork
 
 
-def is_nir(network: str) -> bool:
-    """Whether ``network`` is to be read as a NIR file."""
-    return Path(network).suffix == ".nir"
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Loaded:
+    """A network, and how it wants its inputs.
+
+    Attributes:
+        layers: of ``behavioral.layers``.
+        shape: of an input, one sample in one step; ``seen``: with the inputs that spike in every step (biases).
+        steps: time steps, ``None`` if the file does not state them.
+        encoder: of the file, or the default one.
+        provenance: the hash of a file of this package.
+        imported: the network from NIR, if it is one.
+    """
+
+    layers: "tuple[AnyLayer, ...]"
+    shape: tuple[int, ...]
+    seen: tuple[int, ...]
+    steps: int | None
+    encoder: Encoder
+    provenance: dict[str, str]
+    imported: "NIRNetwork | None"
+
+    @property
+    def classes(self) -> int:
+        """Neurons of the last layer."""
+        from pyspice_cim.behavioral.layers import chain
+
+        return math.prod(chain(self.layers, self.seen)[-1].output)
+
+    def inputs(self, spikes: NDArray[Any]) -> NDArray[Any]:
+        """``spikes`` as the layers take them."""
+        return spikes if self.imported is None else self.imported.inputs(spikes)
 
 
-def check_unused(network: str, options: Mapping[str, Any]) -> None:
-    """Raise ``ConfigError`` if options of the import are given for another kind of network."""
-    if given := [f"--{name.replace('_', '-')}" for name, value in options.items() if value is not None]:
-        raise ConfigError(f"{', '.join(given)}: only a .nir network is imported, {network} is none; leave it out")
+def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
+    """The file or shipped network ``network``.
 
-
-def load_nir(network: str, *, calibrate: Path | None, **options: Any) -> "NIRNetwork":
-    """Import the file ``network`` with the ``options`` that were given; ``calibrate``: a .npz file with spikes."""
-    from pyspice_cim.behavioral.nir_import import import_nir
-
-    calibration = None if calibrate is None else load_spikes(calibrate, None)[0]
-    return import_nir(network, calibration=calibration, **given_only(**options))
-
-
-def load_spikes(path: Path, samples: int | None) -> tuple[Any, Any]:
-    """``spikes`` and ``labels`` (or ``None``) of a .npz file, only the first ``samples``.
+    Args:
+        calibrate: of a NIR network: a .npz file with spikes.
+        options: arguments of ``import_nir``, ``None`` where they were not given.
 
     Raises:
-        DataError: if the file cannot be read or has no spikes.
+        DataError: if there is no such network, or it is damaged.
+        ConfigError: if options of the import are given for a network that is not imported, or one is out of range.
     """
-    if path.suffix != ".npz":
-        raise DataError(f"{path} is no .npz file; give one with spikes[time, batch, input] and, if there are, labels")
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in file.files}
-    # What else a damaged archive raises: zipfile and zlib have errors of their own.
-    except Exception as error:
-        raise DataError(f"{path} cannot be read as a .npz file of arrays: {error}") from error
-    if "spikes" not in found:
-        raise DataError(f"{path} has no array spikes; it has {', '.join(found) or 'none'}")
-    spikes, labels = found["spikes"], found.get("labels")
-    # What has too few axes to be cut goes on as it is: the network says what it must look like.
-    return (spikes[:, :samples] if spikes.ndim > 2 else spikes), None if labels is None else labels[:samples]
+    if Path(network).suffix == ".nir":
+        from pyspice_cim.behavioral.nir_import import import_nir
 
+        calibration = None if calibrate is None else load_spikes(calibrate, None)[0]
+        imported = import_nir(network, calibration=calibration, **given_only(**options))
+        shape = imported.input_shape
+        return Loaded(
+            layers=imported.layers,
+            shape=shape,
+            seen=imported.inputs(np.zeros((1, 1, *shape), np.uint8)).shape[2:],
+            steps=None,
+            encoder=Encoder(),
+            provenance={},
+            imported=imported,
+        )
+    from pyspice_cim.behavioral.macro import integer_layer
+    from pyspice_cim.behavioral.network_file import load_network
 
-def own_sizes(network: "NIRNetwork", steps: int) -> "NetworkFile | None":
-    """``network`` with each layer on a macro of its own size; ``None`` if not all layers are fully connected."""
-    from pyspice_cim.behavioral.encoding import Encoder
-    from pyspice_cim.behavioral.layers import FullyConnected
-    from pyspice_cim.behavioral.network_file import Layer, NetworkFile
-
-    layers = [each for each in network.layers if type(each) is FullyConnected]
-    if len(layers) < len(network.layers):
-        return None
-    stored = tuple(Layer(weights=each.weights, weight_bits=each.weight_bits, params=each.params) for each in layers)
-    return NetworkFile(layers=stored, steps=steps, encoder=Encoder())
-
-
-def obstacle(layers: "Sequence[AnyLayer]", shape: Sequence[int], macro: "MacroConfig") -> str:
-    """Why macros of the size of ``macro`` cannot run ``layers``; empty if they can."""
-    from pyspice_cim.behavioral.mapping import map_layers
-
-    try:
-        map_layers(layers, shape, macro)
-    except ConfigError as error:
-        return str(error)
-    return ""
-
-
-def run_without_macros(layers: "Sequence[AnyLayer]", spikes: Any, labels: Any, reason: str) -> dict[str, Any]:
-    """The report of the bits alone: accuracy and spikes, and why there is no energy."""
-    from pyspice_cim.behavioral.kernels import fast_run
-    from pyspice_cim.behavioral.readout import classify
-
-    samples = spikes.shape[1]
-    if labels is not None and np.shape(labels) != (samples,):
-        raise DataError(f"labels have shape {np.shape(labels)}; there are {samples} samples")
-    run = fast_run(layers, spikes)
-    predictions = classify(run.spike_counts.reshape(samples, -1), run.membranes[-1].reshape(samples, -1))
-    return {
-        "accuracy": None if labels is None else float(np.mean(predictions == np.asarray(labels))),
-        "samples": samples,
-        "output_spikes_per_inference": float(run.spike_counts.sum() / samples),
-        "energy_per_inference_j": None,
-        "energy_unavailable": reason,
-        "provenance": {"package": f"pyspice_cim {__version__}"},
-    }
-
-
-def print_without_macros(result: Mapping[str, Any]) -> None:
-    """Print what ``run_without_macros`` gave."""
-    from rich.console import Console
-
-    console = Console()
-    if result["accuracy"] is not None:
-        console.print(f"accuracy {100 * result['accuracy']:.2f} % of {result['samples']} samples")
-    console.print(
-        f"{result['output_spikes_per_inference']:.2f} output spikes an inference, {result['samples']} samples"
+    if given := [f"--{name.replace('_', '-')}" for name in given_only(**options, calibrate=calibrate)]:
+        raise ConfigError(f"{', '.join(given)}: only a .nir network is imported, {network} is none; leave it out")
+    stored = load_network(named_or_shipped("networks", network, ".h5"))
+    return Loaded(
+        layers=tuple(integer_layer(each) for each in stored.layers),
+        shape=stored.shape[:1],
+        seen=stored.shape[:1],
+        steps=stored.steps,
+        encoder=stored.encoder,
+        provenance={"network_sha256": stored.sha256},
+        imported=None,
     )
-    console.print(f"energy and latency are not available: {result['energy_unavailable']}", soft_wrap=True)
 
 
 def print_import(network: "NIRNetwork") -> None:
-    """Print what became of each layer."""
+    """Print what became of each layer, in no more than 80 columns."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    shown = RichTable(title="layers from NIR; error: of the weights, RMS")
-    for name in ("neurons", "scale", "theta", "lambda", "decay", "error", "clipped", "bias rows", "saturated"):
-        shown.add_column(name, justify="left" if name == "neurons" else "right")
+    # Headers in two lines and no lines between columns: nine of them have to fit.
+    shown = RichTable(
+        title="layers from NIR; error: of the weights, RMS", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+    )
+    shown.add_column("neurons", overflow="fold")
+    for name in ("scale", "theta", "lambda", "decay", "error", "clipped", "bias\nrows", "satu-\nrated"):
+        shown.add_column(name, justify="right", no_wrap=True)
     for each in network.report:
         shown.add_row(
             each.neurons,

@@ -1,30 +1,16 @@
 """``pyspice-cim simulate``: run a network on calibrated macros; needs neither PySpice nor ngspice."""
 
-import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
 
-from pyspice_cim.cli.files import check_writable, given_only, json_text, named_or_shipped, open_table, print_json
-from pyspice_cim.cli.nir_network import (
-    check_unused,
-    is_nir,
-    load_nir,
-    load_spikes,
-    obstacle,
-    own_sizes,
-    print_import,
-    print_without_macros,
-    run_without_macros,
-)
-from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.cli.conditions import operating_point
+from pyspice_cim.cli.files import check_writable, given_only, json_text, open_table, print_json
+from pyspice_cim.cli.macros import divided, macro_sizes, mapped_network, not_computed
+from pyspice_cim.cli.nir_network import load, print_import
+from pyspice_cim.errors import ConfigError, OutsideTableError
 from pyspice_cim.resources import write_atomically
-from pyspice_cim.units import engineering
-
-if TYPE_CHECKING:
-    from pyspice_cim.behavioral.network import MappedNetwork, RunReport
-    from pyspice_cim.behavioral.network_file import NetworkFile
 
 app = typer.Typer()
 
@@ -35,12 +21,13 @@ def simulate(
         str, typer.Argument(help="Network file (.h5, or .nir of another tool), or the name of a shipped one (digits).")
     ] = "digits",
     data: Annotated[
-        str,
+        str | None,
         typer.Option(
-            help="digits (held-out images of scikit-learn's), or a .npz file with spikes[time, batch, input] "
-            "of 0 and 1 and, if there are, labels[batch]."
+            help="digits, mnist, spoken_digits, shd or nmnist (test sets; files lie below PYSPICE_CIM_DATA); a .npz "
+            "file with spikes[time, batch, input] of 0 and 1 and, if there are, labels[batch]; an SHD file (.h5); a "
+            "folder of N-MNIST. Default: the set that a shipped network is named after, else digits."
         ),
-    ] = "digits",
+    ] = None,
     table: Annotated[
         Path | None, typer.Option(help="Table that calibrates the macros; default: the shipped reference table.")
     ] = None,
@@ -49,24 +36,45 @@ def simulate(
     ] = None,
     samples: Annotated[int | None, typer.Option(help="Only the first so many samples; default: all.")] = None,
     energy: Annotated[
-        Literal["exact", "expected"],
-        typer.Option(help="exact counts every bit; expected is faster, takes means, and states its error."),
+        Literal["none", "expected", "exact"],
+        typer.Option(
+            help="exact counts every bit; expected is faster, takes means, and states its error; none: no energy."
+        ),
     ] = "exact",
     process: Annotated[str | None, typer.Option(help="Process corner: tt, ff, ss, fs or sf; default: tt.")] = None,
-    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; default: 1.1.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature in C; default: 27.")] = None,
-    rows: Annotated[int | None, typer.Option(help="Rows of a memory segment; default: 16.")] = None,
+    vdd: Annotated[
+        float | None, typer.Option(help="Supply voltage in V; default: the technology's nominal one.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature in C; default: the nominal one.")] = None,
+    rows: Annotated[int | None, typer.Option(help="Rows of a memory segment; default: 16, if words fit.")] = None,
     macro_neurons: Annotated[
         int | None,
-        typer.Option(help="Columns of a macro; default: a macro for every fully connected layer, else 64."),
+        typer.Option(
+            help="Columns of a macro; default: those of each fully connected layer, as far as the table reaches, "
+            "or 64 if there are convolutions."
+        ),
     ] = None,
     macro_inputs: Annotated[
-        int | None, typer.Option(help="Weight rows of a macro, in inputs; default: as for --macro-neurons.")
+        int | None, typer.Option(help="Inputs of a macro, of 4 bits a weight; default: as for --macro-neurons.")
     ] = None,
     outside: Annotated[
         Literal["raise", "clip"],
         typer.Option(help="Where the table does not reach: raise an error, or clip to its edge and count it."),
     ] = "raise",
+    steps: Annotated[
+        int | None,
+        typer.Option(help="Time steps of a sample; default: the network's; a .nir file does not state them."),
+    ] = None,
+    encoder: Annotated[
+        Literal["bernoulli", "regular", "latency"] | None,
+        typer.Option(help="How images and sounds become spikes; default: as the network states, else bernoulli."),
+    ] = None,
+    max_rate: Annotated[
+        float | None, typer.Option(help="Spikes a step of an input of value 1; default: the network's, else 1.")
+    ] = None,
+    step_seconds: Annotated[
+        float | None, typer.Option(help="Events: duration of a step in s; default: the steps share a whole recording.")
+    ] = None,
     dt: Annotated[
         float | None, typer.Option(help="NIR: time step in the unit of the graph's tau; needed by LIF neurons.")
     ] = None,
@@ -101,110 +109,66 @@ def simulate(
 
     Example: pyspice-cim simulate digits --samples 100
     """
-    from pyspice_cim.behavioral.config import MacroConfig
-    from pyspice_cim.behavioral.macro import integer_layer
-    from pyspice_cim.behavioral.network import MappedNetwork, Network
-    from pyspice_cim.behavioral.network_file import load_network
+    from pyspice_cim.cli.data import NAMES, Asked, load_data
+    from pyspice_cim.cli.simulate_report import NOT_ASKED, print_report, print_without_macros, run_without_macros
 
     check_writable(out)
     if samples is not None and samples < 1:
-        raise ConfigError(f"samples is {samples}; it must be 1 or more")
-    conditions = given_only(process=process, vdd=vdd, temperature_c=temperature, rows=rows, outside=outside)
-    options: dict[str, Any] = {
-        "dt": dt,
-        "reset": reset,
-        "integration": integration,
-        "weight_bits": weight_bits,
-        "membrane_bits": membrane_bits,
-        "decay": decay,
-        "calibrate": calibrate,
-    }
-    size = given_only(neurons=macro_neurons, inputs=macro_inputs)
-    imported, reason = None, ""
-    macros: MappedNetwork | None = None
-    if is_nir(network):
-        imported = load_nir(network, **options)
-        spikes, labels = load_spikes(Path(data), samples)
-        spikes = imported.inputs(spikes)
-        loaded, layers, shape = own_sizes(imported, len(spikes)), imported.layers, spikes.shape[2:]
-    else:
-        check_unused(network, options)
-        loaded = load_network(named_or_shipped("networks", network, ".h5"))
-        layers, shape = tuple(integer_layer(each) for each in loaded.layers), loaded.shape[:1]
+        raise ConfigError(f"--samples is {samples}; it must be 1 or more")
+    loaded = load(
+        network,
+        dt=dt,
+        reset=reset,
+        integration=integration,
+        weight_bits=weight_bits,
+        membrane_bits=membrane_bits,
+        decay=decay,
+        calibrate=calibrate,
+    )
     calibration = open_table(table, technology)
-    given = MacroConfig(technology=calibration.technology, **({"neurons": 64, "inputs": 64} | size | conditions))
-    if imported is not None:
-        reason = obstacle(layers, shape, given)
+    given = given_only(process=process, vdd=vdd, temperature_c=temperature, outside=outside)
+    conditions = operating_point(calibration, given)
+    size = given_only(neurons=macro_neurons, inputs=macro_inputs)
     # Before data that no file holds: a macro that the table does not cover is known at once.
-    if reason:
-        result = run_without_macros(layers, spikes, labels, reason)
+    reason, macros = not_computed(loaded.layers, loaded.seen), None
+    if not reason:
+        try:
+            macros = mapped_network(loaded.layers, loaded.seen, calibration, conditions, rows=rows, size=size)
+        except (ConfigError, OutsideTableError):
+            # Whoever asks for no energy gets the bits, unless it is an option that does not fit.
+            if energy != "none" or size or rows is not None:
+                raise
+            reason = f"{NOT_ASKED}, and table {calibration.source} does not reach its macros"
+    data = data or (network if network in NAMES else "digits")
+    asked = Asked(
+        shape=loaded.shape,
+        classes=loaded.classes,
+        steps=loaded.steps,
+        encoder=loaded.encoder,
+        options=given_only(steps=steps, encoder=encoder, max_rate=max_rate, step_seconds=step_seconds),
+        samples=samples,
+    )
+    spikes, labels = load_data(data, asked)
+    spikes = loaded.inputs(spikes)
+    if macros is None:
+        result = run_without_macros(loaded.layers, spikes, labels, reason)
     else:
-        if loaded is not None and not size:
-            macros = Network(loaded, calibration, **conditions)
-        else:
-            macros = MappedNetwork(layers, shape, calibration, given)
-        if imported is None and loaded is not None:
-            spikes, labels = _data(data, loaded, samples)
         report = macros.run(spikes, labels, energy=energy)
-        result = report.to_dict() | {"provenance": dict(report.provenance)}
+        result = report.to_dict() | {"provenance": dict(report.provenance) | loaded.provenance}
+        result |= {"energy_unavailable": NOT_ASKED if energy == "none" else None}
+        result |= {"macro_sizes": macro_sizes(macros), "divided": divided(macros, size)}
+        conditions |= {"rows": macros.mapping.maps[0].config.rows}
     result |= {"data": data, "conditions": conditions}
-    if imported is not None:
-        result["import"] = [layer.to_dict() for layer in imported.report]
+    if loaded.imported is not None:
+        result["import"] = [layer.to_dict() for layer in loaded.imported.report]
     if out is not None:
         write_atomically(out, (json_text(result) + "\n").encode())
     if as_json:
         print_json(result)
         return
-    if imported is not None:
-        print_import(imported)
+    if loaded.imported is not None:
+        print_import(loaded.imported)
     if macros is None:
         print_without_macros(result)
     else:
-        _print_report(report, macros)
-
-
-def _data(data: str, network: "NetworkFile", samples: int | None) -> tuple[Any, Any]:
-    """Spikes [time, batch, input] and labels [batch] (or ``None``)."""
-    if data != "digits":
-        if Path(data).suffix != ".npz":
-            raise DataError(f"--data {data} is neither digits nor a .npz file")
-        return load_spikes(Path(data), samples)
-    from pyspice_cim.behavioral.datasets import digits
-
-    images, classes = digits("test")
-    if images.shape[1] != network.shape[0]:
-        raise DataError(f"the digits have {images.shape[1]} inputs, the network {network.shape[0]}; name other --data")
-    return network.encoder.encode(images[:samples], network.steps), classes[:samples]
-
-
-def _print_report(report: "RunReport", network: "MappedNetwork") -> None:
-    from rich.console import Console
-    from rich.table import Table as RichTable
-
-    sizes = [math.prod(network.mapping.shape), *(math.prod(each.link.output) for each in network.mapping.maps)]
-    shown = RichTable(title=f"network {'-'.join(map(str, sizes))}, {report.samples} samples, means of one inference")
-    shown.add_column("what")
-    shown.add_column("value", justify="right")
-    if report.accuracy is not None:
-        shown.add_row("accuracy", f"{100 * report.accuracy:.2f} %")
-    shown.add_row("energy", engineering(report.energy, "J"))
-    for name, part in sorted(report.energy_components.items(), key=lambda item: -item[1]):
-        shown.add_row(f"  {name.replace('_', ' ')}", f"{engineering(part, 'J')}  {100 * part / report.energy:4.1f} %")
-    shown.add_row("energy per SOP", engineering(report.energy_per_sop, "J"))
-    shown.add_row("SOPs (active inputs x neurons)", f"{report.sops:.0f}")
-    for name, latency in report.latency.items():
-        shown.add_row(f"latency, {name.replace('_', ' ')} decay", engineering(latency, "s"))
-    for name, update in report.state_update_energy.items():
-        shown.add_row(f"energy of all decays, {name.replace('_', ' ')}", engineering(update, "J"))
-    shown.add_row("macros of each layer", ", ".join(map(str, report.macros)))
-    shown.add_row("cycle of each layer's macro", ", ".join(engineering(cycle, "s") for cycle in report.cycle))
-    shown.add_row("calibration residual of an operation", f"{100 * report.residual:.2f} % RMS")
-    if report.energy_error:
-        shown.add_row("error of the expected energies", f"{100 * report.energy_error:.2f} % RMS")
-    shown.add_row("look-ups clipped to the table's edge", str(report.outside_table))
-    console = Console()
-    console.print(shown)
-    of = report.provenance
-    console.print(
-        f"{of['technology']}, table {of['table']} ({of['table_sha256'][:16]}), {of['ngspice']}", soft_wrap=True
-    )
+        print_report(report, macros, result)

@@ -10,8 +10,9 @@ import pytest
 from pyspice_cim.behavioral.integer_reference import run_integer
 from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.behavioral.nir_export import save_nir
-from pyspice_cim.behavioral.nir_import import import_nir
+from pyspice_cim.behavioral.nir_import import ImportedLayer, NIRNetwork, import_nir
 from pyspice_cim.behavioral.readout import classify
+from pyspice_cim.cli.nir_network import print_import
 from pyspice_cim.resources import shipped
 
 nir = pytest.importorskip("nir")
@@ -105,7 +106,10 @@ def test_what_macros_do_not_run_says_so(cim, tmp_path, name, options, words):
         ([GRAPHS / "snntorch_dense.nir", "--dt", 1e-4], ["snntorch_dense.nir", "reset"]),
         ([GRAPHS / "sinabs_conv.nir", "--reset", "zero", "--weight-bits", 12], ["weight_bits is 12"]),
         ([GRAPHS / "sinabs_conv.nir", "--reset", "zero", "--calibrate", "no.npz"], ["no.npz"]),
-        ([GRAPHS / "sinabs_conv.nir", "--reset", "zero", "--data", "digits"], ["digits is no .npz file"]),
+        (
+            [GRAPHS / "sinabs_conv.nir", "--reset", "zero", "--data", "digits", "--steps", 4],
+            ["digits has 64 inputs", "2, 6, 6"],
+        ),
         (
             [GRAPHS / "sinabs_conv.nir", "--reset", "zero", "--data", GRAPHS / "norse_dense.npz"],
             ["(24, 4, 12)", "2, 6, 6"],
@@ -146,3 +150,26 @@ def test_without_the_package(cim, monkeypatch):
     ran = cim("simulate", GRAPHS / "sinabs_conv.nir", "--data", GRAPHS / "sinabs_conv.npz", "--reset", "zero")
     assert ran.status == 2
     assert "pip install 'pyspice-cim[nir]'" in ran.err
+
+
+def test_the_table_of_layers_fits_in_80_columns(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    each = ImportedLayer(
+        neurons="encoder.block_1.lif_2",
+        weights="w",
+        scale=0.00012345678,
+        alpha=0.9,
+        theta=32767,
+        lambda_=12345,
+        decay="exponential",
+        clipped=12345,
+        weight_error=0.12345,
+        constant_lines=12,
+        saturated=0.54321,
+    )
+    print_import(NIRNetwork(layers=(), input_shape=(1,), constant_inputs=0, report=(each,)))
+    printed = capsys.readouterr().out
+    assert max(map(len, printed.splitlines())) <= 80
+    assert "…" not in printed
+    for word in ("neurons", "lambda", "clipped", "exponential", "32767", "12345", "54.321 %"):
+        assert word in printed

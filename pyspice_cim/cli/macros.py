@@ -1,0 +1,185 @@
+"""The macros that a network gets on the command line; what cannot be is said in the names of options."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pyspice_cim.cli.conditions import MACRO_QUANTITY, check_inside, nodes_of
+from pyspice_cim.errors import ConfigError, OutsideTableError
+
+if TYPE_CHECKING:
+    from pyspice_cim.behavioral.layers import AnyLayer
+    from pyspice_cim.behavioral.mapping import LayerMap
+    from pyspice_cim.behavioral.network import MappedNetwork
+    from pyspice_cim.tables import Table
+
+# Rows of a segment where none are given, and the macro for networks that are not fully connected.
+ROWS = 16
+SIZE = {"neurons": 64, "inputs": 64}
+# ``--macro-inputs`` counts inputs of so many bits; other weights take their share of the same rows.
+SIZE_BITS = 4
+MACRO_LIMIT, MAX_ROWS = 4096, 256
+
+
+def not_computed(layers: "Sequence[AnyLayer]", shape: Sequence[int]) -> str:
+    """Why the array cannot compute ``layers``, whatever its macros; empty if it can.
+
+    Raises:
+        DataError, ConfigError: if the layers do not chain.
+    """
+    from pyspice_cim.behavioral.layers import NeuronLayer, chain
+
+    for index, (layer, link) in enumerate(zip(layers, chain(layers, shape), strict=True)):
+        if not isinstance(layer, NeuronLayer):
+            continue
+        name = f"layer {index} ({type(layer).__name__})"
+        if layer.params.decay != "clamp":
+            return f"{name}: its decay is {layer.params.decay!r}, the array computes 'clamp' only"
+        if link.divisor > 1 and (layer.weights % link.divisor).any():
+            return (
+                f"{name}: the average pool before it divides its sums by {link.divisor}, which the array cannot; a sum "
+                f"pool with lambda and theta {link.divisor} times as large can be computed"
+            )
+    return ""
+
+
+def mapped_network(
+    layers: "Sequence[AnyLayer]",
+    shape: Sequence[int],
+    table: "Table",
+    point: Mapping[str, Any],
+    *,
+    rows: int | None,
+    size: Mapping[str, int],
+) -> "MappedNetwork":
+    """``layers``, which the array computes, on macros.
+
+    Each layer of a fully connected network gets a macro of its own size, or several where ``table`` does not reach it;
+    other networks get macros of ``SIZE``, as far as ``table`` reaches. ``rows`` and ``size`` hold instead where given.
+
+    Args:
+        point: of ``conditions.operating_point``.
+        rows: of a segment; ``None``: ``ROWS``, or what the table and the words ask for.
+        size: ``neurons`` and ``inputs`` (of ``SIZE_BITS``), as far as they were given.
+
+    Raises:
+        ConfigError, OutsideTableError: if there are no such macros; the message names the option.
+    """
+    from pyspice_cim.behavioral.config import MacroConfig
+    from pyspice_cim.behavioral.mapping import map_layers
+    from pyspice_cim.behavioral.network import MappedNetwork
+
+    for name, value in size.items():
+        if not 1 <= value <= MACRO_LIMIT:
+            raise ConfigError(f"--macro-{name} is {value}; it must be 1 to {MACRO_LIMIT}")
+    # On the largest macros, for the widths of the words: what fails here is wrong with the network itself.
+    draft = map_layers(layers, shape, MacroConfig(technology=table.technology, neurons=64, inputs=2048, rows=MAX_ROWS))
+    clip = point["outside"] == "clip"
+    rows = _rows(draft.maps, table, rows, clip)
+    own = all(_lines(each) for each in draft.maps)
+    configs = []
+    for each in draft.maps:
+        common: dict[str, Any] = {"technology": table.technology, "rows": rows, **point}
+        common |= {"membrane_bits": each.config.membrane_bits, "column_bits": each.config.bits}
+        common |= _size(each, table, rows, own, size, clip)
+        configs.append(MacroConfig(weight_bits=each.config.weight_bits, **common))
+    try:
+        return MappedNetwork(layers, shape, table, configs)
+    except OutsideTableError as error:
+        # What was not foreseen above; the option has another name than the argument.
+        raise OutsideTableError(str(error).replace("look up with outside='clip'", "give --outside clip")) from error
+    except ConfigError as error:
+        raise ConfigError(f"{error} (--macro-inputs)" if "inputs" in size else str(error)) from error
+
+
+def divided(network: "MappedNetwork", size: Mapping[str, int]) -> list[str]:
+    """What is said of layers that no macro of ``network``'s table can hold, unless ``size`` was asked for."""
+    told = []
+    for each in network.mapping.maps:
+        wanted = (each.link.output[0], _lines(each))
+        if not size and wanted[1] and each.macros > 1:
+            told.append(
+                f"{each.name}, {wanted[0]} neurons x {wanted[1]} inputs, is larger than a macro of table "
+                f"{network.table.source} can be: divided among {each.macros} of {each.config.neurons} neurons x "
+                f"{each.config.inputs} inputs (--macro-neurons, --macro-inputs for another size)"
+            )
+    return told
+
+
+def macro_sizes(network: "MappedNetwork") -> list[dict[str, Any]]:
+    """How many macros of what size hold each layer, as plain data."""
+    return [
+        {"layer": each.name, "macros": each.macros, "neurons": each.config.neurons, "inputs": each.config.inputs}
+        for each in network.mapping.maps
+    ]
+
+
+def macros_text(layer: "LayerMap") -> str:
+    """How many macros of what size hold ``layer``."""
+    config = layer.config
+    return f"{layer.macros} of {config.neurons} neurons x {config.inputs} inputs"
+
+
+def _lines(each: "LayerMap") -> int:
+    """Inputs of a fully connected layer, with those for its own spikes; 0 for a convolution."""
+    from pyspice_cim.behavioral.layers import FullyConnected, Recurrent
+
+    if not isinstance(each.layer, FullyConnected):
+        return 0
+    return len(each.layer.weights) + (len(each.layer.recurrent) if isinstance(each.layer, Recurrent) else 0)
+
+
+def _rows(maps: "Sequence[LayerMap]", table: "Table", given: int | None, clip: bool) -> int:
+    nodes = nodes_of(table, MACRO_QUANTITY, "column_rows")
+    widest = max(maps, key=lambda each: each.config.bits)
+    bits = widest.config.bits
+    rows = max(int(min(max(ROWS, nodes[0]), nodes[-1])), bits) if given is None else given
+    if not 2 <= rows <= MAX_ROWS:
+        raise ConfigError(f"--rows is {rows}; it must be 2 to {MAX_ROWS}")
+    if rows < bits or (bits > nodes[-1] and not clip):
+        words = f"{widest.name}: a word of its macro has {bits} bits, each in a row of its own"
+        words += "" if given is None else f", and --rows is {given}"
+        if bits <= nodes[-1]:
+            reach = f" to {nodes[-1]:g}" if nodes[-1] > max(bits, nodes[0]) else ""
+            raise ConfigError(f"{words}; give --rows {max(bits, int(nodes[0]))}{reach}")
+        raise ConfigError(
+            f"{words}, but table {table.source} reaches {nodes[-1]:g} rows; take fewer bits (--weight-bits and "
+            f"--membrane-bits of a .nir network), a --table that reaches {bits} rows, --rows {bits} --outside clip for "
+            f"the figures of {nodes[-1]:g} rows, or --energy none for the accuracy alone"
+        )
+    if not clip:
+        check_inside(table, "rows", rows, nodes, "give another --rows")
+    return rows
+
+
+def _size(
+    each: "LayerMap", table: "Table", rows: int, own: bool, given: Mapping[str, int], clip: bool
+) -> dict[str, int]:
+    """Neurons and inputs of the macros of a layer."""
+    bits = each.config.weight_bits
+    segments = nodes_of(table, MACRO_QUANTITY, "column_segments")
+    decoder = nodes_of(table, "decoder_energy", "decoder_rows")
+    columns = nodes_of(table, "sequential_read_energy", "sequential_rows")
+    # Weight rows of a macro: all of its segments, and what its decoder chooses from.
+    least, most = int(max(1, decoder[0])), int(min(segments[-1] * rows, decoder[-1]))
+    inputs = max(_lines(each), -(-least // bits)) if own else SIZE["inputs"] * SIZE_BITS // bits
+    neurons = each.link.output[0] if own else SIZE["neurons"]
+    largest = (MACRO_LIMIT, MACRO_LIMIT) if clip else (int(columns[-1]), most // bits)
+    # As equal as can be, so that no macro is left with a single neuron.
+    neurons, inputs = -(-neurons // -(-neurons // largest[0])), min(inputs, largest[1])
+    if not clip:
+        mend = "for a .nir network, give another --membrane-bits"
+        nodes = nodes_of(table, "sequential_read_energy", "sequential_membrane_bits")
+        check_inside(table, f"{each.name}: membrane_bits", each.config.membrane_bits, nodes, mend)
+        most_neurons = min(given.get("neurons", neurons), math.prod(each.link.output))
+        check_inside(table, "neurons of a macro", most_neurons, columns, "give another --macro-neurons")
+    if "inputs" in given:
+        inputs = max(1, given["inputs"] * SIZE_BITS // bits)
+        weight_rows = inputs * bits
+        if not clip and not least <= weight_rows <= most:
+            raise OutsideTableError(
+                f"--macro-inputs {given['inputs']} makes {weight_rows} weight rows of a macro ({each.name}), outside "
+                f"table {table.source} ({least} to {most} in segments of {rows}); give --macro-inputs "
+                f"{-(-least // SIZE_BITS)} to {most // SIZE_BITS}, or --outside clip"
+            )
+    return {"neurons": given.get("neurons", neurons), "inputs": inputs}
