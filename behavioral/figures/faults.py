@@ -1,6 +1,8 @@
 """Accuracy of the digits on macros whose cells are too slow by mismatch, against supply voltage and cycle time.
 
-python behavioral/figures/faults.py --out faults.png
+python behavioral/figures/faults.py --out docs/faults.png
+
+Beside the figure, a JSON file of the same name has every point of it, with the hashes of table and network, and the seeds.
 """
 
 import argparse
@@ -9,14 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
+from pyspice_cim import __version__
 from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.fault_rates import FAILURES, variation_rates
 from pyspice_cim.behavioral.fault_sweep import FaultPoint, fault_sweep
-from pyspice_cim.behavioral.faults import timing_rates
 from pyspice_cim.behavioral.network import Network
 from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.report.fault_figure import draw_faults
-from pyspice_cim.resources import shipped
+from pyspice_cim.resources import atomic_write, shipped
 from pyspice_cim.tables import load_table, reference_table
 
 
@@ -25,6 +28,7 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=None, help="with tails; default: generic45lp_variation")
     parser.add_argument("--network", type=Path, default=None, help="for 8 x 8 digits; default: the shipped one")
     parser.add_argument("--cycles-ns", type=float, nargs="+", default=[1.4, 1.5, 1.6, 1.8, 2.1])
+    parser.add_argument("--failures", choices=FAILURES, default="cells", help="see fault_rates.py; default: cells")
     parser.add_argument("--chips", type=int, default=10)
     parser.add_argument("--samples", type=int, default=0, help="held-out images; default: all")
     parser.add_argument("--out", type=Path, default=Path("faults.png"))
@@ -42,14 +46,28 @@ def main() -> None:
     for cycle in 1e-9 * np.array(options.cycles_ns):
         for vdd in np.linspace(supplies[0], supplies[-1], 12).round(3).tolist():
             try:
-                rates = timing_rates(table, cycle, vdd=vdd)
+                rates = variation_rates(table, float(cycle), vdd=vdd, failures=options.failures)
             except ConfigError:
                 # Nominal cells are too slow here: there is no macro to speak of.
                 continue
             points.append(FaultPoint(vdd=vdd, cycle=float(cycle), rates=rates))
-    found = fault_sweep(mapped.mapping, spikes, labels, points, seeds=range(options.chips))
-    options.out.with_suffix(".json").write_text(json.dumps([each.to_dict() for each in found], indent=1))
-    draw_faults(found, options.out, fault_free=mapped.run(spikes, labels, energy="none").accuracy)
+    seeds = list(range(options.chips))
+    found = fault_sweep(mapped.mapping, spikes, labels, points, seeds=seeds)
+    fault_free = mapped.run(spikes, labels, energy="none").accuracy
+    origin = {
+        "package": f"pyspice_cim {__version__}",
+        "table": table.source,
+        "table_sha256": table.sha256,
+        "network_sha256": network.sha256,
+        "failures": options.failures,
+        "seeds": seeds,
+        "samples": len(labels),
+        "accuracy_without_faults": fault_free,
+    }
+    points_found = [each.to_dict() for each in found]
+    with atomic_write(options.out.with_suffix(".json")) as path:
+        path.write_text(json.dumps(origin | {"points": points_found}, indent=1) + "\n")
+    draw_faults(found, options.out, fault_free=fault_free)
 
 
 if __name__ == "__main__":

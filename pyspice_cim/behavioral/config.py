@@ -1,10 +1,12 @@
 """What a macro is: its size, its bits and the conditions at which it works."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal
 
 import numpy as np
 
+from pyspice_cim.behavioral.checks import check_integer, check_number
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 
@@ -26,7 +28,7 @@ class MacroConfig:
         outside: what to do where a look-up leaves the table: ``raise``, or ``clip`` and count.
 
     Raises:
-        ConfigError: if a field is out of range.
+        ConfigError: if a field is of another type or out of range.
     """
 
     technology: str
@@ -50,10 +52,14 @@ class MacroConfig:
             ("membrane_bits", 2, 16),
             ("rows", 2, 256),
         ):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= high:
-                raise ConfigError(f"{name} is {value!r}; it must be an integer from {low} to {high}")
-        if not self.margin >= 1.0:
+            # NumPy's integers become Python's, which neither overflow nor change how a macro is printed.
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), low, high))
+        if self.column_bits is not None:
+            object.__setattr__(self, "column_bits", check_integer("column_bits", self.column_bits, 2, 256))
+        for name in ("vdd", "temperature_c", "margin"):
+            if not isfinite(check_number(name, getattr(self, name))):
+                raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be a finite number")
+        if self.margin < 1.0:
             raise ConfigError(f"margin is {self.margin!r}; a macro cannot work below its minimum cycle: give 1 or more")
         if self.outside not in ("raise", "clip"):
             raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")

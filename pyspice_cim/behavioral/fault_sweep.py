@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 from scipy.stats import t as student
 
+from pyspice_cim.behavioral.checks import as_sliceable
 from pyspice_cim.behavioral.faults import FaultRates, run_with_faults
+from pyspice_cim.behavioral.integer_reference import check_shape
 from pyspice_cim.behavioral.mapping import Mapping
 from pyspice_cim.behavioral.readout import check_labels, classify
 from pyspice_cim.errors import ConfigError
@@ -73,6 +75,8 @@ def fault_sweep(
         raise ConfigError(f"{len(points)} points and {len(seeds)} seeds are given; give one at least of each")
     if not 0.0 < confidence < 1.0:
         raise ConfigError(f"confidence is {confidence!r}; it must be between 0 and 1")
+    spikes = as_sliceable(spikes)
+    check_shape(tuple(spikes.shape))
     labels = check_labels(labels, spikes.shape[1], int(np.prod(mapping.maps[-1].link.output)))
     samples, found = len(labels), []
     for point in points:

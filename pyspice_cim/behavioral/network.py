@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim import __version__
 from pyspice_cim.behavioral.baseline import UPDATES
+from pyspice_cim.behavioral.checks import as_sliceable
 from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.layers import AnyLayer
 from pyspice_cim.behavioral.macro import Macro, integer_layer
@@ -82,7 +83,8 @@ class MappedNetwork:
             DataError: for spikes or labels of another form.
             ConfigError: for another mode.
         """
-        shape = np.shape(spikes)
+        spikes = as_sliceable(spikes)
+        shape = tuple(spikes.shape)
         if len(shape) != 2 + len(self.mapping.shape) or shape[2:] != self.mapping.shape or 0 in shape:
             axes = "inputs" if len(self.mapping.shape) == 1 else "channels, height, width"
             wanted = ", ".join(map(str, self.mapping.shape))
