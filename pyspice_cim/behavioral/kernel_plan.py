@@ -59,6 +59,7 @@ class Plan:
     Attributes:
         records: a row of ``kernel_table.RECORD`` a layer with work to do.
         weights: int8, all layers.
+        totals: int32, as many as ``membranes``; of a fully connected layer, the sum of the weights of all its inputs.
         frame: (channels, places) of an input frame.
         parts: one a layer of neurons.
         values, membranes: size of the state of a sample, in bytes and in int16.
@@ -68,6 +69,7 @@ class Plan:
 
     records: NDArray[np.void]
     weights: NDArray[np.int8]
+    totals: NDArray[np.int32]
     frame: tuple[int, int]
     parts: tuple[Part, ...]
     values: int
@@ -86,7 +88,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
     links = chain(layers, shape)
     places, stored = _image(shape, shape[0]) if len(shape) == 3 else (np.arange(shape[0]), shape[0])
     source, values, membranes, size = 0, _aligned(stored), 0, 0
-    records, parts, weights = [], [], []
+    records, parts, weights, totals = [], [], [], []
     columns, most, wide = 0, 0, False
     for layer, link in zip(layers, links, strict=True):
         if isinstance(layer, Flatten):
@@ -108,6 +110,9 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
             fields |= {"weights": size, "membrane": membranes, "many": link.largest > 1, "divisor": link.divisor}
             parts.append(Part(target=values, membrane=membranes, places=places, inputs=seen))
             weights.append(matrix.ravel())
+            totals.append(np.zeros(_aligned(outputs), np.int32))
+            if isinstance(layer, FullyConnected):
+                totals[-1][:outputs] = matrix[:stored].sum(axis=0, dtype=np.int32)
             size += matrix.size
             membranes += _aligned(outputs)
             columns, wide = max(columns, fields.pop("sums")), bool(fields.pop("wide")) or wide
@@ -121,6 +126,7 @@ def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
     return Plan(
         records=rows,
         weights=_on_cache_lines(np.concatenate([*weights, np.zeros(table.SLACK, np.int8)])),
+        totals=np.concatenate(totals),
         frame=(shape[0], shape[1] * shape[2]) if len(shape) == 3 else (1, shape[0]),
         parts=tuple(parts),
         values=values + table.SLACK,

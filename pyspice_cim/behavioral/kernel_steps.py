@@ -9,7 +9,8 @@ Buffers of a sample, all flat, each layer at its own offset:
 An input of value x counts as x events; the integration of a step costs time by the number of events:
 
     active inputs  the bytes of 64 inputs become a word, its 1s the numbers of the rows to add (``active``)
-    dense          the rows of the weights are added in registers (``sum_rows``)
+    dense          the rows of the weights are added in registers (``sum_rows``); if more than half of the inputs are
+                   active, those of the others are taken from the sum of all
     convolution    at each place of the image the rows of the active channels are added to a padded image of sums, a
                    contiguous run for each line of the kernel (output channels innermost)
 
@@ -20,22 +21,25 @@ import numba
 import numpy as np
 
 from pyspice_cim.behavioral.kernel_table import CLAMP, CONV, DENSE, EXPONENTIAL, MAX_POOL, TOWARD_ZERO
-from pyspice_cim.behavioral.simd import lowest_bit, ones, spike_word, sum_rows
+from pyspice_cim.behavioral.simd import add_row, copy_block, lowest_bit, ones, spike_word, sum_rows
 
 # Of the state of samples that run together.
 BLOCK_BYTES = 1 << 16
+# Which inputs ``active`` lists: those with a spike, or the others.
+NO_FLIP, FLIP = np.int64(0), np.int64(-1)
 
 _compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
 
 @_compiled
-def active(values, start, count, many, first, rows, at):
+def active(values, start, count, many, first, rows, at, flip):
     """List the active inputs: ``rows[at], rows[at + 1], ..`` become ``first`` + their numbers; returns the new end.
 
-    With ``many`` an input of value x is listed x times. Writes up to 8 entries past the end.
+    With ``many`` an input of value x is listed x times; with ``flip`` (-1, else 0) those that are not active are listed.
+    Writes up to 8 entries past the end.
     """
     for base in range(0, count, 64):
-        word = spike_word(values, start + base)
+        word = spike_word(values, start + base) ^ flip
         if count - base < 64:
             word &= (np.int64(1) << (count - base)) - 1
         n = ones(word)
@@ -60,23 +64,26 @@ def active(values, start, count, many, first, rows, at):
 
 
 @_compiled
-def sum_all(weights, start, lanes, layer, rows, first, last, sums, add):
-    """``sums``: of all ``rows[first:last]``, in portions that an int16 surely holds; with ``add`` on top of what is there."""
+def sum_all(weights, start, lanes, layer, rows, first, last, sums, at, add):
+    """``sums[at:]``: of all ``rows[first:last]``, in portions that an int16 surely holds; with ``add`` on top of what is there."""
     for begin in range(first, max(last, first + 1), layer.rows_at_once):
         count = min(layer.rows_at_once, last - begin)
-        sum_rows(weights, start, layer.lanes, lanes, rows[begin:], count, layer.group, sums, add or begin > first)
+        on_top = add or begin > first
+        sum_rows(weights, start, layer.lanes, lanes, rows, begin, count, layer.group, sums, at, on_top)
 
 
 @_compiled
-def fire(v, sums, spikes, layer):
-    """Decay, integrate, saturate, fire and reset neurons in the integers of ``sums``; equals ``ldlif_step``."""
+def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
+    """Decay, integrate, saturate, fire and reset ``count`` neurons in the integers of ``sums``; equals ``ldlif_step``."""
     number = sums.dtype.type
+    v_at, sums_at, spikes_at = np.uint64(v_at), np.uint64(sums_at), np.uint64(spikes_at)
     if layer.decay == EXPONENTIAL:
         beta, shift = np.int32(layer.beta), np.int32(layer.shift)
-        for i in range(v.size):
-            x = np.int32(v[i])
+        for i in range(np.uint64(count)):
+            before = v[v_at + i]
+            x = np.int32(before)
             x = np.int32(np.int32((x if x > 0 else np.int32(-x)) * beta) >> shift)
-            v[i] = x if v[i] > 0 else -x
+            v[v_at + i] = x if before > 0 else -x
     # The linear rules are max(v - lambda, 0) + min(v + lambda, 0), the second term for "clamp" left out; the others
     # have no lambda here.
     lambda_ = number(layer.lambda_ if layer.decay == CLAMP or layer.decay == TOWARD_ZERO else 0)
@@ -85,40 +92,42 @@ def fire(v, sums, spikes, layer):
     kept = number(-1 if layer.subtract else 0)
     # A sum beyond this saturates whatever the membrane was; cutting it here keeps the total within the integers.
     reach = number(layer.vmax - layer.vmin)
-    for i in range(v.size):
-        down, up = number(v[i] - lambda_), number(v[i] + lambda_)
+    for i in range(np.uint64(count)):
+        before, drive = v[v_at + i], sums[sums_at + i]
+        down, up = number(before - lambda_), number(before + lambda_)
         down, up = (down if down > zero else zero), (up if up < zero else zero)
-        drive = sums[i] if sums[i] < reach else reach
+        drive = drive if drive < reach else reach
         drive = drive if drive > -reach else number(-reach)
         x = number(number(down + number(up & below)) + drive)
         x = x if x > vmin else vmin
         x = x if x < vmax else vmax
         fired = x >= theta
-        v[i] = number(number(x - theta) & kept) if fired else x
-        spikes[i] = fired
+        v[v_at + i] = number(number(x - theta) & kept) if fired else x
+        spikes[spikes_at + i] = fired
 
 
 @_compiled
-def dense(layer, weights, values, v, rows, sums):
+def dense(layer, weights, totals, values, v, rows, sums):
     """One step of a fully connected or recurrent layer; the own spikes of the step before lie in ``values`` still."""
-    end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
-    begin = 0
+    end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0, NO_FLIP)
+    begin, more = 0, False
     if layer.divisor > 1:
-        sum_all(weights, layer.weights, layer.lanes, layer, rows, 0, end, sums, False)
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, 0, end, sums, 0, False)
         for i in range(layer.lanes):
             sums[i] //= layer.divisor
-        begin = end
+        begin, more = end, True
+    elif 2 * end > layer.inputs and not layer.many:
+        # Most inputs are active: those that are not are fewer, and what they do not add is missing from the total.
+        end = active(values, layer.source, layer.inputs, 0, 0, rows, 0, FLIP)
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, 0, end, sums, 0, False)
+        for i in range(layer.lanes):
+            sums[i] = totals[layer.membrane + i] - sums[i]
+        begin, more = end, True
     if layer.recurrent:
-        end = active(values, layer.target, layer.outputs, 0, layer.inputs, rows, end)
-    sum_all(weights, layer.weights, layer.lanes, layer, rows, begin, end, sums, layer.divisor > 1)
-    fire(v[layer.membrane :][: layer.outputs], sums, values[layer.target :][: layer.outputs], layer)
-
-
-@_compiled
-def scatter(layer, weights, rows, end, sums, at, line, run):
-    """Add ``rows[:end]`` of the weights around one place, whose first sum is at ``at``: a run for each line of the kernel."""
-    for i in range(layer.size_y):
-        sum_all(weights, layer.weights + i * run, run, layer, rows, 0, end, sums[at + i * line :], True)
+        end = active(values, layer.target, layer.outputs, 0, layer.inputs, rows, end, NO_FLIP)
+    if end > begin or not more:
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, begin, end, sums, 0, more)
+    fire(v, layer.membrane, sums, 0, values, layer.target, layer.outputs, layer)
 
 
 @_compiled
@@ -126,22 +135,25 @@ def convolution(layer, weights, values, v, rows, sums):
     """One step of a convolution. ``sums`` is the image of every place that a kernel can reach, stride 1."""
     channels, width = layer.channels, layer.width
     line = (width + layer.size_x - 1) * layer.out_channels
+    # A place adds a contiguous run to each line of its kernel.
     run = layer.size_x * layer.out_channels
     sums[: (layer.height + layer.size_y - 1) * line] = 0
     if channels == 1:
         # One channel: the places are listed, not the channels of each, and every one adds the same row.
-        end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0)
-        only = np.zeros(1, np.int32)
-        for place in rows[:end]:
-            at = (place // width) * line + (place % width) * layer.out_channels
-            scatter(layer, weights, only, 1, sums, at, line, run)
+        end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0, NO_FLIP)
+        for i in range(end):
+            at = (rows[i] // width) * line + (rows[i] % width) * layer.out_channels
+            for y in range(layer.size_y):
+                add_row(weights, layer.weights + y * run, run, sums, at + y * line)
     else:
         for y in range(layer.height):
             for x in range(width):
                 place = layer.source + (y * width + x) * channels
-                end = active(values, place, channels, layer.many, 0, rows, 0)
+                end = active(values, place, channels, layer.many, 0, rows, 0, NO_FLIP)
                 if end:
-                    scatter(layer, weights, rows, end, sums, y * line + x * layer.out_channels, line, run)
+                    at = y * line + x * layer.out_channels
+                    for i in range(layer.size_y):
+                        sum_all(weights, layer.weights + i * run, run, layer, rows, 0, end, sums, at + i * line, True)
     if layer.divisor > 1:
         for i in range((layer.height + layer.size_y - 1) * line):
             sums[i] //= layer.divisor
@@ -153,52 +165,54 @@ def convolution(layer, weights, values, v, rows, sums):
         for x in range(places):
             at = (y * layer.step + top) * line + (x * layer.step + left) * layer.out_channels
             to = y * row + x * layer.out_channels
-            fire(v[layer.membrane + to :][:length], sums[at:][:length], values[layer.target + to :][:length], layer)
+            fire(v, layer.membrane + to, sums, at, values, layer.target + to, length, layer)
 
 
 @_compiled
 def pool(layer, values):
     """One step of a pool: the OR (largest value) or the sum of every window, channel by channel."""
-    channels, line = layer.channels, layer.width * layer.channels
+    line = layer.width * layer.channels
+    channels, most = np.uint64(layer.channels), layer.kind == MAX_POOL
     for y in range(layer.out_height):
         for x in range(layer.out_width):
-            target = values[layer.target + (y * layer.out_width + x) * channels :][:channels]
-            target[:] = 0
+            to = np.uint64(layer.target + (y * layer.out_width + x) * layer.channels)
+            for c in range(channels):
+                values[to + c] = 0
             for i in range(layer.size_y):
                 for j in range(layer.size_x):
-                    at = layer.source + (y * layer.step + i) * line + (x * layer.step + j) * channels
-                    source = values[at:][:channels]
-                    if layer.kind == MAX_POOL:
+                    at = np.uint64(layer.source + (y * layer.step + i) * line + (x * layer.step + j) * layer.channels)
+                    if most:
                         for c in range(channels):
-                            target[c] |= source[c]
+                            values[to + c] |= values[at + c]
                     else:
                         for c in range(channels):
-                            target[c] += source[c]
+                            values[to + c] += values[at + c]
 
 
 @_compiled
-def load(frame, values):
-    """Copy a frame (channels, places) to the front of ``values`` as (places, channels); true if it is all 0 and 1."""
-    channels, places = frame.shape
-    seen = np.uint8(0)
-    for c in range(channels):
-        line = frame[c]
-        if channels == 1:
+def load(spikes, first, channels, places, values):
+    """Copy a frame (channels, places), flat from ``first``, to the front of ``values`` as (places, channels); true if it is all 0 and 1."""
+    seen = np.int64(0)
+    if channels == 1 and places >= 64:
+        for i in range(0, places - 64, 64):
+            seen |= copy_block(spikes, first + i, values, i)
+        # The last block ends where the frame ends, and may lie over the one before.
+        seen |= copy_block(spikes, first + places - 64, values, places - 64)
+    else:
+        for c in range(channels):
             for i in range(places):
-                values[i] = line[i]
-                seen |= line[i]
-        else:
-            for i in range(places):
-                values[i * channels + c] = line[i]
-                seen |= line[i]
-    return seen < 2
+                value = spikes[first + c * places + i]
+                values[i * channels + c] = value
+                seen |= value > 1
+    return seen == 0
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
-def run_samples(layers, weights, spikes, values, membranes, counts, trains, rows, sums, first, last):
+def run_samples(layers, weights, totals, spikes, values, membranes, counts, trains, rows, sums, first, last):
     """Run samples ``first`` to ``last`` over all steps of ``spikes`` (time, batch, channels, places).
 
     Args:
+        totals: int32, for each membrane of a fully connected layer the sum of the weights of all inputs.
         values, membranes: state of every sample before and after, (batch, all layers).
         counts: spikes of the last layer, added to, (batch, outputs).
         trains: copies of ``values`` in every step, (time, batch, all layers), or with no step: none are kept.
@@ -208,7 +222,9 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, rows
     Returns:
         Whether all input spikes were 0 or 1.
     """
-    output, valid = layers[layers.size - 1], True
+    output, valid, flat = layers[layers.size - 1], True, spikes.reshape(-1)
+    batch, channels, places = spikes.shape[1:]
+    frame = channels * places
     # Some samples take a step before all take the next: their frames lie side by side in memory, and their state still
     # fits in the cache.
     together = max(1, min(16, BLOCK_BYTES // (values.shape[1] + 2 * membranes.shape[1])))
@@ -216,20 +232,18 @@ def run_samples(layers, weights, spikes, values, membranes, counts, trains, rows
         for step in range(spikes.shape[0]):
             for sample in range(begin, min(begin + together, last)):
                 x, v = values[sample], membranes[sample]
-                valid &= load(spikes[step, sample], x)
+                valid &= load(flat, (step * batch + sample) * frame, channels, places, x)
                 for index in range(layers.size):
                     layer = layers[index]
                     if layer.kind == DENSE:
-                        dense(layer, weights, x, v, rows, sums)
+                        dense(layer, weights, totals, x, v, rows, sums)
                     elif layer.kind == CONV:
                         convolution(layer, weights, x, v, rows, sums)
                     else:
                         pool(layer, x)
-                fired, count = x[output.target :][: output.outputs], counts[sample]
+                fired, count = x[output.target :], counts[sample]
                 for i in range(output.outputs):
                     count[i] += fired[i]
                 if trains.shape[0]:
-                    kept = trains[step, sample]
-                    for i in range(kept.size):
-                        kept[i] = x[i]
+                    trains[step, sample] = x
     return valid

@@ -1,8 +1,10 @@
-"""Four operations that Numba cannot express, as LLVM code: bits of spikes, and sums of rows of weights.
+"""Operations that Numba cannot express, as LLVM code: bits of spikes, and sums of rows of weights.
 
 ``spike_word``   64 bytes of spikes as the bits of one word
 ``lowest_bit``   index of the lowest 1 of a word, 64 without one (count trailing zeros)
 ``ones``         number of 1s of a word
+``copy_block``   copy 64 bytes of spikes, and look at them
+``add_row``      add a row of weights to sums
 ``sum_rows``     sum of chosen rows of an int8 matrix, the sums held in vector registers
 
 None of them checks its arguments: the arrays must be as large as said here.
@@ -17,8 +19,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 _BIT, _BYTE, _HALF, _WORD = (ir.IntType(bits) for bits in (1, 8, 16, 64))
-# Columns that stay in registers over all rows: 64 are 2 registers of int8 and 4 of int16 with 256-bit vectors.
-_BLOCKS = (64, 32, 16)
+# Columns that stay in registers over all rows: 128 are 4 registers of int8 and 8 of int16 with 256-bit vectors, of 16.
+_BLOCKS = (128, 64, 32, 16)
 # From so many rows on, and if an int8 holds the sum of as many, adding in int8 is worth it.
 _WORTH = 3
 
@@ -57,6 +59,49 @@ def spike_word(typing: Any, spikes: Any, start: Any) -> Any:
 
 
 @intrinsic
+def copy_block(typing: Any, source: Any, start: Any, target: Any, to: Any) -> Any:
+    """Copy 64 bytes from ``source[start:]`` to ``target[to:]``, both uint8; the bits of the int64 are those that are above 1."""
+    vector = ir.VectorType(_BYTE, 64)
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        pointers = [
+            builder.bitcast(
+                builder.gep(_data(context, builder, signature, arguments, array), [arguments[array + 1]]),
+                vector.as_pointer(),
+            )
+            for array in (0, 2)
+        ]
+        block = builder.load(pointers[0], align=1)
+        builder.store(block, pointers[1], align=1)
+        return builder.bitcast(builder.icmp_unsigned(">", block, ir.Constant(vector, [1] * 64)), _WORD)
+
+    return types.int64(source, types.int64, target, types.int64), code
+
+
+@intrinsic
+def add_row(typing: Any, weights: Any, start: Any, lanes: Any, out: Any, at: Any) -> Any:
+    """``out[at + i] += weights[start + i]`` for i < ``lanes``, a multiple of 16; types as for ``sum_rows``."""
+
+    def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _, start, lanes, _, at = arguments
+        bits = signature.args[3].dtype.bitwidth
+        narrow, wide = ir.VectorType(_BYTE, 16), ir.VectorType(ir.IntType(bits), 16)
+        weights, out = (
+            builder.gep(_data(context, builder, signature, arguments, array), [offset])
+            for array, offset in ((0, start), (3, at))
+        )
+        with cgutils.for_range(builder, builder.sdiv(lanes, _WORD(16))) as loop:
+            place = [builder.mul(loop.index, _WORD(16))]
+            row = builder.load(builder.bitcast(builder.gep(weights, place), narrow.as_pointer()), align=1)
+            pointer = builder.bitcast(builder.gep(out, place), wide.as_pointer())
+            total = builder.add(builder.load(pointer, align=1), builder.sext(row, wide))
+            builder.store(total, pointer, align=1)
+        return context.get_dummy_value()
+
+    return types.void(weights, types.int64, types.int64, out, types.int64), code
+
+
+@intrinsic
 def _sum_rows(
     typing: Any,
     weights: Any,
@@ -64,20 +109,24 @@ def _sum_rows(
     stride: Any,
     lanes: Any,
     rows: Any,
+    first: Any,
     count: Any,
     group: Any,
     out: Any,
+    at: Any,
     add: Any,
 ) -> Any:
     i64 = types.int64
-    signature = types.void(weights, i64, i64, i64, rows, i64, i64, out, types.boolean)
+    signature = types.void(weights, i64, i64, i64, rows, i64, i64, i64, out, i64, types.boolean)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        _, start, stride, lanes, _, count, group, _, add = arguments
-        weights, rows, out = (_data(context, builder, signature, arguments, at) for at in (0, 4, 7))
-        function = _sum_rows_function(builder.module, signature.args[7].dtype.bitwidth)
-        bit = builder.trunc(add, _BIT)
-        builder.call(function, [builder.gep(weights, [start]), stride, lanes, rows, count, group, out, bit])
+        _, start, stride, lanes, _, first, count, group, _, at, add = arguments
+        weights, rows, out = (
+            builder.gep(_data(context, builder, signature, arguments, array), [offset])
+            for array, offset in ((0, start), (4, first), (8, at))
+        )
+        function = _sum_rows_function(builder.module, signature.args[8].dtype.bitwidth)
+        builder.call(function, [weights, stride, lanes, rows, count, group, out, builder.trunc(add, _BIT)])
         return context.get_dummy_value()
 
     return signature, code
@@ -175,11 +224,11 @@ def _data(context: Any, builder: Any, signature: Any, arguments: Any, at: int) -
 
 
 @numba.njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
-def sum_rows(weights, start, stride, lanes, rows, count, group, out, add):  # type: ignore[no-untyped-def]
-    """``out[i] = sum over r in rows[:count] of weights[start + r stride + i]`` for i < ``lanes``.
+def sum_rows(weights, start, stride, lanes, rows, first, count, group, out, at, add):  # type: ignore[no-untyped-def]
+    """``out[at + i] = sum over r in rows[first:first + count] of weights[start + r stride + i]`` for i < ``lanes``.
 
     ``weights``: int8, flat; ``rows``: int32; ``out``: int16 or int32; ``lanes``: a multiple of 16; ``group``: how
     many rows an int8 holds the sum of, 127 // max|w|; with ``add`` the sums are added to ``out``. The caller sees to it
     that the sum of these rows fits in int16.
     """
-    _sum_rows(weights, start, stride, lanes, rows, count, group, out, add)
+    _sum_rows(weights, start, stride, lanes, rows, first, count, group, out, at, add)
