@@ -1,12 +1,19 @@
-"""What points have cost so far, for the forecast of the next run; kept beside the cache, and harmless to lose."""
+"""What points have cost so far, for the forecast of the next run; kept beside the cache, and harmless to lose.
+
+Where a bench never ran, a default stands in: what its points cost on another machine, which comes with the package, times
+how much slower or faster this machine has been at the benches that did run here.
+"""
 
 import contextlib
 import json
+import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.engine import BenchRun
+from pyspice_cim.characterization.variation import MonteCarloSettings
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically
 
@@ -22,6 +29,23 @@ class Cost:
     def plus(self, run: BenchRun) -> "Cost":
         """With one more point."""
         return Cost(self.points + 1, self.cpu_seconds + run.cpu_seconds, self.decks + run.simulations)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expected:
+    """What a point of a bench is expected to cost.
+
+    Attributes:
+        decks, cpu_seconds: of one point.
+        measured_in: the technology of the points that say so, or the machine of the default.
+    """
+
+    decks: float
+    cpu_seconds: float
+    measured_in: str
+
+
+_DEFAULTS = Path(__file__).with_name("default_costs.toml")
 
 
 @dataclass
@@ -63,6 +87,39 @@ class Costs:
             return both[technology, bench], technology
         others = [(cost, name) for (name, kind), cost in both.items() if kind == bench]
         return others[0] if others else None
+
+    def expected(self, technology: str, bench: str, monte_carlo: MonteCarloSettings | None = None) -> Expected:
+        """What a point of ``bench`` will cost: as ``of`` says, else by the default.
+
+        Args:
+            monte_carlo: the plan's, by which the default of a bench that draws samples grows.
+        """
+        known = self.of(technology, bench)
+        if known is not None:
+            cost, where = known
+            return Expected(
+                decks=cost.decks / cost.points, cpu_seconds=cost.cpu_seconds / cost.points, measured_in=where
+            )
+        defaults = tomllib.loads(_DEFAULTS.read_text())
+        default, pace = defaults["benches"][bench], self._pace(defaults["benches"])
+        size = 1.0
+        for name, samples in default.get("samples", {}).items():
+            size *= getattr(monte_carlo, name, samples) / samples
+        machine = f"default: {defaults['machine']}" + ("" if pace == 1 else f", times {pace:.2g}")
+        return Expected(
+            decks=size * default["decks"], cpu_seconds=pace * size * default["cpu_seconds"], measured_in=machine
+        )
+
+    def _pace(self, defaults: Mapping[str, Mapping[str, float]]) -> float:
+        """CPU seconds of the points that ran here, over those of as many points by default; 1 if none ran.
+
+        Benches that draw samples do not count: how many samples their points had is not kept.
+        """
+        here = {**self.known, **self.fresh}
+        fixed = {key: cost for key, cost in here.items() if key[1] in defaults and "samples" not in defaults[key[1]]}
+        by_default = sum(cost.points * defaults[bench]["cpu_seconds"] for (_, bench), cost in fixed.items())
+        measured = sum(cost.cpu_seconds for cost in fixed.values())
+        return measured / by_default if measured and by_default else 1.0
 
     def save(self) -> None:
         """Keep what this run has seen, if that can be written: no table is to be lost for a forecast."""

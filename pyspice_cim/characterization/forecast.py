@@ -17,20 +17,22 @@ class BenchForecast:
 
     Attributes:
         points, cached: on the grid and held out; those of them that the cache holds whole.
-        decks, cpu_seconds: of the others, by the mean of points of this bench that were run; ``None`` if none ever was.
-        measured_in: technology in which that mean was measured.
+        decks, cpu_seconds: of the others, by the mean of points of this bench that were run, else by a default.
+        measured_in: technology in which that mean was measured, or the machine of the default.
     """
 
     bench: str
     points: int
     cached: int
-    decks: int | None
-    cpu_seconds: float | None
+    decks: int
+    cpu_seconds: float
     measured_in: str
 
 
 def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = load_technology) -> list[BenchForecast]:
     """The forecast of every bench of ``plan``; refinement and audit are not in it.
+
+    Every netlist is made, to ask the cache for it: ``engine.progress`` is told how far that is.
 
     Raises:
         TechnologyError: if the plan asks for a technology or corner that there is not.
@@ -38,8 +40,7 @@ def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = 
     """
     technology = load(plan.technology)
     points = [*plan_points(plan, technology), *(point for point, _ in held_out_points(plan))]
-    # An engine without time runs through what is cached and begins nothing.
-    still = replace(engine, budget=0.0, progress=None)
+    still = replace(engine, simulate=False, budget=None)
     runs = still.run([BENCHES[p.bench].start(technology, p.corner, p.coordinates, plan.monte_carlo) for p in points])
     costs = Costs.load(engine.cache)
     for point, run in zip(points, runs, strict=True):
@@ -48,16 +49,15 @@ def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = 
     for bench in plan.benches:
         of_bench = [run for point, run in zip(points, runs, strict=True) if point.bench == bench]
         left = sum(run.status == "missing" for run in of_bench)
-        known = costs.of(technology.name, bench)
-        each = known[0] if known else None
+        each = costs.expected(technology.name, bench, plan.monte_carlo)
         forecasts.append(
             BenchForecast(
                 bench=bench,
                 points=len(of_bench),
                 cached=len(of_bench) - left,
-                decks=round(left * each.decks / each.points) if each else None,
-                cpu_seconds=left * each.cpu_seconds / each.points if each else None,
-                measured_in=known[1] if known else "",
+                decks=round(left * each.decks),
+                cpu_seconds=left * each.cpu_seconds,
+                measured_in=each.measured_in,
             )
         )
     return forecasts

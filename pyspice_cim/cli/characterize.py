@@ -70,6 +70,7 @@ def characterize(
     from pyspice_cim.characterization.sweep import characterize as run_plan
     from pyspice_cim.report.progress import EngineProgress
     from pyspice_cim.tables import load_table, save_table
+    from pyspice_cim.tables.summary import failures
     from pyspice_cim.technology import load_technology
 
     loaded = load_plan(path)
@@ -109,7 +110,7 @@ def characterize(
                 "ngspice_cpu_fraction": tally.ngspice_cpu_fraction,
                 "table": str(out),
                 "table_sha256": table.sha256,
-                "failures": [{"bench": bench, "reason": reason} for bench, reason in table.failures()],
+                "failures": failures(table),
             }
         )
     else:
@@ -148,10 +149,12 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
     from rich.table import Table as RichTable
 
     from pyspice_cim.characterization.forecast import forecast
+    from pyspice_cim.report.progress import EngineProgress
 
-    found = forecast(plan, engine, load=load)
-    known = [each.cpu_seconds for each in found if each.cpu_seconds is not None]
-    total = sum(known) / engine.workers if len(known) == len(found) else None
+    with EngineProgress(f"look for {plan.name} in the cache") as progress:
+        engine.progress = progress
+        found = forecast(plan, engine, load=load)
+    total = sum(each.cpu_seconds for each in found) / engine.workers
     if as_json:
         benches = [asdict(each) for each in found]
         points, cached = sum(each.points for each in found), sum(each.cached for each in found)
@@ -164,16 +167,11 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
     for title in ("points", "cached", "decks to run", "CPU time", "measured in"):
         overview.add_column(title, justify="right")
     for each in found:
-        decks = "?" if each.decks is None else str(each.decks)
-        time = "?" if each.cpu_seconds is None else clock(each.cpu_seconds)
-        overview.add_row(each.bench, str(each.points), str(each.cached), decks, time, each.measured_in)
+        numbers = (str(number) for number in (each.points, each.cached, each.decks))
+        overview.add_row(each.bench, *numbers, clock(each.cpu_seconds), each.measured_in)
     console = Console()
     console.print(overview)
-    ahead = (
-        f"about {clock(total)} with {engine.workers} workers"
-        if total is not None
-        else "not known: some bench never ran here"
-    )
+    ahead = f"about {clock(total)} with {engine.workers} workers"
     console.print(f"time ahead: {ahead}; refinement and audit are not in it", soft_wrap=True, highlight=False)
 
 

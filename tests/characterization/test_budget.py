@@ -1,18 +1,27 @@
 """A budget ends a run in good order and the next one goes on; a dry run says what is ahead and does nothing."""
 
 import json
+import os
+import re
 import shutil
+import signal
+import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.cache import Cache
-from pyspice_cim.characterization.engine import Engine
+from pyspice_cim.characterization.costs import Costs
+from pyspice_cim.characterization.engine import BenchRun, Engine
 from pyspice_cim.characterization.ngspice import SimResult
 from pyspice_cim.characterization.simulation import Measurement, Simulation, reducer_name
+from pyspice_cim.characterization.variation import MonteCarloSettings
 from pyspice_cim.cli import main
 from pyspice_cim.cli.files import duration
 from pyspice_cim.errors import ConfigError
@@ -29,6 +38,15 @@ temperature_c = [27.0]
 [benches.driver]
 [benches.decoder]
 rows = [4]
+"""
+
+
+# The command line, with a plain line of progress at every look in place of one in ten seconds.
+INTERRUPTIBLE = """
+from pyspice_cim.report import progress
+progress._LINE_EVERY = 0.5
+from pyspice_cim.cli import main
+main()
 """
 
 
@@ -60,6 +78,58 @@ def run(budget, cache, simulator):
     with ThreadPoolExecutor(1) as pool:
         engine = Engine(simulator=simulator, cache=cache, executor=pool, workers=1, budget=budget)
         return engine.run([bench("short", 1), bench("long", 40), bench("short", 1), bench("late", 3)]), engine.tally
+
+
+def endless_plan(made, count):
+    """Benches whose netlists take a twentieth of a second each, and of which none is cached."""
+
+    def slow_to_draw(number):
+        time.sleep(0.05)
+        made.append(number)
+        yield [Simulation(deck=Deck(text=f"drawn {number}"), reducer=reducer_name(one))]
+        return []
+
+    return [slow_to_draw(number) for number in range(count)]
+
+
+def test_after_the_budget_no_more_netlists_are_made_than_a_second_of_looking_takes(tmp_path):
+    made = []
+    with ThreadPoolExecutor(1) as pool:
+        engine = Engine(simulator=Slow(), cache=Cache(tmp_path), executor=pool, workers=1, budget=0.2)
+        runs = engine.run(endless_plan(made, 2000))
+    # All of them would take 100 s.
+    assert engine.tally.elapsed < 10 and len(made) < 100
+    assert {run.reason for run in runs if run.status != "done"} == {"not simulated: the budget of 0.2 s ran out"}
+
+
+class Sleeper:
+    """Half a second for a deck, in whichever process."""
+
+    version = "sleeper-1"
+
+    def run(self, decks):
+        time.sleep(0.5)
+        return [SimResult(vectors={"y": np.ones(1)}, cpu_seconds=0.5)]
+
+
+@pytest.mark.parametrize("pool", [None, ThreadPoolExecutor], ids=["processes", "threads"])
+def test_what_waits_in_the_executor_is_not_begun_after_the_budget(pool):
+    executor = pool(1) if pool else None
+    engine = Engine(simulator=Sleeper(), cache=None, executor=executor, workers=1, budget=0.7)
+    runs = engine.run([bench(f"{number}", 1) for number in range(12)])
+    # Of four that the executor holds at a time, those that were begun within 0.7 s: two, or one where processes start slowly.
+    assert 1 <= [run.status for run in runs].count("done") <= 2
+    assert engine.tally.simulations <= 2
+    if executor:
+        executor.shutdown()
+
+
+def test_a_worker_with_a_fast_clock_does_not_end_the_run(monkeypatch):
+    monkeypatch.setattr("pyspice_cim.characterization.engine.Engine.deadline", 1.0)
+    with ThreadPoolExecutor(1) as pool:
+        engine = Engine(simulator=Slow(), cache=None, executor=pool, workers=1, budget=60.0)
+        runs = engine.run([bench(f"{number}", 2) for number in range(3)])
+    assert [run.status for run in runs] == ["done"] * 3 and engine.tally.simulations == 6
 
 
 def test_what_was_not_begun_is_missing_and_what_was_done_counts(tmp_path):
@@ -137,7 +207,10 @@ def test_a_table_that_the_budget_cut_short_says_so_and_the_next_run_completes_it
 
 def test_a_dry_run_forecasts_from_what_was_measured_and_does_nothing(cim, tmp_path, wrapped):
     _, nothing = cim([1.0, 1.1], "--dry-run", out=None)
-    assert (nothing["points"], nothing["cached"], nothing["seconds"]) == (4, 0, None)
+    assert (nothing["points"], nothing["cached"]) == (4, 0)
+    # Nothing ran here yet: by the defaults that come with the package.
+    assert all(each["measured_in"].startswith("default: ") and each["decks"] > 0 for each in nothing["benches"])
+    assert nothing["seconds"] > 0
     assert not (tmp_path / "cache").exists()
     cim([1.0, 1.1])
     wrapped(f"touch {tmp_path}/ran")
@@ -153,6 +226,52 @@ def test_a_dry_run_forecasts_from_what_was_measured_and_does_nothing(cim, tmp_pa
     assert ahead["seconds"] == pytest.approx(sum(each["cpu_seconds"] for each in ahead["benches"]) / 2)
     assert not (tmp_path / "ran").exists()
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.suffix == ".json"}
+
+
+def test_a_dry_run_says_how_far_it_is_and_ends_at_ctrl_c(tmp_path):
+    supplies = [round(0.95 + 0.0005 * step, 4) for step in range(400)]
+    (tmp_path / "plan.toml").write_text(PLAN.format(vdd=supplies))
+    command = [sys.executable, "-c", INTERRUPTIBLE, "characterize", "plan.toml", "--dry-run"]
+    run = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env={**os.environ, "PYSPICE_CIM_CACHE": str(tmp_path / "cache")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    first = run.stderr.readline()
+    assert re.match(r"look for budget in the cache: \d+/800 points, .*, about .* left", first), first
+    run.send_signal(signal.SIGINT)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 130 and out == "" and "Traceback" not in err
+    assert "interrupted: " in err
+
+
+def test_every_bench_has_a_default_cost_that_grows_with_its_samples():
+    for bench, kind in BENCHES.items():
+        few, many = (
+            Costs(None).expected("mine", bench, MonteCarloSettings(count=n, tail_samples=n)) for n in (100, 300)
+        )
+        assert few.decks >= 1 and few.cpu_seconds > 0 and few.measured_in.startswith("default: ")
+        assert many.cpu_seconds == pytest.approx((3 if kind.samples else 1) * few.cpu_seconds)
+
+
+@given(pace=st.floats(0.01, 100), points=st.integers(1, 50))
+def test_defaults_are_scaled_by_what_was_measured_here(pace, points):
+    default = Costs(None).expected("mine", "driver")
+    costs = Costs(None)
+    for _ in range(points):
+        ran = BenchRun(status="done", simulations=3, cpu_seconds=pace * default.cpu_seconds)
+        costs.add("mine", "driver", ran)
+    assert costs.expected("mine", "column").cpu_seconds == pytest.approx(
+        pace * Costs(None).expected("mine", "column").cpu_seconds
+    )
+    # What was measured is not scaled, and is taken from another technology where need be.
+    for technology in ("mine", "other"):
+        driver = costs.expected(technology, "driver")
+        assert driver.cpu_seconds == pytest.approx(pace * default.cpu_seconds)
+        assert (driver.decks, driver.measured_in) == (3, "mine")
 
 
 def stored_costs(tmp_path):
