@@ -1,60 +1,22 @@
 """Training of a classifier: real numbers first, then fine-tuning in the integers that are exported."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import Reset
 from pyspice_cim.behavioral.network_file import NetworkFile
-from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.errors import ConfigError
 from pyspice_cim.training._torch import torch
 from pyspice_cim.training.ensemble import clip_gradients
 from pyspice_cim.training.export import export
 from pyspice_cim.training.layers import LDLIFNetwork, NetworkOutput
+from pyspice_cim.training.settings import FitSettings, check_data
 
 GRADIENT_CLIP = 5.0
 Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class FitSettings:
-    """How to train.
-
-    ``shape``: inputs and neurons of each layer; ``steps``: time steps a sample; ``encoder``: of the exported network;
-    ``decay``: the rule of all layers; ``recurrent``: whether all layers but the last see their own spikes;
-    ``epochs`` in real numbers, then ``epochs_quantized`` in integers, each with Adam and a cosine from its learning
-    rate to 0; ``rate_penalty``: added to the loss per spike, step and neuron of the hidden layers, for sparse
-    activity; ``label_smoothing``: share of the target spread over all classes, which keeps the scores, and with them
-    the spikes, from growing without end; ``seed``: of weights and batches.
-
-    Raises:
-        ConfigError: if ``shape`` has fewer than two entries.
-    """
-
-    shape: tuple[int, ...]
-    steps: int
-    encoder: Encoder
-    decay: str = "clamp"
-    recurrent: bool = False
-    weight_bits: int = 4
-    membrane_bits: int = 8
-    reset: Reset = "subtract"
-    epochs: int = 60
-    epochs_quantized: int = 60
-    learning_rate: float = 5e-3
-    learning_rate_quantized: float = 2e-3
-    batch: int = 64
-    rate_penalty: float = 0.0
-    label_smoothing: float = 0.1
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if len(self.shape) < 2 or min(self.shape) < 1:
-            raise ConfigError(f"shape is {self.shape}; it must name the inputs and the neurons of at least one layer")
 
 
 def fit(
@@ -69,7 +31,8 @@ def fit(
     (samples,); deterministic.
 
     Raises:
-        DataError: if values, labels and ``settings.shape`` do not belong together.
+        DataError: if there are no samples, values are not such numbers, labels no classes, or shapes do not belong together.
+        ConfigError: if loss or weights become infinite or NaN.
         MissingDependencyError: on import of this module, if PyTorch is not installed.
     """
     network = new_network(settings)
@@ -108,16 +71,14 @@ def train(
         fine: whether with the epochs and the learning rate of the fine-tuning; by default if the network is quantized.
         batches: for several networks that are one (``ensemble.py``), what draws the batches of each.
     """
-    shape = (len(labels), settings.shape[0])
-    fits = values01.shape in (shape, (shape[0], settings.steps, shape[1]))
-    if not fits or labels.min() < 0 or labels.max() >= settings.shape[-1]:
-        raise DataError(f"values {values01.shape} and labels 0..{labels.max()} do not fit the shape {settings.shape}")
+    values01, labels = np.asarray(values01), np.asarray(labels)
+    check_data(values01, labels, settings)
     quantized = network.layers[0].theta is not None
     fine = quantized if fine is None else fine
     epochs = settings.epochs_quantized if fine else settings.epochs
-    optimiser = torch.optim.Adam(
-        network.parameters(), lr=settings.learning_rate_quantized if fine else settings.learning_rate
-    )
+    rate_name = "learning_rate_quantized" if fine else "learning_rate"
+    rate = getattr(settings, rate_name)
+    optimiser = torch.optim.Adam(network.parameters(), lr=rate)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, T_max=max(1, epochs))
     target = torch.from_numpy(np.asarray(labels, np.int64))
     spikes = None
@@ -131,6 +92,11 @@ def train(
         else:
             order = torch.stack([torch.randperm(len(labels), generator=each) for each in batches])
         loss = _epoch(network, optimiser, spikes, target, order, settings)
+        if not (math.isfinite(loss) and all(bool(each.isfinite().all()) for each in network.parameters())):
+            raise ConfigError(
+                f"{rate_name} is {rate} and rate_penalty {settings.rate_penalty}: after epoch {epoch + 1} the loss is {loss} "
+                "and not every weight is finite; lower them"
+            )
         schedule.step()
         progress(f"{'integer' if quantized else 'real'} epoch {epoch + 1}/{epochs}: loss {loss:.4f}")
 

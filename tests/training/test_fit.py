@@ -11,7 +11,6 @@ from pyspice_cim.behavioral.kernels import fast_run  # noqa: E402
 from pyspice_cim.behavioral.layers import FullyConnected, Recurrent  # noqa: E402
 from pyspice_cim.behavioral.ldlif import LDLIFState, NeuronParams, ldlif_step  # noqa: E402
 from pyspice_cim.behavioral.reference import run_reference  # noqa: E402
-from pyspice_cim.errors import ConfigError, DataError  # noqa: E402
 from pyspice_cim.training.decay import BETA_SHIFT, DECAYS  # noqa: E402
 from pyspice_cim.training.export import export, integer_layers  # noqa: E402
 from pyspice_cim.training.fit import FitSettings, fit, scores  # noqa: E402
@@ -207,17 +206,3 @@ def test_gradients_pass_the_compare_and_the_rounding():
     cut = truncate_through(z)
     cut.sum().backward()
     assert (cut.tolist(), z.grad.tolist()) == ([-1.0, 1.0], [1.0, 1.0])
-
-
-def test_bad_settings_and_data_are_named():
-    with pytest.raises(ConfigError, match="shape is"):
-        FitSettings(shape=(5,), steps=3, encoder=Encoder())
-    images, labels = task()
-    with pytest.raises(DataError, match="do not fit the shape"):
-        fit(images[:, :5], labels, SETTINGS)
-    with pytest.raises(DataError, match="do not fit the shape"):
-        fit(images, labels + 1, SETTINGS)
-    with pytest.raises(DataError, match="do not fit the shape"):
-        fit(np.repeat(images[:, None], 5, axis=1), labels, SETTINGS)
-    with pytest.raises(ConfigError, match="decay is 'linear'; choose one of clamp"):
-        LDLIFLayer(3, 2, decay="linear")
