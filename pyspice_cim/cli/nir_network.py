@@ -102,21 +102,29 @@ def print_import(network: "NIRNetwork") -> None:
 
     # Headers in two lines and no lines between columns: nine of them have to fit.
     shown = RichTable(
-        title="layers from NIR; error: of the weights, RMS", box=SIMPLE_HEAD, collapse_padding=True, pad_edge=False
+        title="layers from NIR; error: of the weights, RMS",
+        box=SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
     )
-    shown.add_column("neurons", overflow="fold")
+    shown.add_column("neurons", overflow="fold", min_width=8)
     for name in ("scale", "theta", "lambda", "decay", "error", "clipped", "bias\nrows", "satu-\nrated"):
         shown.add_column(name, justify="right", no_wrap=True)
     for each in network.report:
         shown.add_row(
             each.neurons,
-            f"{each.scale:.4g}",
+            f"{each.scale:.3g}",
             str(each.theta),
             str(each.lambda_),
             each.decay,
-            f"{100 * each.weight_error:.2f} %",
+            f"{100 * each.weight_error:.1f} %",
             str(each.clipped),
             str(each.constant_lines),
-            "-" if each.saturated is None else f"{100 * each.saturated:.3f} %",
+            "-" if each.saturated is None else f"{100 * each.saturated:.2f} %",
         )
-    Console().print(shown)
+    console = Console()
+    console.print(shown)
+    for each in network.report:
+        for warning in each.warnings:
+            console.print(f"{each.neurons}: {warning}", soft_wrap=True, markup=False)
