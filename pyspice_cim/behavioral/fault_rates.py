@@ -25,7 +25,7 @@ class FaultRates:
     """Probabilities of failure, 0..1 each, see the top of ``faults.py``.
 
     Raises:
-        ConfigError: if a rate is no number or out of its range, or those of cells that hold one bit are more than 1 together.
+        ConfigError: if a rate is no number or out of its range, or ``stuck_at_0`` and ``stuck_at_1`` are more than 1 together.
     """
 
     membrane_read: float = 0.0
@@ -42,11 +42,20 @@ class FaultRates:
         for name, rate in asdict(self).items():
             if not 0.0 <= check_number(name, rate) <= 1.0:
                 raise ConfigError(f"{name} is {rate!r}; a rate of failures is 0 to 1")
-        if self.stuck_at_0 + self.stuck_at_1 + self.slow_read + self.slow_write > 1.0:
+        if self.stuck_at_0 + self.stuck_at_1 > 1.0:
             raise ConfigError(
-                f"stuck_at_0 is {self.stuck_at_0}, stuck_at_1 {self.stuck_at_1}, slow_read {self.slow_read} and slow_write "
-                f"{self.slow_write}; a cell fails in one of these ways: together they are at most 1"
+                f"stuck_at_0 is {self.stuck_at_0} and stuck_at_1 {self.stuck_at_1}; a cell is stuck at one bit: together "
+                f"they are at most 1"
             )
+
+    def held(self, *, written: bool) -> tuple[float, float]:
+        """Shares of cells that always read as 0 and as 1; ``written``: as the cells of words are in every cycle.
+
+        Ways of failing are independent. A cell that is slow to read reads as 0, whatever it holds.
+        """
+        sound = 1.0 - self.stuck_at_0 - self.stuck_at_1
+        kept = sound * (1.0 - self.slow_read) * self.slow_write / 2 if written else 0.0
+        return self.stuck_at_0 + sound * self.slow_read + kept, self.stuck_at_1 + kept
 
 
 def rates_from_table(
@@ -168,7 +177,7 @@ def timing_rates(
     A column of ``segments`` segments whose nominal cells need the cycle T_0 gives them at T the time that one segment has at
     the cycle margin ``(T - T_0) / T_1``, T_1 the shortest cycle of one segment (``characterization.margins_cycle``)::
 
-        stuck_at_0 = P_read + P_write / 2        stuck_at_1 = P_write / 2        P = Q(sram8t_tail_sigma)
+        stuck_at_0 = P_read + W        stuck_at_1 = W = (1 - P_read) P_write / 2        P = Q(sram8t_tail_sigma)
 
     since mismatch does not change from access to access: a cell whose 1 comes too late always reads as 0, and one that is
     written too slowly keeps the bit that it had. Weights are written at leisure, so P_write overstates their part, which
@@ -183,7 +192,8 @@ def timing_rates(
         TableError: if the table lacks one of the quantities, or does not reach there.
     """
     late = _late(figures, cycle, vdd, temperature_c, process, rows, segments, bound)
-    return FaultRates(stuck_at_0=late["read"] + late["write"] / 2, stuck_at_1=late["write"] / 2)
+    kept = (1 - late["read"]) * late["write"] / 2
+    return FaultRates(stuck_at_0=late["read"] + kept, stuck_at_1=kept)
 
 
 def _late(

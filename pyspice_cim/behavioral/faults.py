@@ -87,15 +87,13 @@ def layer_faults(mapped: LayerMap, rates: FaultRates, seed: Sequence[int], indic
     def stored(g: int, t: int, weights: NDArray[np.int8]) -> NDArray[np.int8]:
         shape, bits = weights.shape, config.weight_bits
         wrong = _bits(chip, shape, bits, rates.weight_write, 0.0)[0]
-        zeros, ones = _bits(chip, shape, bits, rates.stuck_at_0 + rates.slow_read, rates.stuck_at_1)
+        zeros, ones = _bits(chip, shape, bits, *rates.held(written=False))
         return stuck_weights(weights ^ wrong, zeros, ones, bits)
 
     layout = layout_of(mapped, stored)
 
     def stuck(words: int) -> Ints:
-        kept = rates.slow_write / 2
-        zeros, ones = rates.stuck_at_0 + rates.slow_read + kept, rates.stuck_at_1 + kept
-        masks = _bits(chip, (words, config.neurons), config.bits, zeros, ones)
+        masks = _bits(chip, (words, config.neurons), config.bits, *rates.held(written=True))
         return np.ascontiguousarray(np.stack([planes_of(mask, config.bits) for mask in masks], axis=2))
 
     words = stuck(mapped.macros)

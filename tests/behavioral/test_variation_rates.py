@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from mapped_networks import macro
 from scipy.stats import norm
 
@@ -81,7 +83,7 @@ def test_failures_of_a_cycle_are_those_of_the_tails():
     assert sums.late_sum == pytest.approx(2 * read, rel=read) and sums.membrane_write == accesses.membrane_write
     assert accesses.membrane_write == pytest.approx(write, rel=1e-6)
     stuck = timing_rates(TABLE, cycle, vdd=1.1)
-    assert stuck.stuck_at_0 == pytest.approx(read + write / 2, rel=1e-6)
+    assert stuck.stuck_at_0 == pytest.approx(read + (1 - read) * write / 2, rel=1e-6)
     static = TABLE.quantity("sram6t_tail_failure_probability").sel(process="tt", tail_rows=16, limit="write", **PLACE)
     assert {each.weight_write for each in (cells, accesses, sums)} == {float(static.sel(bound="estimate").item())}
     # The lower end of a sigma is the higher rate, of every kind.
@@ -94,6 +96,22 @@ def test_longer_cycles_and_higher_supplies_help():
     rates = [variation_rates(TABLE, cycle, vdd=vdd) for cycle, vdd in ((2.0e-9, 1.0), (2.1e-9, 1.0), (2.1e-9, 1.05))]
     for worse, better in pairwise(rates):
         assert worse.slow_read > better.slow_read > 0 and worse.slow_write > better.slow_write > 0
+
+
+@given(*[st.floats(0, 1)] * 3)
+def test_shares_of_cells_that_hold_a_bit_are_shares(slow_read, slow_write, stuck):
+    """Also near the shortest cycle, where half of the cells are late to read and half to write."""
+    rates = FaultRates(slow_read=slow_read, slow_write=slow_write, stuck_at_1=stuck)
+    zeros, ones = rates.held(written=True)
+    assert zeros >= 0 and stuck <= ones and zeros + ones <= 1 + 1e-12
+    assert zeros + ones == pytest.approx(1 - (1 - stuck) * (1 - slow_read) * (1 - slow_write), abs=1e-12)
+    assert rates.held(written=False) == pytest.approx(((1 - stuck) * slow_read, stuck))
+
+
+def test_the_shortest_cycle_of_nominal_cells_has_rates():
+    cycle = float(TABLE.quantity("column_minimum_cycle").sel(process="tt", column_segments=16, **PLACE).item())
+    assert variation_rates(TABLE, 1.0001 * cycle, vdd=1.1).slow_write > 0.5
+    assert timing_rates(TABLE, 1.0001 * cycle, vdd=1.1).stuck_at_0 > 0.5
 
 
 @pytest.mark.parametrize(
