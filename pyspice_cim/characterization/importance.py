@@ -18,7 +18,10 @@ that the interval covers 95 %. It is normal in log(P) with a variance taken from
 the failures has hardly a sample: a region that was not found, or a limit so curved in many dimensions that most
 failures are far from all z*. The effective number of failing samples, (sum w)^2 / sum w^2, shows the second, and below
 ``LEAST_EFFECTIVE`` there is no value but a reason; it cannot show the first. ``points`` says how many regions there are.
-Coverage over seeds, for limits with a known probability, is in tests/characterization/test_importance.py.
+
+With 512 samples, at 4.5 sigma in 6, 20 and 40 dimensions, the intervals of one to four flat regions hold the truth for 55
+to 60 of 60 seeds. Those of a sphere (radius 14.5 sigma, 4.5 sigma away) do for 53 of 60, 49 of 53 and 36 of 39 seeds; the
+other seeds have no value. tests/characterization/test_importance.py repeats that.
 """
 
 from collections.abc import Generator, Sequence
