@@ -20,15 +20,16 @@ from pyspice_cim.behavioral.macro_table import (
 from pyspice_cim.behavioral.simd import ones, spike_word
 
 _inlined = numba.njit(nogil=True, inline="always", error_model="numpy")
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 _entry = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
 
 
 @_inlined
 def total(values, start, stop, many):
-    """Sum of the values of a run."""
+    """Sum of the values of a run, ``start`` and ``stop`` in the flat ``values``."""
     n = 0
     if many:
-        for i in range(start, stop):
+        for i in range(np.uint64(start), np.uint64(stop)):
             n += values[i]
     else:
         for base in range(start, stop, 64):
@@ -39,9 +40,28 @@ def total(values, start, stop, many):
     return n
 
 
+@_compiled
+def add_run(values, before, sample, start, stop, many, n):
+    """Add to ``n`` of every step the sum of a run of values; what lies past their end is of the step before."""
+    steps, (batch, size) = n.size, before.shape
+    # Flat arrays, and numbers for places: a view of a step would cost more than its spikes.
+    now, past = values.reshape(-1), before.reshape(-1)
+    old = start >= size
+    if old:
+        start, stop = start - size, stop - size
+        n[0] += total(past, sample * size + start, sample * size + stop, many)
+    step = np.int64(old)
+    first = sample * size
+    for i in range(np.uint64(step), np.uint64(steps)):
+        n[i] += total(now, first + start, first + stop, many)
+        first += batch * size
+
+
 @_entry
 def count_operations(counted, values, before, operations, path, active, sops, first, last):
     """Count the operations of one layer in samples ``first`` to ``last``, from the values that the kernels kept.
+
+    Each run is counted in all steps before the next one is: its bounds are then those of a short loop.
 
     Args:
         counted: tuple of arrays, see ``macro_layout.py``.
@@ -50,54 +70,49 @@ def count_operations(counted, values, before, operations, path, active, sops, fi
     """
     many, inputs, runs, tile_runs = counted.many, counted.inputs, counted.runs, counted.tile_runs
     group_tiles, copies, decay = counted.group_tiles, counted.copies, counted.decay
-    size, updates = values.shape[2], decay.shape[1]
-    busiest = np.zeros(updates)
+    steps, updates = values.shape[0], decay.shape[1]
+    # By step: inputs of a tile; of a group: those at home, further macros with some, and most of them in one.
+    n, own, sent, slowest = np.empty((4, steps), np.int64)
+    busiest = np.empty((updates, steps))
     for sample in range(first, last):
-        count, past = operations[sample], before[sample]
-        for step in range(values.shape[0]):
-            now = values[step, sample]
-            for i in range(inputs.shape[0]):
-                # What lies past the end of the values is of the step before.
-                if inputs[i, 0] < size:
-                    n = total(now, inputs[i, 0], inputs[i, 1], many)
-                else:
-                    n = total(past, inputs[i, 0] - size, inputs[i, 1] - size, many)
-                active[sample] += n
-                sops[sample] += n * inputs[i, 2]
-            busiest[:] = 0
-            for g in range(copies.size):
-                own, sent, slowest = 0, 0, 0
-                for t in range(group_tiles[g], group_tiles[g + 1]):
-                    n = 0
-                    for i in range(tile_runs[t], tile_runs[t + 1]):
-                        if runs[i, 0] < size:
-                            n += total(now, runs[i, 0], runs[i, 1], many)
-                        else:
-                            n += total(past, runs[i, 0] - size, runs[i, 1] - size, many)
-                    if t == group_tiles[g]:
-                        own = n
-                    elif n:
-                        sent += 1
-                        slowest = max(slowest, n)
-                        count[ADD] += (n - 1) * copies[g]
-                count[DECAY] += copies[g]
-                if own:
-                    count[FIRST] += copies[g]
-                    count[ADD] += (own - 1) * copies[g]
-                elif sent:
-                    count[FIRST_RECEIVED] += copies[g]
-                count[BEGIN] += sent * copies[g]
-                count[SEND] += sent * copies[g]
-                count[ADD_RECEIVED] += (sent if own else max(sent - 1, 0)) * copies[g]
-                if own or sent:
-                    count[SATURATE] += copies[g]
-                    count[FIRE] += copies[g]
-                else:
-                    count[FIRE_SILENT] += copies[g]
+        count = operations[sample]
+        for i in range(inputs.shape[0]):
+            n[:] = 0
+            add_run(values, before, sample, inputs[i, 0], inputs[i, 1], many, n)
+            active[sample] += n.sum()
+            sops[sample] += n.sum() * inputs[i, 2]
+        busiest[:] = 0
+        for g in range(copies.size):
+            same = copies[g]
+            sent[:], slowest[:] = 0, 0
+            for t in range(group_tiles[g], group_tiles[g + 1]):
+                n[:] = 0
+                for i in range(tile_runs[t], tile_runs[t + 1]):
+                    add_run(values, before, sample, runs[i, 0], runs[i, 1], many, n)
+                if t == group_tiles[g]:
+                    own[:] = n
+                    continue
+                for step in range(steps):
+                    sent[step] += n[step] > 0
+                    slowest[step] = max(slowest[step], n[step])
+                    count[ADD] += same * max(n[step] - 1, 0)
+            count[DECAY] += same * steps
+            for step in range(steps):
+                mine, others = own[step] > 0, sent[step] > 0
+                count[ADD] += same * max(own[step] - 1, 0)
+                count[FIRST] += same * mine
+                count[FIRST_RECEIVED] += same * (others and not mine)
+                count[BEGIN] += same * sent[step]
+                count[SEND] += same * sent[step]
+                count[ADD_RECEIVED] += same * (sent[step] if mine else max(sent[step] - 1, 0))
+                count[SATURATE] += same * (mine or others)
+                count[FIRE] += same * (mine or others)
+                count[FIRE_SILENT] += same * (not (mine or others))
                 # A transfer: the write of the word, during which it is read, and its accumulate.
-                after = 2 * sent + (2 if own or sent else 1)
+                after = 2 * sent[step] + (2 if mine or others else 1)
                 for u in range(updates):
-                    busiest[u] = max(busiest[u], max(decay[g, u] + own, slowest) + after)
-            for u in range(updates):
-                path[sample, u] += busiest[u]
-            past = now
+                    busiest[u, step] = max(busiest[u, step], max(decay[g, u] + own[step], slowest[step]) + after)
+        for u in range(updates):
+            # Step by step, so that a sum does not depend on how the steps were cut into tiles.
+            for step in range(steps):
+                path[sample, u] += busiest[u, step]

@@ -245,5 +245,7 @@ def run_samples(layers, weights, totals, spikes, values, membranes, counts, trai
                 for i in range(output.outputs):
                     count[i] += fired[i]
                 if trains.shape[0]:
-                    trains[step, sample] = x
+                    kept = trains[step, sample]
+                    for i in range(kept.size):
+                        kept[i] = x[i]
     return valid
