@@ -65,7 +65,7 @@ def active(values, start, count, many, first, rows, at, flip):
 
 @_compiled
 def sum_all(weights, start, lanes, layer, rows, first, last, sums, at, add):
-    """``sums[at:]``: of all ``rows[first:last]``, in portions that an int16 surely holds; with ``add`` on top of what is there."""
+    """``sums[at:]``: of all ``rows[first:last]``, in portions that an int16 holds; with ``add`` on top of what is there."""
     for begin in range(first, max(last, first + 1), layer.rows_at_once):
         count = min(layer.rows_at_once, last - begin)
         on_top = add or begin > first
@@ -191,7 +191,11 @@ def pool(layer, values):
 
 @_compiled
 def load(spikes, first, channels, places, values):
-    """Copy a frame (channels, places), flat from ``first``, to the front of ``values`` as (places, channels); true if it is all 0 and 1."""
+    """Copy the frame (channels, places) at ``first`` to the front of ``values`` as (places, channels).
+
+    Returns:
+        Whether it is all 0 and 1.
+    """
     seen = np.int64(0)
     if channels == 1 and places >= 64:
         for i in range(0, places - 64, 64):

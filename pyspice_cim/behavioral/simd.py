@@ -60,7 +60,7 @@ def spike_word(typing: Any, spikes: Any, start: Any) -> Any:
 
 @intrinsic
 def copy_block(typing: Any, source: Any, start: Any, target: Any, to: Any) -> Any:
-    """Copy 64 bytes from ``source[start:]`` to ``target[to:]``, both uint8; the bits of the int64 are those that are above 1."""
+    """Copy 64 bytes from ``source[start:]`` to ``target[to:]``, both uint8; bits of the int64 say which are above 1."""
     vector = ir.VectorType(_BYTE, 64)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
