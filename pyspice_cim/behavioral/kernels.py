@@ -144,7 +144,9 @@ def _run_tile(
     def run(samples: slice) -> bool:
         rows, sums = np.zeros(plan.rows, np.int32), np.zeros(plan.sums, np.int32 if plan.wide else np.int16)
         state = (tile, values, v, counts, kept)
-        valid = bool(run_samples(plan.records, plan.weights, plan.totals, *state, rows, sums, samples.start, samples.stop))
+        valid = bool(
+            run_samples(plan.records, plan.weights, plan.totals, *state, rows, sums, samples.start, samples.stop)
+        )
         if valid:
             ran(samples)
         return valid
