@@ -10,8 +10,9 @@ butterfly, two accesses that are late). They are told from each other by what th
     unexplained:  g(z) < min over k of [g(z*_k) + grad g(z*_k) . (z - z*_k)] - |grad g(z*_k)| DEFICIT
 
 An explored sample need not fail to be unexplained: wherever another limit is the nearer one, the margin is smaller than
-the tangents of those found say. The worst such sample begins the next search, until nothing is unexplained or
-``_FRUITLESS`` searches in a row have found nothing new (the margin is curved then).
+the tangents of those found say. The sample that is least explained begins the next search (not the one of the smallest
+margin, which is as a rule one more failure of the steepest region), until nothing is unexplained or ``_FRUITLESS``
+searches in a row have found nothing new (the margin is curved then).
 
 What cannot be found this way is a region that leaves no trace in any explored sample: a cliff in a margin that is
 otherwise flat, beyond what ``_EXPLORED`` samples of ``_WIDE`` sigma reach.
@@ -86,13 +87,12 @@ class Explored:
     values: Array
 
     def unexplained(self, tangents: Sequence[Tangent], spec: float, tried: NDArray[np.bool_]) -> int | None:
-        """The worst sample that no tangent explains and no search has begun from."""
+        """The sample that tangents explain least and no search has begun from; without tangents the worst one."""
         above = self.values - spec
-        deficits = [each.deficit(self.rows, above) for each in tangents]
-        open_ = ~tried & np.isfinite(above)
-        if deficits:
-            open_ &= np.min(deficits, axis=0) > _DEFICIT
-        return int(np.where(open_, above, np.inf).argmin()) if open_.any() else None
+        left = np.min([each.deficit(self.rows, above) for each in tangents], axis=0) if tangents else -above
+        left = np.where(tried | ~np.isfinite(above), -np.inf, left)
+        least = int(left.argmax())
+        return least if left[least] > (_DEFICIT if tangents else -np.inf) else None
 
 
 def failure_points(

@@ -90,6 +90,17 @@ def coverage(limit: str, dimensions: int, seeds: int) -> tuple[int, int]:
     return len(told), sum(low < exact(dimensions) < high for low, high in told)
 
 
+def test_a_curved_and_steep_limit_does_not_hide_a_flat_one() -> None:
+    # As a late read beside a late write: far out the first grows faster than its tangent and has the smallest margins.
+    def margin(z):
+        first = 2.0 - z[:, 0] - 0.2 * np.maximum(z[:, 0] - 2.0, 0.0) ** 2 - 0.05 * z[:, 3] ** 2
+        return np.minimum(3.0 * first, 2.2 - z[:, 1])
+
+    for seed in range(20):
+        places = estimate(margin, 20, seed=seed, samples=32).points
+        assert any(np.linalg.norm(place - 2.2 * np.eye(20)[1]) < 0.1 for place in places)
+
+
 @pytest.mark.parametrize("dimensions", [6, 40])
 @pytest.mark.parametrize("limit", ["linear", "orthogonal", "opposite"])
 def test_intervals_hold_the_truth_where_there_are_several_regions(limit: str, dimensions: int) -> None:
