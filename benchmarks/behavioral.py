@@ -17,6 +17,10 @@ W1 also runs with energies, the LD-LIF network on macros of 64 neurons x 64 inpu
 ``expected_ms`` with expected energies, ``expected_ratio`` of the best peer's plain inference to it, and ``exact_ms`` with
 every operation of every column executed (once, after a warm-up). ``expected_error`` is by how much their energies differ.
 
+``first_call`` is measured in fresh processes: seconds of the first run of W1 with nothing compiled (``compile_s``) and with
+what an earlier process compiled (``cached_s``), imports included, and the growth of the resident memory, in MB, over a run
+of W1's length and over one of 50 times as many steps (``peak_mb``, ``peak_long_mb``; the input is a view that takes none).
+
 The peers live in an environment of their own, made by ``make bench-env``. This script starts itself again there: in
 PYSPICE_CIM_BENCH_PYTHON, or in .venv-bench/bin/python. Without it, it says so and gives ours alone.
 """
@@ -27,6 +31,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -154,6 +159,49 @@ def add_rows(rows: Any, sums: Any, times: int) -> None:
                 sums[i] += row[i]
 
 
+CHILD = """
+import json, resource, sys, time
+import numpy as np
+start = time.perf_counter()
+sys.path.insert(0, sys.argv[1])
+from behavioral import workloads
+from pyspice_cim.behavioral.kernels import fast_run
+work = workloads()["W1"]
+ready = time.perf_counter()
+fast_run(work.layers, work.spikes[:1, :1], 1)
+first = time.perf_counter() - ready
+def peak(times):
+    frames = np.broadcast_to(work.spikes[0], (times * len(work.spikes), *work.spikes.shape[1:]))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    fast_run(work.layers, frames, 1)
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+print(json.dumps({"first_s": first, "peak_mb": peak(1), "peak_long_mb": peak(50)}))
+"""
+
+
+def first_call() -> dict[str, float]:
+    """The first run of a process, without and with compiled code on disk, and how much memory a run takes."""
+    with tempfile.TemporaryDirectory() as cache:
+        runs = [
+            json.loads(
+                subprocess.run(
+                    [sys.executable, "-c", CHILD, str(HERE.parent)],
+                    env={**os.environ, "NUMBA_CACHE_DIR": cache},
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                ).stdout
+            )
+            for _ in range(2)
+        ]
+    return {
+        "compile_s": runs[0]["first_s"],
+        "cached_s": runs[1]["first_s"],
+        "peak_mb": runs[1]["peak_mb"],
+        "peak_long_mb": runs[1]["peak_long_mb"],
+    }
+
+
 def limit_fraction(work: Workload, ours_ms: float, rounds: int) -> float:
     """Additions that the spikes of W1 ask for, at the measured throughput of int8 into int16, over our time."""
     rows, sums, times = np.ones((16, 256), np.int8), np.zeros(256, np.int16), 2000
@@ -208,6 +256,7 @@ def main() -> int:
     if "W1" in results:
         ours = results["W1"]["threads_1"]["ours_ms"]
         results["limit_fraction"] = limit_fraction(work["W1"], ours, arguments.rounds)
+        results["first_call"] = first_call()
     if arguments.json:
         print(json.dumps(results, indent=2))
         return 0
@@ -225,6 +274,11 @@ def main() -> int:
                 f"{name} {threads}: ours {row['ours_ms']:.1f} ms (LD-LIF {row['ours_ld_lif_ms']:.1f}); {others}; {ratio}"
             )
     if "limit_fraction" in results:
+        first = results["first_call"]
+        print(
+            f"first call {first['compile_s']:.1f} s to compile, {first['cached_s']:.2f} s when compiled; memory of a run "
+            f"{first['peak_mb']:.0f} MB, of one of 50 times as many steps {first['peak_long_mb']:.0f} MB more"
+        )
         print(f"W1 on one thread reaches {results['limit_fraction']:.2f} of the measured add throughput")
     return 0
 

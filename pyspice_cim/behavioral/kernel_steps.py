@@ -27,6 +27,8 @@ from pyspice_cim.behavioral.simd import add_row, copy_block, lowest_bit, ones, s
 BLOCK_BYTES = 1 << 16
 # Which inputs ``active`` lists: those with a spike, or the others.
 NO_FLIP, FLIP = np.int64(0), np.int64(-1)
+# A literal in a call would have a function compiled once more for it; these have the types of variables.
+FRONT, FRESH, ON_TOP = np.int64(0), np.bool_(False), np.bool_(True)
 
 _compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
 
@@ -109,25 +111,25 @@ def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
 @_compiled
 def dense(layer, weights, totals, values, v, rows, sums):
     """One step of a fully connected or recurrent layer; the own spikes of the step before lie in ``values`` still."""
-    end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0, NO_FLIP)
-    begin, more = 0, False
+    end = active(values, layer.source, layer.inputs, layer.many, FRONT, rows, FRONT, NO_FLIP)
+    begin, more = FRONT, FRESH
     if layer.divisor > 1:
-        sum_all(weights, layer.weights, layer.lanes, layer, rows, 0, end, sums, 0, False)
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, FRONT, end, sums, FRONT, FRESH)
         for i in range(layer.lanes):
             sums[i] //= layer.divisor
-        begin, more = end, True
+        begin, more = end, ON_TOP
     elif 2 * end > layer.inputs and not layer.many:
         # Most inputs are active: those that are not are fewer, and what they do not add is missing from the total.
-        end = active(values, layer.source, layer.inputs, 0, 0, rows, 0, FLIP)
-        sum_all(weights, layer.weights, layer.lanes, layer, rows, 0, end, sums, 0, False)
+        end = active(values, layer.source, layer.inputs, layer.many, FRONT, rows, FRONT, FLIP)
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, FRONT, end, sums, FRONT, FRESH)
         for i in range(layer.lanes):
             sums[i] = totals[layer.membrane + i] - sums[i]
-        begin, more = end, True
+        begin, more = end, ON_TOP
     if layer.recurrent:
-        end = active(values, layer.target, layer.outputs, 0, layer.inputs, rows, end, NO_FLIP)
+        end = active(values, layer.target, layer.outputs, FRONT, layer.inputs, rows, end, NO_FLIP)
     if end > begin or not more:
-        sum_all(weights, layer.weights, layer.lanes, layer, rows, begin, end, sums, 0, more)
-    fire(v, layer.membrane, sums, 0, values, layer.target, layer.outputs, layer)
+        sum_all(weights, layer.weights, layer.lanes, layer, rows, begin, end, sums, FRONT, more)
+    fire(v, layer.membrane, sums, FRONT, values, layer.target, layer.outputs, layer)
 
 
 @_compiled
@@ -140,7 +142,7 @@ def convolution(layer, weights, values, v, rows, sums):
     sums[: (layer.height + layer.size_y - 1) * line] = 0
     if channels == 1:
         # One channel: the places are listed, not the channels of each, and every one adds the same row.
-        end = active(values, layer.source, layer.inputs, layer.many, 0, rows, 0, NO_FLIP)
+        end = active(values, layer.source, layer.inputs, layer.many, FRONT, rows, FRONT, NO_FLIP)
         for i in range(end):
             at = (rows[i] // width) * line + (rows[i] % width) * layer.out_channels
             for y in range(layer.size_y):
@@ -149,11 +151,11 @@ def convolution(layer, weights, values, v, rows, sums):
         for y in range(layer.height):
             for x in range(width):
                 place = layer.source + (y * width + x) * channels
-                end = active(values, place, channels, layer.many, 0, rows, 0, NO_FLIP)
+                end = active(values, place, channels, layer.many, FRONT, rows, FRONT, NO_FLIP)
                 if end:
                     at = y * line + x * layer.out_channels
                     for i in range(layer.size_y):
-                        sum_all(weights, layer.weights + i * run, run, layer, rows, 0, end, sums, at + i * line, True)
+                        sum_all(weights, layer.weights + i * run, run, layer, rows, FRONT, end, sums, at + i * line, ON_TOP)
     if layer.divisor > 1:
         for i in range((layer.height + layer.size_y - 1) * line):
             sums[i] //= layer.divisor
