@@ -155,7 +155,9 @@ def convolution(layer, weights, values, v, rows, sums):
                 if end:
                     at = y * line + x * layer.out_channels
                     for i in range(layer.size_y):
-                        sum_all(weights, layer.weights + i * run, run, layer, rows, FRONT, end, sums, at + i * line, ON_TOP)
+                        sum_all(
+                            weights, layer.weights + i * run, run, layer, rows, FRONT, end, sums, at + i * line, ON_TOP
+                        )
     if layer.divisor > 1:
         for i in range((layer.height + layer.size_y - 1) * line):
             sums[i] //= layer.divisor
