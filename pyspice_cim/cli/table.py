@@ -64,6 +64,7 @@ def diff(
             found.same,
             rtol,
             {name: str(tables[0].dataset[name].attrs["units"]) for name in found.values},
+            {name: str(tables[0].dataset[name].attrs["bench"]) for name in found.values},
         )
     if not found.same:
         raise typer.Exit(1)
@@ -106,6 +107,7 @@ def plot(
 
 
 def _print_info(found: dict[str, Any]) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
 
@@ -128,18 +130,18 @@ def _print_info(found: dict[str, Any]) -> None:
             nodes = f"{len(axis['values'])}: {' to '.join(ends)}"
         shown.add_row(name, nodes, axis["meaning"])
     console.print(shown)
-    shown = RichTable(title="quantities")
-    for title in ("quantity", "lowest", "highest", "values", "numerical", "interpolated", "axes"):
-        shown.add_column(title, justify="left" if title in ("quantity", "axes") else "right", overflow="fold")
+    # What fits into 80 columns, with names and numbers whole; the JSON has the axes of each.
+    shown = RichTable(title="quantities, and their largest errors", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("quantity", no_wrap=True)
+    for title, width in (("lowest", 9), ("highest", 9), ("numerical", 9), ("between nodes", 13)):
+        shown.add_column(title, justify="right", min_width=width)
     for name, each in found["quantities"].items():
         shown.add_row(
             name,
             _si(each["lowest"], each["unit"]),
             _si(each["highest"], each["unit"]),
-            f"{each['measured']} of {each['values']}",
             _percent(each.get("numerical_error")),
             _percent(each.get("interpolation_error")) + (" log" if each.get("interpolation") == "log" else ""),
-            " ".join(axis for axis, size in each["shape"].items() if size > 1),
         )
     console.print(shown)
     _print_points(console, found)
@@ -173,7 +175,10 @@ def _print_points(console: Any, found: dict[str, Any]) -> None:
     console.print(shown)
 
 
-def _print_difference(found: dict[str, Any], same: bool, rtol: float, units: dict[str, str]) -> None:
+def _print_difference(
+    found: dict[str, Any], same: bool, rtol: float, units: dict[str, str], benches: dict[str, str]
+) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable
 
@@ -198,19 +203,19 @@ def _print_difference(found: dict[str, Any], same: bool, rtol: float, units: dic
         console.print(line, soft_wrap=True, markup=False, highlight=False)
     differing = {name: each for name, each in found["values"].items() if each["largest"] or each["measured_in_one"]}
     if differing:
-        shown = RichTable(title="values that differ")
-        for title in ("quantity", "largest", "first", "second", "where", "beyond the tolerance", "in one only"):
-            shown.add_column(title, justify="left" if title in ("quantity", "where") else "right", overflow="fold")
+        shown = RichTable(
+            title=f"values that differ, and where most; n: more than {rtol:g}, n1: in one table only",
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+        )
+        shown.add_column("quantity", no_wrap=True)
+        for title, width in (("largest", 7), ("first", 8), ("second", 8), ("n", 3), ("n1", 2)):
+            shown.add_column(title, justify="right", min_width=width)
+        shown.add_column("where", overflow="fold")
         for name, each in differing.items():
             values = [_si(value, units[name]) for value in each["values"]] or ["", ""]
-            shown.add_row(
-                name,
-                _percent(each["largest"]),
-                *values,
-                place_text(each["where"]),
-                str(each["beyond"]),
-                str(each["measured_in_one"]),
-            )
+            counts = str(each["beyond"]), str(each["measured_in_one"])
+            shown.add_row(name, _percent(each["largest"]), *values, *counts, place_text(each["where"], benches[name]))
         console.print(shown)
     within = f"within {rtol:g}" if rtol else "bit for bit"
     console.print(f"The same {within}." if same else "The tables differ.")
@@ -234,4 +239,6 @@ def _si(value: float | None, unit: str) -> str:
 
 
 def _percent(value: float | None) -> str:
-    return "" if value is None else f"{100 * value:.2g} %"
+    if value is None:
+        return ""
+    return "<0.01 %" if 0 < value < 1e-4 else f"{100 * value:.{2 if value < 1 else 3}g} %"
