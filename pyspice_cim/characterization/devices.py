@@ -75,7 +75,7 @@ def finished_deck(
     saves = "\n".join(f".save {name}" for name in names)
     drawn = str(circuit).rstrip()
     text = f"{drawn}\n{without_unused_bins(models, drawn)}{options}{saves}\n{analysis}\n.end\n"
-    return Deck(text=text, vectors=names, stop_time=stop, timeout=120.0)
+    return Deck(text=text, vectors=names, stop_time=stop)
 
 
 def transfer_deck(
