@@ -22,7 +22,7 @@ from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.flat import FlatCell, draw_flat
 
 ACCESS_VALUES = ("write_delay", "write_energy", "split", "read_energy", "write_failed", "read_disturbed")
-# A sample's error of each value against exact runs is below a fifth of that value's sigma, its bias below 3 % (held by
+# A sample's error of each value against exact runs is below a quarter of that value's sigma, its bias below 5 % (held by
 # tests/characterization/test_montecarlo.py); `bypass` would save a tenth of the time and add errors of a sigma.
 ACCESS_TOLERANCES = "reltol=3e-3 chgtol=1e-16 trtol=7 vntol=1e-4 abstol=1e-9"
 # Gate delays: from precharge to the end of the write and of the read.

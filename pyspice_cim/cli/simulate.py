@@ -8,7 +8,7 @@ import typer
 from pyspice_cim.cli.conditions import operating_point
 from pyspice_cim.cli.files import check_writable, given_only, json_text, open_table, print_json
 from pyspice_cim.cli.macros import divided, macro_sizes, mapped_network, not_computed
-from pyspice_cim.cli.nir_network import load, print_import
+from pyspice_cim.cli.networks import load, print_import
 from pyspice_cim.errors import ConfigError, OutsideTableError
 from pyspice_cim.resources import write_atomically
 

@@ -13,7 +13,7 @@ from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.behavioral.nir_export import save_nir
 from pyspice_cim.behavioral.nir_import import import_nir
 from pyspice_cim.behavioral.readout import classify
-from pyspice_cim.cli.nir_network import print_import
+from pyspice_cim.cli.networks import print_import
 from pyspice_cim.resources import shipped
 
 nir = pytest.importorskip("nir")
