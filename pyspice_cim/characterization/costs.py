@@ -50,7 +50,7 @@ _DEFAULTS = Path(__file__).with_name("default_costs.toml")
 
 @dataclass
 class Costs:
-    """Costs by technology and bench.
+    """Costs by technology and bench, as ``Plan.kind_of`` names it.
 
     Attributes:
         path: where they are kept; ``None`` for nowhere.
@@ -81,12 +81,18 @@ class Costs:
             self.fresh[technology, bench] = self.fresh.get((technology, bench), Cost()).plus(run)
 
     def of(self, technology: str, bench: str) -> tuple[Cost, str] | None:
-        """The cost of ``bench`` and where it was measured: here, else in any other technology, else ``None``."""
+        """The cost of ``bench`` and where it was measured: here, else in any other technology, else ``None``.
+
+        A bench with settings that never ran costs what it does without.
+        """
         both = {**self.known, **self.fresh}
-        if (technology, bench) in both:
-            return both[technology, bench], technology
-        others = [(cost, name) for (name, kind), cost in both.items() if kind == bench]
-        return others[0] if others else None
+        for name in dict.fromkeys((bench, bench.partition(" ")[0])):
+            if (technology, name) in both:
+                return both[technology, name], technology
+            others = [(cost, where) for (where, kind), cost in both.items() if kind == name]
+            if others:
+                return others[0]
+        return None
 
     def expected(self, technology: str, bench: str, monte_carlo: MonteCarloSettings | None = None) -> Expected:
         """What a point of ``bench`` will cost: as ``of`` says, else by the default.
@@ -101,7 +107,7 @@ class Costs:
                 decks=cost.decks / cost.points, cpu_seconds=cost.cpu_seconds / cost.points, measured_in=where
             )
         defaults = tomllib.loads(_DEFAULTS.read_text())
-        default, pace = defaults["benches"][bench], self._pace(defaults["benches"])
+        default, pace = defaults["benches"][bench.partition(" ")[0]], self._pace(defaults["benches"])
         size = 1.0
         for name, samples in default.get("samples", {}).items():
             size *= getattr(monte_carlo, name, samples) / samples

@@ -1,7 +1,7 @@
 """Benches of the word units: subtract, multiply and bus. One word after the other goes in; each result is checked.
 
 Every window holds one operation: the operands change, the result settles, the clock latches it. Delays are the largest
-over all words, energies the mean over the random ones.
+over all words, energies the mean over the balanced ones.
 """
 
 from collections.abc import Sequence
@@ -16,14 +16,16 @@ from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.simulation import Simulation, reducer_name
 from pyspice_cim.characterization.stimulus import LOGIC_TOLERANCES, BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.word6t import bits_of
+from pyspice_cim.characterization.words import BITWISE, DATA, Data, balanced_words
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cell import Cell
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.sequential import bus_length, multiply_unit, subtract_unit, word_bus
 from pyspice_cim.technology import Corner, Technology
 
-SEED = 8
 CONSTANT_BITS = 8
+# A word through a multiplier of sky130 takes a minute where the machine is busy.
+_SECONDS_A_WORD = 200.0
 # Gate delays: per full adder on the longest path, for all the rest of a path, of the clock's pulse and around it.
 _PER_ADDER, _PATH, _CLOCK, _GAP = 2.5, 8.0, 6.0, 2.0
 
@@ -36,7 +38,7 @@ class Unit:
         cell: clocked, with inputs ``v0``..., a constant ``k0``..., results ``d0``... and ``q0``... before and after the
             latches; or without a clock, with inputs ``d0``... and outputs ``q0``...
         constant: value at the ports ``k``, ``constant_bits`` wide.
-        start, words: first input word, and those that are measured; the last ``random`` of them count for the energy.
+        start, words: first input word, and those that are measured; the last ``counted`` of them count for the energy.
         results: what ``d`` (or ``q``, without a clock) must be for each of ``words``; ``shift`` leads from it to ``q``.
         window: gate delays of one operation until the clock.
     """
@@ -45,7 +47,7 @@ class Unit:
     bits: int
     start: int
     words: tuple[int, ...]
-    random: int
+    counted: int
     results: tuple[int, ...]
     result_bits: int
     window: float
@@ -55,29 +57,24 @@ class Unit:
     clocked: bool = True
 
 
-def random_words(bits: int, count: int) -> list[int]:
-    """``count`` uniformly random words with the seed ``SEED``."""
-    return [int(word) for word in np.random.default_rng(SEED).integers(0, 2**bits, count)]
-
-
 def replace_words(unit: Unit, words: tuple[int, ...], results: tuple[int, ...]) -> Unit:
     """``unit`` with other words and the results that they must give; all of them count for the energy."""
-    return replace(unit, words=words, results=results, random=len(words))
+    return replace(unit, words=words, results=results, counted=len(words))
 
 
-def subtract(technology: Technology, bits: int, random: int = 4) -> Unit:
+def subtract(technology: Technology, bits: int, data: Data = DATA) -> Unit:
     """max(v - lambda, 0) with lambda about a tenth of full scale and odd.
 
     v = lambda after lambda - 1 sends a carry from the lowest bit through all others into the clamp, and back after it.
     """
     constant = max(1, 2**bits // 10) | 1
-    words = [constant, constant - 1, *random_words(bits, random)]
+    words = [constant, constant - 1, *balanced_words(bits, data)]
     return Unit(
         cell=subtract_unit(technology, bits),
         bits=bits,
         start=constant - 1,
         words=tuple(words),
-        random=random,
+        counted=data.words,
         results=tuple(max(word - constant, 0) for word in words),
         result_bits=bits,
         window=_PER_ADDER * bits + _PATH,
@@ -86,16 +83,16 @@ def subtract(technology: Technology, bits: int, random: int = 4) -> Unit:
     )
 
 
-def multiply(technology: Technology, bits: int, random: int = 2) -> Unit:
+def multiply(technology: Technology, bits: int, data: Data = DATA) -> Unit:
     """v * beta with beta = 243 / 256 (0.95, six bits set); all ones after 0 comes first, for the delay."""
     constant = 243
-    words = [2**bits - 1, *random_words(bits, random)]
+    words = [2**bits - 1, *balanced_words(bits, data)]
     return Unit(
         cell=multiply_unit(technology, bits, CONSTANT_BITS),
         bits=bits,
         start=0,
         words=tuple(words),
-        random=random,
+        counted=data.words,
         results=tuple(word * constant for word in words),
         result_bits=bits + CONSTANT_BITS,
         # The longest path goes down all rows and along the last one.
@@ -106,15 +103,15 @@ def multiply(technology: Technology, bits: int, random: int = 2) -> Unit:
     )
 
 
-def bus(technology: Technology, rows: int, bits: int, random: int = 6) -> Unit:
+def bus(technology: Technology, rows: int, bits: int) -> Unit:
     """The word bus between a memory of ``rows`` words of ``bits`` bits and its datapath, one way."""
-    words = [2**bits - 1, 0, *random_words(bits, random)]
+    words = [2**bits - 1, 0, *balanced_words(bits, BITWISE)]
     return Unit(
         cell=word_bus(technology, bits, bus_length(technology, rows, bits)),
         bits=bits,
         start=0,
         words=tuple(words),
-        random=random,
+        counted=BITWISE.words,
         results=tuple(words),
         result_bits=bits,
         window=_PATH + _CLOCK,
@@ -158,13 +155,14 @@ def unit_deck(technology: Technology, corner: Corner, unit: Unit, tau: float) ->
         "shift": unit.shift,
         "words": unit.words,
         "results": unit.results,
-        "random": unit.random,
+        "counted": unit.counted,
         "edges": edges,
         "changed": changed,
         "clocked": clocked if unit.clocked else [],
         **bench.sources,
     }
-    return bench.transient(edges[-1], 2 * tau, edge, LOGIC_TOLERANCES), arguments
+    deck = bench.transient(edges[-1], 2 * tau, edge, LOGIC_TOLERANCES)
+    return replace(deck, timeout=max(deck.timeout, _SECONDS_A_WORD * len(unit.words))), arguments
 
 
 def reduce_unit(
@@ -176,14 +174,14 @@ def reduce_unit(
     shift: int,
     words: Sequence[int],
     results: Sequence[int],
-    random: int,
+    counted: int,
     edges: list[float],
     changed: list[float],
     clocked: list[float],
     supplies: list[str],
     lines: list[str],
 ) -> dict[str, float]:
-    """Reducer: ``energy`` in J (mean of the random words, all sources) and ``time`` in s (slowest word).
+    """Reducer: ``energy`` in J (mean of the last ``counted`` words, all sources) and ``time`` in s (slowest word).
 
     ``time`` runs from the operands at V_DD/2 to the last bit before the latches at V_DD/2, plus from the clock to the
     last latched bit.
@@ -202,7 +200,7 @@ def reduce_unit(
             _expect(vectors, "q", bits, end, result >> shift, word, vdd)
             latch.append(_last(vectors, "q", bits, before, end, vdd) - before)
     energies = np.sum(list(window_energies(vectors, edges, vdd=vdd, supplies=supplies, lines=lines).values()), axis=0)
-    return {"energy": float(np.mean(energies[-random:])), "time": max(settle) + max(latch)}
+    return {"energy": float(np.mean(energies[-counted:])), "time": max(settle) + max(latch)}
 
 
 def _expect(vectors: Vectors, name: str, count: int, time: float, value: int, word: int, vdd: float) -> None:

@@ -1,5 +1,7 @@
 """Bench of the word and clock drivers: energy and delay of a pulse against the load of a line."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
@@ -21,27 +23,33 @@ _SLEW = 30e-12
 _RISE, _FALL, _STOP = 0.2e-9, 2.2e-9, 4.4e-9
 
 
-def driver_bench(technology: Technology, corner: Corner) -> Bench:
+def driver_bench(
+    technology: Technology, corner: Corner, *, loads: Sequence[float] = LOADS, slews: Sequence[float] = SLEWS
+) -> Bench:
     """Energy J (one pulse: rise and fall) and delay s (mean of both edges) of a unit driver.
 
-    ``driver_energy`` and ``driver_delay`` over ``LOADS`` at the slew of the benches; ``driver_slew_energy`` and
-    ``driver_slew_delay`` over ``SLEWS`` and ``LOADS``.
+    ``driver_energy`` and ``driver_delay`` over ``loads`` (F) at the slew of the benches; ``driver_slew_energy`` and
+    ``driver_slew_delay`` over ``slews`` (s) and ``loads``.
     """
-    outcomes = yield [driver_simulation(technology, corner, slew=slew) for slew in SLEWS]
-    return _measurements("driver", [outcomes[SLEWS.index(_SLEW)]]) + _measurements("driver_slew", outcomes)
+    every = sorted({_SLEW, *slews})
+    found = yield [driver_simulation(technology, corner, slew=slew, loads=loads) for slew in every]
+    at = dict(zip(every, found, strict=True))
+    swept = [at[slew] for slew in slews]
+    return _measurements("driver", [at[_SLEW]], loads) + _measurements("driver_slew", swept, loads, slews)
 
 
-def _measurements(prefix: str, outcomes: list[Outcome]) -> list[Measurement]:
-    """Energy and delay over the load, and over the slew where there are several."""
+def _measurements(
+    prefix: str, outcomes: list[Outcome], loads: Sequence[float], slews: Sequence[float] = ()
+) -> list[Measurement]:
+    """Energy and delay over the load, and over the slew where ``slews`` are given."""
     reason = next((outcome.reason for outcome in outcomes if not outcome.ok), "")
-    several = len(outcomes) > 1
     return [
         Measurement(
             name=f"{prefix}_{key}",
             unit=unit,
-            value=None if reason else np.squeeze([outcome.values[key] for outcome in outcomes]),
-            dims=("input_slew", "line_load") if several else ("line_load",),
-            labels={"input_slew": SLEWS, "line_load": LOADS} if several else {"line_load": LOADS},
+            value=None if reason else np.array([outcome.values[key] for outcome in outcomes])[() if slews else 0],
+            dims=("input_slew", "line_load") if slews else ("line_load",),
+            labels={**({"input_slew": tuple(slews)} if slews else {}), "line_load": tuple(loads)},
             reason=reason,
             decks=tuple(outcome.deck_sha256 for outcome in outcomes),
             description=description,
@@ -53,7 +61,9 @@ def _measurements(prefix: str, outcomes: list[Outcome]) -> list[Measurement]:
     ]
 
 
-def driver_simulation(technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW) -> Simulation:
+def driver_simulation(
+    technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW, loads: Sequence[float] = LOADS
+) -> Simulation:
     """One deck with a driver of ``units`` for every load (times ``units``), each with a supply of its own."""
     corner.check(technology)
     circuit = Circuit("unit drivers of control lines")
@@ -62,11 +72,11 @@ def driver_simulation(technology: Technology, corner: Corner, *, units: int = 1,
     circuit.V(
         "pulse", "pulse", "0", f"pwl(0 0 {_RISE} 0 {_RISE + slew} {corner.vdd} {_FALL} {corner.vdd} {_FALL + slew} 0)"
     )
-    for n, load in enumerate(LOADS):
+    for n, load in enumerate(loads):
         circuit.V(f"s{n}", f"s{n}", "0", f"dc {corner.vdd:g}")
         circuit.X(f"d{n}", f"driver{units}", "pulse", f"o{n}", f"s{n}")
         circuit.C(f"l{n}", f"o{n}", "0", load * units)
-    saved = ["v(pulse)", *(f"i(vs{n})" for n in range(len(LOADS))), *(f"v(o{n})" for n in range(len(LOADS)))]
+    saved = ["v(pulse)", *(f"i(vs{n})" for n in range(len(loads))), *(f"v(o{n})" for n in range(len(loads)))]
     text = "\n".join(
         [
             str(circuit).replace(".title ", "* ", 1).rstrip(),
@@ -80,7 +90,7 @@ def driver_simulation(technology: Technology, corner: Corner, *, units: int = 1,
     )
     deck = Deck(text=text, vectors=("time", *saved), stop_time=_STOP)
     return Simulation(
-        deck=deck, reducer=reducer_name(driver_pulse), arguments={"vdd": corner.vdd, "drivers": len(LOADS)}
+        deck=deck, reducer=reducer_name(driver_pulse), arguments={"vdd": corner.vdd, "drivers": len(loads)}
     )
 
 

@@ -364,11 +364,28 @@ def _executor_died(error: BaseException) -> SimulationError:
     )
 
 
+class _Worker:
+    """What a worker process knows of itself.
+
+    Attributes:
+        leaving: set when it has been told to end.
+        simulating: whether our code runs, and not the pool's.
+    """
+
+    leaving = threading.Event()
+    simulating = False
+
+
+# s, more than sending a result takes.
+_SENDING = 0.5
+
+
 def _begin_worker() -> None:
     """A worker takes no notice of Ctrl-C, which a terminal sends to all: the engine ends it. None outlives the engine."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _leave)
-    threading.Thread(target=_follow_parent, daemon=True).start()
+    for task in (_follow_parent, _end_soon):
+        threading.Thread(target=task, daemon=True).start()
 
 
 def _follow_parent() -> None:
@@ -378,10 +395,21 @@ def _follow_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
+def _end_soon() -> None:
+    """End a worker that waits for work, or has just sent its last result; one that simulates ends when it has cleared up."""
+    _Worker.leaving.wait()
+    time.sleep(_SENDING)
+    if not _Worker.simulating:
+        os._exit(1)
+
+
 def _leave(number: int, frame: object) -> None:
     # A second signal must not disturb what the first one has begun: ngspice is ended and its folder removed.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise SystemExit(1)
+    _Worker.leaving.set()
+    # An exception in the pool's own code could leave a lock of its queues taken, and all others waiting for ever.
+    if _Worker.simulating:
+        raise SystemExit(1)
 
 
 def _in_worker(simulation: Simulation, simulator: Simulator, deadline: float | None) -> Outcome | None:
@@ -392,9 +420,14 @@ def _in_worker(simulation: Simulation, simulator: Simulator, deadline: float | N
     if deadline is not None and time.time() > deadline:
         return None
     try:
+        _Worker.simulating = True
+        if _Worker.leaving.is_set():
+            raise SystemExit(1)
         return execute(simulation, simulator)
     except SystemExit:
         os._exit(1)
+    finally:
+        _Worker.simulating = False
 
 
 def run_one(bench: Bench, simulator: Simulator | None = None) -> list[Measurement]:

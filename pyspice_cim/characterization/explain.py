@@ -21,7 +21,7 @@ from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.engine import Engine
 from pyspice_cim.characterization.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, make_folder, write_deck
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, Simulator
-from pyspice_cim.characterization.plan import Plan
+from pyspice_cim.characterization.plan import Plan, Point, started
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation
 from pyspice_cim.errors import TableError, TechnologyError
 from pyspice_cim.tables import Table
@@ -186,8 +186,7 @@ def _started(table: Table, technology: Technology, bench: str, node: Node) -> Be
     conditions = {name: node.place[name] for name in CORNER_AXES}
     corner = Corner.model_validate(conditions).check(technology)
     coordinates = {axis: int(node.place[f"{bench}_{axis}"]) for axis in kind.axes}
-    samples = _plan(table).monte_carlo if kind.samples else None
-    return kind.start(technology, corner, coordinates, samples)
+    return started(_plan(table), technology, Point(bench=bench, corner=corner, coordinates=coordinates))
 
 
 def _plan(table: Table) -> Plan:
@@ -196,7 +195,7 @@ def _plan(table: Table) -> Plan:
         return Plan.model_validate({**tomllib.loads(text), "text": text})
     except (tomllib.TOMLDecodeError, ValidationError) as error:
         raise TableError(
-            f"table {table.source}: its attribute plan_text is no plan, so its samples cannot be drawn again: {error}"
+            f"table {table.source}: its attribute plan_text is no plan, so its benches cannot be started again: {error}"
         ) from error
 
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.costs import Costs
 from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.plan import Plan, plan_points
+from pyspice_cim.characterization.plan import Plan, plan_points, started
 from pyspice_cim.characterization.quality import held_out_points
 from pyspice_cim.technology import Technology, load_technology
 
@@ -41,15 +40,15 @@ def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = 
     technology = load(plan.technology)
     points = [*plan_points(plan, technology), *(point for point, _ in held_out_points(plan))]
     still = replace(engine, simulate=False, budget=None)
-    runs = still.run([BENCHES[p.bench].start(technology, p.corner, p.coordinates, plan.monte_carlo) for p in points])
+    runs = still.run([started(plan, technology, point) for point in points])
     costs = Costs.load(engine.cache)
     for point, run in zip(points, runs, strict=True):
-        costs.add(technology.name, point.bench, run)
+        costs.add(technology.name, plan.kind_of(point.bench), run)
     forecasts = []
     for bench in plan.benches:
         of_bench = [run for point, run in zip(points, runs, strict=True) if point.bench == bench]
         left = sum(run.status == "missing" for run in of_bench)
-        each = costs.expected(technology.name, bench, plan.monte_carlo)
+        each = costs.expected(technology.name, plan.kind_of(bench), plan.monte_carlo)
         forecasts.append(
             BenchForecast(
                 bench=bench,

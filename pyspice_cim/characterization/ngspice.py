@@ -179,7 +179,9 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            # A group, so that all of it can be killed. Not a session: Linux would give it an autogroup of its own, which
+            # the caller's `nice` does not reach.
+            process_group=0,
         )
     expired = threading.Event()
 

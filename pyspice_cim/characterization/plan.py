@@ -10,25 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, Strict, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    Strict,
+    ValidationError,
+    model_validator,
+)
 
+from pyspice_cim.characterization.bench_settings import DEFAULT_SETTINGS, BenchSettings, once, rising
 from pyspice_cim.characterization.benches import BENCHES
+from pyspice_cim.characterization.simulation import Bench
 from pyspice_cim.characterization.variation import MonteCarloSettings
 from pyspice_cim.errors import PlanError
 from pyspice_cim.technology import Corner, Technology
-
-
-def _rising(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    if list(values) != sorted(set(values)):
-        raise ValueError(f"{list(values)} must rise without repeating")
-    return values
-
-
-def _once(values: tuple[str, ...]) -> tuple[str, ...]:
-    twice = next((value for value in values if values.count(value) > 1), None)
-    if twice is not None:
-        raise ValueError(f"{twice!r} is given twice; keep one")
-    return values
 
 
 def _some(benches: dict[str, Any]) -> dict[str, Any]:
@@ -53,16 +52,16 @@ MAX_POINTS = 100_000
 
 # Strict: a number in quotes, or true in the place of 1, is refused and not read as one.
 Axis = Annotated[
-    tuple[Annotated[int, Strict(), Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(_rising)
+    tuple[Annotated[int, Strict(), Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(rising)
 ]
-Floats = Annotated[tuple[Annotated[FiniteFloat, Strict()], ...], Field(min_length=1), AfterValidator(_rising)]
+Floats = Annotated[tuple[Annotated[FiniteFloat, Strict()], ...], Field(min_length=1), AfterValidator(rising)]
 
 
 class Corners(BaseModel):
     """The grid of operating conditions: process corners, supply voltages in V, temperatures in degrees Celsius."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
-    process: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_once)]
+    process: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(once)]
     vdd: Floats
     temperature_c: Floats
 
@@ -97,10 +96,46 @@ class Refine(BaseModel):
 
 
 class Audit(BaseModel):
-    """``points`` of every bench are run again with a tenth of every tolerance: the numerical error of the table."""
+    """Points that are run again with a tenth of every tolerance: the numerical error of the table.
+
+    Attributes:
+        points: so many of each bench.
+        benches: of these benches alone; of all where none is named. A column takes ten times as long as in the table.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
     points: int = Field(default=0, ge=0, le=1000)
+    benches: Annotated[list[str], Field(min_length=1), AfterValidator(once)] | None = None
+
+
+def _known_names(benches: object) -> object:
+    """Refuse a name that the bench does not know, before its value is held against a type that it was not meant for."""
+    for bench, asked in benches.items() if isinstance(benches, dict) else ():
+        if bench in BENCHES and isinstance(asked, dict):
+            kind = BENCHES[bench]
+            for name in asked:
+                if name not in kind.axes and name not in kind.settings:
+                    axes, settings = (", ".join(names) or "none" for names in (kind.axes, kind.settings))
+                    raise ValueError(
+                        f"benches.{bench}.{name} is no axis of this bench ({axes}) and no setting ({settings})"
+                    )
+    return benches
+
+
+class BenchPlan(BaseModel):
+    """What a plan says of a bench, side by side in its file: values along its axes, and settings of all its points."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    axes: dict[str, Axis]
+    settings: BenchSettings = DEFAULT_SETTINGS
+
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        chosen = {name: value for name, value in data.items() if name in BenchSettings.model_fields}
+        return {"axes": {name: value for name, value in data.items() if name not in chosen}, "settings": chosen}
 
 
 class Plan(BaseModel):
@@ -114,12 +149,17 @@ class Plan(BaseModel):
     technology: str
     description: str = ""
     corners: Corners
-    benches: Annotated[dict[str, dict[str, Axis]], AfterValidator(_some)]
+    benches: Annotated[dict[str, BenchPlan], BeforeValidator(_known_names), AfterValidator(_some)]
     held_out: HeldOut | None = None
     refine: Refine = Refine()
     audit: Audit = Audit()
     monte_carlo: Annotated[MonteCarloSettings | None, BeforeValidator(_of_their_types)] = None
     text: str = Field(default="", exclude=True)
+
+    def kind_of(self, bench: str) -> str:
+        """Name of the points that cost the same: the bench, and its settings, as JSON, where it has any."""
+        chosen = self.benches[bench].settings.model_dump_json(exclude_none=True)
+        return bench if chosen == "{}" else f"{bench} {chosen}"
 
     @property
     def sha256(self) -> str:
@@ -169,22 +209,32 @@ def load_plan(path: str | Path) -> Plan:
         plan = Plan.model_validate({**data, "text": text})
     except ValidationError as error:
         problems = [
-            f"{'.'.join(str(part) for part in problem['loc'])}: {problem['msg']} (found {_short(problem['input'])})"
+            f"{_field(problem['loc'])}: {problem['msg']} (found {_short(problem['input'])})"
             for problem in error.errors()
         ]
         raise PlanError(f"plan {path}: " + "; ".join(problems)) from error
-    for bench, axes in plan.benches.items():
+    for bench, asked in plan.benches.items():
         if bench not in BENCHES:
             raise PlanError(f"plan {path}: benches.{bench} is not a bench; there are {', '.join(BENCHES)}")
         wanted = set(BENCHES[bench].axes)
-        if set(axes) != wanted:
+        if set(asked.axes) != wanted:
+            given = ", ".join(asked.axes) or "none"
             raise PlanError(
-                f"plan {path}: benches.{bench} has the axes {', '.join(axes) or 'none'}; it needs {', '.join(sorted(wanted))}"
+                f"plan {path}: benches.{bench} has the axes {given}; it needs {', '.join(sorted(wanted)) or 'none'}"
             )
         if BENCHES[bench].samples and plan.monte_carlo is None:
             raise PlanError(
                 f"plan {path}: benches.{bench} draws samples; add a table [monte_carlo] with count and seed"
             )
+    if plan.audit.benches is not None and not plan.audit.points:
+        raise PlanError(f"plan {path}: audit.benches is of no use without audit.points; add points = 1")
+    for bench in plan.audit.benches or ():
+        if bench not in plan.benches:
+            raise PlanError(
+                f"plan {path}: audit.benches: {bench!r} is no bench of this plan; it has {', '.join(plan.benches)}"
+            )
+        if BENCHES[bench].samples:
+            raise PlanError(f"plan {path}: audit.benches: {bench!r} draws samples, which are not audited; remove it")
     if plan.monte_carlo is not None and not any(BENCHES[bench].samples for bench in plan.benches):
         sampling = " or ".join(f"benches.{bench}" for bench, kind in BENCHES.items() if kind.samples)
         raise PlanError(f"plan {path}: monte_carlo is of no use without {sampling}; add one, or remove [monte_carlo]")
@@ -198,11 +248,31 @@ def load_plan(path: str | Path) -> Plan:
     return plan
 
 
+def started(plan: Plan, technology: Technology, point: Point) -> Bench:
+    """The bench of ``point``, from its start, as ``plan`` sets it.
+
+    Raises:
+        PlanError: if it is no bench of the plan.
+    """
+    if point.bench not in plan.benches:
+        raise PlanError(f"plan {plan.name} has no bench {point.bench!r}; it has {', '.join(plan.benches)}")
+    kind, asked = BENCHES[point.bench], plan.benches[point.bench]
+    return kind.start(technology, point.corner, point.coordinates, asked.settings, plan.monte_carlo)
+
+
 def point_count(plan: Plan, bench: str) -> int:
     """Points of ``bench`` on the grid."""
     grid = plan.corners
-    axes = (grid.process, grid.vdd, grid.temperature_c, *plan.benches[bench].values())
+    axes = (grid.process, grid.vdd, grid.temperature_c, *plan.benches[bench].axes.values())
     return math.prod(len(values) for values in axes)
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """The name of a field as the file has it: what stands side by side there is one level deeper in ``BenchPlan``."""
+    parts = [str(part) for part in place]
+    if parts[0] == "benches":
+        parts[2:3] = []
+    return ".".join(parts)
 
 
 def _short(value: object) -> str:
@@ -221,9 +291,9 @@ def plan_points(plan: Plan, technology: Technology) -> list[Point]:
 
 def _points(plan: Plan, technology: Technology) -> Iterator[Point]:
     grid = plan.corners
-    for bench, axes in plan.benches.items():
+    for bench, asked in plan.benches.items():
         for process, vdd, temperature in itertools.product(grid.process, grid.vdd, grid.temperature_c):
             corner = Corner(process=process, vdd=vdd, temperature_c=temperature).check(technology)
             names = list(BENCHES[bench].axes)
-            for values in itertools.product(*(axes[name] for name in names)):
+            for values in itertools.product(*(asked.axes[name] for name in names)):
                 yield Point(bench=bench, corner=corner, coordinates=dict(zip(names, values, strict=True)))

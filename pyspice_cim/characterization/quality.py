@@ -83,7 +83,7 @@ def held_out_points(plan: Plan) -> Iterator[tuple[Point, Interval | None]]:
 
 
 def _axes(plan: Plan, bench: str) -> dict[str, tuple[float, ...]]:
-    own = {axis: tuple(float(v) for v in plan.benches[bench][axis]) for axis in BENCHES[bench].axes}
+    own = {axis: tuple(float(v) for v in plan.benches[bench].axes[axis]) for axis in BENCHES[bench].axes}
     return {"vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c, **own}
 
 
@@ -139,7 +139,7 @@ def _interpolated(table: Table, look: Lookup, point: Point, measured: Measuremen
 def audit_points(plan: Plan, points: list[Point], runs: list[BenchRun]) -> list[int]:
     """Numbers of the points to audit: of every bench so many that needed no rung, chosen by a hash of where they are."""
     chosen: list[int] = []
-    for bench in plan.benches:
+    for bench in plan.audit.benches or plan.benches:
         if not BENCHES[bench].samples:
             good = [
                 n
@@ -205,8 +205,9 @@ def refined(plan: Plan, checks: list[tuple[Interval | None, list[Check]]]) -> Pl
         if middle is None:
             continue
         if interval.bench:
-            axes = benches[interval.bench]
-            benches[interval.bench] = {**axes, interval.axis: tuple(sorted({*axes[interval.axis], int(middle)}))}
+            asked = benches[interval.bench]
+            finer = {**asked.axes, interval.axis: tuple(sorted({*asked.axes[interval.axis], int(middle)}))}
+            benches[interval.bench] = asked.model_copy(update={"axes": finer})
         else:
             nodes = tuple(sorted({*getattr(corners, interval.axis), middle}))
             corners = corners.model_copy(update={interval.axis: nodes})

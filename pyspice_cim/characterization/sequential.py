@@ -14,7 +14,6 @@ from dataclasses import replace
 from pyspice_cim.characterization.datapath import (
     bus,
     multiply,
-    random_words,
     subtract,
     unit_simulation,
 )
@@ -23,10 +22,8 @@ from pyspice_cim.characterization.quantities import Quantity, measurements
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome
 from pyspice_cim.characterization.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.word6t import SPLIT, Operation, Word, access_simulation, split_simulation, summarised
+from pyspice_cim.characterization.words import BITWISE, DATA, Data, balanced_words
 from pyspice_cim.technology import Corner, Technology
-
-# Words that are written and read back, in turn, for the memory's figures.
-MEMORY_WORDS = 4
 
 
 def _pair(part: str, energy: str, time: str, keys: tuple[str, str] = ("energy", "time")) -> list[Quantity]:
@@ -36,17 +33,17 @@ def _pair(part: str, energy: str, time: str, keys: tuple[str, str] = ("energy", 
     ]
 
 
-_RANDOM = "mean of random words, all sources"
+_MEAN = "mean of words in which every bit stays and changes equally often, all sources"
 _QUANTITIES: Mapping[str, list[Quantity]] = {
     "read": _pair(
         "read",
-        f"reading a word: wordline driver, cells, sense amplifiers, precharge recovery; {_RANDOM}",
+        f"reading a word: wordline driver, cells, sense amplifiers, precharge recovery; {_MEAN}",
         f"row select to the last latched output, sense amplifiers fired at a split of {SPLIT:g} V",
         ("read_energy", "read_time"),
     ),
     "write": _pair(
         "write",
-        f"writing a word: wordline and write drivers, cells, precharge recovery; {_RANDOM}",
+        f"writing a word: wordline and write drivers, cells, precharge recovery; {_MEAN}",
         "row select to the last storage node within 10 %",
         ("write_energy", "write_time"),
     ),
@@ -57,22 +54,24 @@ _QUANTITIES: Mapping[str, list[Quantity]] = {
         ("counting_energy", "delay"),
     ),
     "transport": _pair(
-        "transport", f"a word to the datapath and the result back; {_RANDOM}", "both ways on the bus, slowest bit"
+        "transport", f"a word to the datapath and the result back; {_MEAN}", "both ways on the bus, slowest bit"
     ),
     "subtract": _pair(
         "subtract",
-        f"max(v - lambda, 0): ripple adder, clamp, result latches; {_RANDOM}",
+        f"max(v - lambda, 0): ripple adder, clamp, result latches; {_MEAN}",
         "operand to latched result, a carry through all bits included",
     ),
     "multiply": _pair(
         "multiply",
-        f"v times 243/256: array multiplier, result latches; {_RANDOM}",
+        f"v times 243/256: array multiplier, result latches; {_MEAN}",
         "operand to latched result, slowest of the words",
     ),
 }
 
 
-def sequential_bench(technology: Technology, corner: Corner, *, rows: int, membrane_bits: int) -> Bench:
+def sequential_bench(
+    technology: Technology, corner: Corner, *, rows: int, membrane_bits: int, data: Data = DATA
+) -> Bench:
     """All ``sequential_*`` quantities for ``rows`` neurons with membranes of ``membrane_bits`` bits."""
     (scale,) = yield [gate_delay_simulation(technology, corner)]
     if not scale.ok:
@@ -81,8 +80,8 @@ def sequential_bench(technology: Technology, corner: Corner, *, rows: int, membr
     word = Word(technology=technology, corner=corner, rows=rows, columns=membrane_bits, tau=tau)
     units = {
         "transport": bus(technology, rows, membrane_bits),
-        "subtract": subtract(technology, membrane_bits),
-        "multiply": multiply(technology, membrane_bits),
+        "subtract": subtract(technology, membrane_bits, data),
+        "multiply": multiply(technology, membrane_bits, data),
     }
     decode, split, *arithmetic = yield [
         decoder_simulation(technology, corner, rows=rows, tau=tau),
@@ -91,8 +90,9 @@ def sequential_bench(technology: Technology, corner: Corner, *, rows: int, membr
     ]
     memory = split
     if split.ok:
-        operations = memory_operations(membrane_bits)
-        (access,) = yield [access_simulation(word, operations, split_time=float(split.values["split_time"]))]
+        stored, operations = memory_operations(membrane_bits)
+        split_time = float(split.values["split_time"])
+        (access,) = yield [access_simulation(word, operations, split_time=split_time, stored=stored)]
         memory = summarised(access)
     outcomes = {"read": memory, "write": memory, "decode": decode, **dict(zip(units, arithmetic, strict=True))}
     outcomes["transport"] = doubled(outcomes["transport"])
@@ -102,9 +102,10 @@ def sequential_bench(technology: Technology, corner: Corner, *, rows: int, membr
     return done
 
 
-def memory_operations(bits: int) -> list[Operation]:
-    """Random words, each written over the one before and read back."""
-    return [Operation(write=write, word=word) for word in random_words(bits, MEMORY_WORDS) for write in (True, False)]
+def memory_operations(bits: int) -> tuple[int, list[Operation]]:
+    """What is stored first, and balanced words, each written over the one before and read back."""
+    stored, *words = balanced_words(bits, BITWISE)
+    return stored, [Operation(write=write, word=word) for word in words for write in (True, False)]
 
 
 def doubled(outcome: Outcome) -> Outcome:

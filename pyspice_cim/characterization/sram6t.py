@@ -3,8 +3,11 @@
 A column of one bit with all its periphery (``word6t.py``), butterfly curves (``snm.py``), DC runs of the cell alone.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from pyspice_cim.characterization.cell_operations import CELL_OPERATIONS, CellOperation
 from pyspice_cim.characterization.quantities import Quantity, measurements
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.simulation import Bench, Simulation, reducer_name
@@ -32,6 +35,12 @@ _OPERATIONS = tuple(Operation(write=write, word=bit) for bit in (1, 0) for write
 _WHOLE = (
     "all sources of a one-bit column: cell, precharge with recovery, sense amplifier, write and wordline driver, lines"
 )
+# What each operation is characterized by.
+_OF_OPERATION: dict[CellOperation, tuple[str, ...]] = {
+    "hold": ("sram6t_leakage_power", "sram6t_hold_snm"),
+    "read": ("sram6t_read_snm", "sram6t_bitline_delay", "sram6t_read_delay", "sram6t_read_energy"),
+    "write": ("sram6t_write_margin", "sram6t_write_delay", "sram6t_write_energy"),
+}
 _STATIC = [
     Quantity("sram6t_leakage_power", "W", "leakage", "6T cell, wordline off, bitlines at V_DD: all sources"),
     Quantity("sram6t_write_margin", "V", "write_margin", "bitline voltage at which a cell with its wordline on flips"),
@@ -55,22 +64,39 @@ _ACCESS = [
 _HELD = ("vhold", "vblh", "vblbh")
 
 
-def sram6t_bench(technology: Technology, corner: Corner, *, rows: int, write_pulse: float = WRITE_PULSE) -> Bench:
-    """All 6T quantities at ``corner`` with ``rows`` cells on the bitlines.
+def sram6t_bench(
+    technology: Technology,
+    corner: Corner,
+    *,
+    rows: int,
+    write_pulse: float = WRITE_PULSE,
+    operations: Sequence[CellOperation] = CELL_OPERATIONS,
+) -> Bench:
+    """The 6T quantities of ``operations`` at ``corner`` with ``rows`` cells on the bitlines.
 
     Args:
         write_pulse: wordline pulse of a write in gate delays of the corner; too short a one fails the point.
     """
-    scale, static, margins = yield [
-        gate_delay_simulation(technology, corner),
+    wanted = {name for operation in operations for name in _OF_OPERATION[operation]}
+    done = yield from _every_run(technology, corner, rows, write_pulse, timed=set(operations) != {"hold"})
+    return [measurement for measurement in done if measurement.name in wanted]
+
+
+def _every_run(technology: Technology, corner: Corner, rows: int, write_pulse: float, *, timed: bool) -> Bench:
+    """All measurements, or without ``timed`` those of the DC runs. A read must read what a write wrote: one deck for both."""
+    static, margins, *scales = yield [
         Simulation(
             deck=static_deck(technology, corner), reducer=reducer_name(reduce_static), arguments={"vdd": corner.vdd}
         ),
         Simulation(
             deck=butterfly_deck(technology, corner), reducer=reducer_name(reduce_margins), arguments={"vdd": corner.vdd}
         ),
+        *([gate_delay_simulation(technology, corner)] if timed else []),
     ]
     done = measurements(_STATIC, static) + measurements(_MARGINS, margins)
+    if not scales:
+        return done
+    (scale,) = scales
     if not scale.ok:
         return done + measurements(_SPLIT + _ACCESS, scale)
     word = Word(technology=technology, corner=corner, rows=rows, columns=1, tau=gate_delay(scale))

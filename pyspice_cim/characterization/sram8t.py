@@ -6,14 +6,16 @@ reading a 1 discharges it to ground, reading a 0 leaves it high while the off st
 Wordlines are ideal sources, counted by the charge that they draw: one cell's share.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from pyspice_cim.characterization.cell_operations import CELL_OPERATIONS, CellOperation
 from pyspice_cim.characterization.measure import bits_at, crossings, first_crossing, value_at
 from pyspice_cim.characterization.quantities import Quantity, measurements, window_energies
 from pyspice_cim.characterization.rawfile import Vectors
-from pyspice_cim.characterization.simulation import Bench, Simulation, reducer_name
+from pyspice_cim.characterization.simulation import Bench, Measurement, Simulation, reducer_name
 from pyspice_cim.characterization.stimulus import BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.errors import SimulationError
@@ -87,32 +89,49 @@ _WRITTEN = [
 ]
 
 
-def sram8t_bench(technology: Technology, corner: Corner, *, rows: int, write_pulse: float = WRITE_PULSE) -> Bench:
-    """All 8T quantities at ``corner`` with ``rows`` cells on the bitlines.
+def sram8t_bench(
+    technology: Technology,
+    corner: Corner,
+    *,
+    rows: int,
+    write_pulse: float = WRITE_PULSE,
+    operations: Sequence[CellOperation] = CELL_OPERATIONS,
+) -> Bench:
+    """The 8T quantities of ``operations`` at ``corner`` with ``rows`` cells on the bitlines.
 
     Args:
         write_pulse: wordline pulse of a write in gate delays of the corner; too short a one fails the accesses.
     """
-    scale, leakage = yield [
-        gate_delay_simulation(technology, corner),
-        Simulation(
-            deck=leakage_deck(technology, corner), reducer=reducer_name(reduce_leakage), arguments={"vdd": corner.vdd}
-        ),
-    ]
-    done = measurements(_LEAKAGE, leakage)
+    done: list[Measurement] = []
+    if "hold" in operations:
+        (leakage,) = yield [
+            Simulation(
+                deck=leakage_deck(technology, corner),
+                reducer=reducer_name(reduce_leakage),
+                arguments={"vdd": corner.vdd},
+            )
+        ]
+        done += measurements(_LEAKAGE, leakage)
+    accesses = [operation for operation in ("read", "write") if operation in operations]
+    if not accesses:
+        return done
+    (scale,) = yield [gate_delay_simulation(technology, corner)]
+    quantities = {"read": _READ, "write": _WRITTEN}
     if not scale.ok:
-        return done + measurements(_READ + _WRITTEN, scale)
+        return done + [each for access in accesses for each in measurements(quantities[access], scale)]
     tau = gate_delay(scale)
-    decks = (
-        read_deck(technology, corner, rows=rows, tau=tau),
-        write_deck(technology, corner, rows=rows, tau=tau, pulse=write_pulse),
-    )
-    reducers = (reducer_name(reduce_reads), reducer_name(reduce_writes))
-    read, written = yield [
-        Simulation(deck=deck, reducer=reducer, arguments=arguments)
-        for (deck, arguments), reducer in zip(decks, reducers, strict=True)
-    ]
-    return done + measurements(_READ, read) + measurements(_WRITTEN, written)
+    simulations = []
+    for access in accesses:
+        if access == "read":
+            deck, arguments = read_deck(technology, corner, rows=rows, tau=tau)
+        else:
+            deck, arguments = write_deck(technology, corner, rows=rows, tau=tau, pulse=write_pulse)
+        reducer = reducer_name(reduce_reads if access == "read" else reduce_writes)
+        simulations.append(Simulation(deck=deck, reducer=reducer, arguments=arguments))
+    outcomes = yield simulations
+    for access, outcome in zip(accesses, outcomes, strict=True):
+        done += measurements(quantities[access], outcome)
+    return done
 
 
 def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[Deck, dict[str, Any]]:

@@ -11,7 +11,7 @@ from pyspice_cim import __version__
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.costs import Costs
 from pyspice_cim.characterization.engine import BenchRun, Engine
-from pyspice_cim.characterization.plan import Plan, Point, plan_points
+from pyspice_cim.characterization.plan import Plan, Point, plan_points, started
 from pyspice_cim.characterization.quality import (
     Check,
     Interval,
@@ -73,7 +73,7 @@ class _Runner:
     """Runs points, each once."""
 
     def __init__(self, plan: Plan, engine: Engine, technology: Technology) -> None:
-        self.monte_carlo, self.engine, self.technology = plan.monte_carlo, engine, technology
+        self.plan, self.engine, self.technology = plan, engine, technology
         # Said before the first point: files of the technology may change, or go, while hours of decks run.
         self.origin = {
             "technology": technology.name,
@@ -88,14 +88,14 @@ class _Runner:
         runs = self.engine.run([self._bench(point) for point in fresh])
         for point, run in zip(fresh, runs, strict=True):
             self.known[point.key] = run
-            self.costs.add(self.technology.name, point.bench, run)
+            self.costs.add(self.technology.name, self.plan.kind_of(point.bench), run)
         return [self.known[point.key] for point in points]
 
     def audit(self, points: list[Point]) -> list[BenchRun]:
         return self.engine.run([audited(self._bench(point)) for point in points])
 
     def _bench(self, point: Point) -> Bench:
-        return BENCHES[point.bench].start(self.technology, point.corner, point.coordinates, self.monte_carlo)
+        return started(self.plan, self.technology, point)
 
 
 def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: Mapping[str, str]) -> Table:
@@ -111,11 +111,11 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
     for bench in plan.benches:
         axes = [f"{bench}_{axis}" for axis in BENCHES[bench].axes]
         coords |= {
-            f"{bench}_{axis}": ((f"{bench}_{axis}",), np.array(plan.benches[bench][axis]), {"long_name": meaning})
+            f"{bench}_{axis}": ((f"{bench}_{axis}",), np.array(plan.benches[bench].axes[axis]), {"long_name": meaning})
             for axis, meaning in BENCHES[bench].axes.items()
         }
         dims = (*CORNER_AXES, *axes)
-        sizes = (len(plan.benches[bench][axis]) for axis in BENCHES[bench].axes)
+        sizes = (len(plan.benches[bench].axes[axis]) for axis in BENCHES[bench].axes)
         shape = (*(len(values) for values in corners.values()), *sizes)
         index = np.full(shape, -1)
         for number, point in enumerate(points):
@@ -214,7 +214,7 @@ def _prototypes(measured: list[list[Measurement]]) -> dict[str, Measurement]:
 
 def _place(plan: Plan, point: Point) -> tuple[int, ...]:
     """Index of ``point`` in the arrays of its bench."""
-    corner, axes = point.corner, plan.benches[point.bench]
+    corner, axes = point.corner, plan.benches[point.bench].axes
     return (
         plan.corners.process.index(corner.process),
         plan.corners.vdd.index(corner.vdd),

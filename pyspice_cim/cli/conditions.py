@@ -7,6 +7,7 @@ from pyspice_cim.errors import ConfigError, OutsideTableError, TableError, Techn
 
 if TYPE_CHECKING:
     from pyspice_cim.tables import Table
+    from pyspice_cim.technology import Technology
 
 # A quantity of every macro: its axes are those that a macro must lie within.
 MACRO_QUANTITY = "column_event_energy"
@@ -47,11 +48,17 @@ def numbers(option: str, given: Sequence[str], **more: float | None) -> dict[str
     return found
 
 
-def operating_point(table: "Table", given: Mapping[str, Any]) -> dict[str, Any]:
+def operating_point(
+    table: "Table", given: Mapping[str, Any], *, technology: "Technology | None" = None, clips: bool = True
+) -> dict[str, Any]:
     """``given`` with defaults: ``process`` tt, ``outside`` raise, ``vdd`` and ``temperature_c`` nominal.
 
     Nominal is what the technology says, V and degrees Celsius, or the middle node of a table whose technology is not
     built in; where the table does not hold it, the value of the table that is nearest.
+
+    Args:
+        technology: that of the table, where it is not built in.
+        clips: whether the command has the option ``--outside``.
 
     Raises:
         OutsideTableError, TableError: if the table does not reach what was given; the message names the option.
@@ -61,7 +68,7 @@ def operating_point(table: "Table", given: Mapping[str, Any]) -> dict[str, Any]:
     axes = {name: nodes_of(table, MACRO_QUANTITY, name) for name in ("vdd", "temperature_c")}
     try:
         # Its models are not needed: the table holds what they gave.
-        known = load_technology(table.technology, check_files=False)
+        known = technology or load_technology(table.technology, check_files=False)
         nominal = {"vdd": known.supply.nominal_v, "temperature_c": known.temperature.nominal_c}
     except TechnologyError:
         nominal = {name: nodes[len(nodes) // 2] for name, nodes in axes.items()}
@@ -69,7 +76,7 @@ def operating_point(table: "Table", given: Mapping[str, Any]) -> dict[str, Any]:
     point |= {name: min(max(nominal[name], nodes[0]), nodes[-1]) for name, nodes in axes.items()} | dict(given)
     if point["outside"] == "raise":
         for (name, nodes), option in zip(axes.items(), ("--vdd", "--temperature"), strict=True):
-            check_inside(table, name, point[name], nodes, f"give another {option}")
+            check_inside(table, name, point[name], nodes, f"give another {option}", clips=clips)
     processes = [str(each) for each in table.quantity(MACRO_QUANTITY)["process"].values]
     if point["process"] not in processes:
         raise TableError(
@@ -87,11 +94,13 @@ def nodes_of(table: "Table", quantity: str, axis: str) -> list[float]:
     return [float(node) for node in table.quantity(quantity)[axis].values]
 
 
-def check_inside(table: "Table", name: str, value: float, nodes: Sequence[float], remedy: str) -> None:
+def check_inside(
+    table: "Table", name: str, value: float, nodes: Sequence[float], remedy: str, *, clips: bool = True
+) -> None:
     """Raise ``OutsideTableError`` if ``value`` does not lie within ``nodes``; ``remedy``: what option to change."""
     if not nodes[0] <= value <= nodes[-1]:
         reach = f"{nodes[0]:g}" + (f" to {nodes[-1]:g}" if len(nodes) > 1 else " only")
         raise OutsideTableError(
-            f"{name} = {value:g} is outside table {table.source} ({reach}); {remedy}, a --table that reaches it, or "
-            f"--outside clip"
+            f"{name} = {value:g} is outside table {table.source} ({reach}); {remedy}"
+            + (", a --table that reaches it, or --outside clip" if clips else " or a --table that reaches it")
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pyspice_cim.cli.conditions import operating_point
 from pyspice_cim.cli.files import checked_workers, given_only, open_table, print_json
 from pyspice_cim.units import engineering
 
@@ -35,8 +36,10 @@ def validate(
     ] = None,
     rows: Annotated[int | None, typer.Option(help="Rows of a memory segment; default: 16.")] = None,
     process: Annotated[str | None, typer.Option(help="Process corner: tt, ff, ss, fs or sf; default: tt.")] = None,
-    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; default: 1.1.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature in C; default: 27.")] = None,
+    vdd: Annotated[
+        float | None, typer.Option(help="Supply voltage in V; default: the technology's nominal one.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(help="Temperature in C; default: the nominal one.")] = None,
     workers: Annotated[int | None, typer.Option(help="ngspice processes at a time; default: one a core.")] = None,
     no_cache: Annotated[bool, typer.Option("--no-cache", help="Simulate everything anew.")] = False,
     as_json: Annotated[
@@ -71,8 +74,9 @@ def validate(
     engine = Engine(cache=None if no_cache else Cache(), workers=workers or os.cpu_count() or 1)
     with EngineProgress("validate", unit="vectors") as progress:
         engine.progress = progress
-        conditions = given_only(rows=rows, process=process, vdd=vdd, temperature_c=temperature)
+        given = given_only(rows=rows, process=process, vdd=vdd, temperature_c=temperature)
         drawn_in = None if technology is None else load_technology(technology)
+        conditions = operating_point(opened, given, technology=drawn_in, clips=False)
         report = cosimulate(spec, opened, engine, technology=drawn_in, **conditions)
     if as_json:
         print_json({field.name: getattr(report, field.name) for field in fields(report)})

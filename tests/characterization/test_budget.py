@@ -20,6 +20,7 @@ from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.costs import Costs
 from pyspice_cim.characterization.engine import BenchRun, Engine
 from pyspice_cim.characterization.ngspice import SimResult
+from pyspice_cim.characterization.plan import load_plan
 from pyspice_cim.characterization.simulation import Measurement, Simulation, reducer_name
 from pyspice_cim.characterization.variation import MonteCarloSettings
 from pyspice_cim.cli import main
@@ -272,6 +273,24 @@ def test_defaults_are_scaled_by_what_was_measured_here(pace, points):
         driver = costs.expected(technology, "driver")
         assert driver.cpu_seconds == pytest.approx(pace * default.cpu_seconds)
         assert (driver.decks, driver.measured_in) == (3, "mine")
+
+
+def test_settings_have_costs_of_their_own(tmp_path):
+    plan = tmp_path / "plan.toml"
+    names = []
+    for settings in ("", "data_words = 4", "data_words = 8"):
+        plan.write_text(
+            'name = "p"\ntechnology = "generic45lp"\n[corners]\nprocess = ["tt"]\nvdd = [1.1]\ntemperature_c = [27.0]\n'
+            f"[benches.sequential]\nrows = [4]\nmembrane_bits = [8]\n{settings}\n"
+        )
+        names.append(load_plan(plan).kind_of("sequential"))
+    costs = Costs(None)
+    default = costs.expected("mine", names[1])
+    assert default == costs.expected("mine", "sequential")
+    for name, seconds in zip(names[:2], (30.0, 10.0), strict=True):
+        costs.add("mine", name, BenchRun(status="done", simulations=3, cpu_seconds=seconds))
+    # The third never ran: it costs what the bench does without settings.
+    assert [costs.expected("mine", name).cpu_seconds for name in names] == [30.0, 10.0, 30.0]
 
 
 def stored_costs(tmp_path):

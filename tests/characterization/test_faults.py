@@ -1,5 +1,6 @@
 """What can go wrong around a run, done for real: processes that hang or are killed, disks that fill, files that go."""
 
+import multiprocessing
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pyspice_cim.characterization import engine
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.costs import Cost, Costs
 from pyspice_cim.characterization.engine import BenchRun, Engine
@@ -245,6 +247,32 @@ def test_no_worker_and_no_ngspice_outlives_the_program(script, tmp_path, how):
     main.wait(timeout=20)
     assert all(gone(pid) for pid in pids)
     assert not list(tmp_path.glob("pyspice_cim_*"))
+
+
+def hold(path):
+    """Pool code that must not be interrupted, such as the sending of a result, and then the wait for work."""
+    engine._begin_worker()
+    (path / "held").write_text("1")
+    time.sleep(0.2)
+    (path / "released").write_text("")
+    time.sleep(300)
+
+
+def test_a_worker_is_not_ended_while_its_pool_holds_a_lock(tmp_path):
+    worker = multiprocessing.get_context("fork").Process(target=hold, args=(tmp_path,))
+    worker.start()
+    read_when_there(tmp_path / "held")
+    worker.terminate()
+    worker.join(timeout=20)
+    assert worker.exitcode == 1
+    assert (tmp_path / "released").exists()
+
+
+def test_ngspice_is_a_group_to_kill_and_no_session_that_nice_does_not_reach(script, tmp_path):
+    program = script(f"cut -d' ' -f5,6 /proc/$$/stat > {tmp_path}/ids; echo $$ > {tmp_path}/pid; exit 1")
+    NgspiceSimulator(program=program).run([rc()])
+    group, session = (int(word) for word in (tmp_path / "ids").read_text().split())
+    assert group == int((tmp_path / "pid").read_text()) and session == os.getsid(0)
 
 
 # Files.

@@ -13,7 +13,7 @@ from pyspice_cim.characterization import benches, quality
 from pyspice_cim.characterization.benches import BenchKind
 from pyspice_cim.characterization.engine import BenchRun, Engine
 from pyspice_cim.characterization.plan import Plan, load_plan, plan_points
-from pyspice_cim.characterization.quality import Interval, audited, held_out_points, refined
+from pyspice_cim.characterization.quality import Interval, audit_points, audited, held_out_points, refined
 from pyspice_cim.characterization.simulation import Measurement, Outcome, Simulation
 from pyspice_cim.characterization.sweep import characterize
 from pyspice_cim.netlists.deck import Deck
@@ -247,6 +247,16 @@ def test_an_audit_compares_with_the_run_at_tighter_tolerances(plan):
     for number, place in zip(data["audit_point"].values, data["audit_coordinates"].values, strict=True):
         at = json.loads(place)
         assert int(data["parabola_point"].sel(at)) == number
+
+
+def test_an_audit_of_named_benches_leaves_the_others_alone(plan):
+    named = plan("[audit]\npoints = 5\nbenches = ['parabola']")
+    assert named.audit.benches == ["parabola"]
+    points = plan_points(named, load_technology(named.technology))
+    runs = [BenchRun(status="done", measurements=[]) for _ in points]
+    assert len(audit_points(named, points, runs)) == 5
+    others = named.model_copy(update={"audit": named.audit.model_copy(update={"benches": ["driver"]})})
+    assert not audit_points(others, points, runs)
 
 
 def test_points_that_needed_a_rung_are_not_audited(plan):

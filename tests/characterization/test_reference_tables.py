@@ -22,6 +22,12 @@ def energies(table: Table) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("name", [*TECHNOLOGIES, "generic45lp_variation"])
+def test_a_table_is_what_the_plan_of_its_name_asks_for(name):
+    plan = shipped("plans", f"{name}.toml").read_text()
+    assert load_table(shipped("reference", f"{name}.h5")).dataset.attrs["plan_text"] == plan
+
+
 def test_every_point_was_measured(table):
     assert (table.dataset["point_status"].values == "ok").all()
     for name in table.quantities:

@@ -74,8 +74,8 @@ def test_8_bit_addition_costs_what_is_published() -> None:
 
 def test_memory_reads_back_what_it_wrote() -> None:
     word = Word(technology=TECHNOLOGY, corner=CORNER, rows=16, columns=3, tau=TAU)
-    operations = memory_operations(3)
-    good = run(access_simulation(word, operations, split_time=3 * TAU))
+    stored, operations = memory_operations(3)
+    good = run(access_simulation(word, operations, split_time=3 * TAU, stored=stored))
     assert good.ok, good.reason
     # One bit other than what is stored: no number comes of it.
     wrong = run(access_simulation(word, [Operation(write=False, word=5)], split_time=3 * TAU, stored=1))

@@ -369,3 +369,8 @@ def test_validate_draws_in_the_technology_that_is_given(refused, tmp_path):
     own = tmp_path / "generic45lp.toml"
     own.write_text(own.read_text().replace('source = "', 'source = "changed; ', 1))
     refused(["validate", "--technology", own], "other models of generic45lp")
+
+
+def test_validate_works_where_the_table_does(refused):
+    refused(["validate", "--vdd", 2], "vdd = 2", "generic45lp", "--vdd")
+    refused(["validate", "--technology", "sky130", "--vdd", 1.1], "vdd = 1.1", "sky130", "--vdd")

@@ -12,6 +12,7 @@ import pytest
 
 from pyspice_cim import __version__
 from pyspice_cim.cli import COMMANDS
+from pyspice_cim.errors import SimulationError
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
@@ -116,6 +117,18 @@ def test_validate_prints_the_comparison(cim):
     assert printed["bits_wrong"] == 0
     assert printed["bits_compared"] > 0
     assert printed["failures"] == []
+
+
+def test_validate_works_at_the_nominal_supply_of_the_table(cim, monkeypatch):
+    asked = {}
+
+    def record(spec, table, engine, *, technology, **conditions):
+        asked.update(conditions)
+        raise SimulationError("enough")
+
+    monkeypatch.setattr("pyspice_cim.validation.cosimulate", record)
+    assert cim("validate", "--table", shipped("reference", "sky130.h5")).status == 2
+    assert (asked["vdd"], asked["temperature_c"], asked["process"]) == (1.8, 27.0, "tt")
 
 
 def test_validate_fails_where_a_vector_cannot_be_simulated(cim, fake_ngspice):
