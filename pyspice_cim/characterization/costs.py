@@ -28,7 +28,7 @@ class Cost:
 
     def plus(self, run: BenchRun) -> "Cost":
         """With one more point."""
-        return Cost(self.points + 1, self.cpu_seconds + run.cpu_seconds, self.decks + run.simulations)
+        return Cost(self.points + 1, self.cpu_seconds + run.cpu_seconds, self.decks + run.decks)
 
 
 @dataclass(frozen=True, kw_only=True)

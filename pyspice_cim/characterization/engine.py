@@ -101,7 +101,8 @@ class BenchRun:
         reason: why it is not done.
         rungs: names of the rungs of ``LADDER`` that its simulations needed.
         simulations, cached: its outcomes, and those of them that came from the cache.
-        cpu_seconds: CPU time of ngspice behind all of them, whenever they ran.
+        decks, cpu_seconds: decks that no bench of this engine had asked for before, so that what benches share is counted
+            once, and the CPU time of ngspice behind them, whenever they ran.
     """
 
     measurements: list[Measurement] = field(default_factory=list)
@@ -110,6 +111,7 @@ class BenchRun:
     rungs: tuple[str, ...] = ()
     simulations: int = 0
     cached: int = 0
+    decks: int = 0
     cpu_seconds: float = 0.0
 
 
@@ -137,6 +139,7 @@ class Engine:
     budget: float | None = None
     simulate: bool = True
     tally: Tally = field(default_factory=Tally)
+    _asked_for: set[str] = field(default_factory=set, init=False, repr=False)
 
     def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
         """Run all benches to their end; the results come in the order of the benches.
@@ -307,7 +310,11 @@ class _Drive:
         result = self.results[index]
         result.simulations += len(found)
         result.cached += sum(outcome.cached for outcome in found)
-        result.cpu_seconds += sum(outcome.cpu_seconds for outcome in found)
+        for outcome in found:
+            if outcome.deck_sha256 not in self.engine._asked_for:
+                self.engine._asked_for.add(outcome.deck_sha256)
+                result.decks += 1
+                result.cpu_seconds += outcome.cpu_seconds
         result.rungs = tuple(dict.fromkeys((*result.rungs, *(outcome.rung for outcome in found if outcome.rung))))
         return found
 

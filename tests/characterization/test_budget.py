@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.costs import Costs
+from pyspice_cim.characterization.driver import driver_pulse
 from pyspice_cim.characterization.engine import BenchRun, Engine
 from pyspice_cim.characterization.ngspice import SimResult
 from pyspice_cim.characterization.plan import load_plan
@@ -263,7 +265,7 @@ def test_defaults_are_scaled_by_what_was_measured_here(pace, points):
     default = Costs(None).expected("mine", "driver")
     costs = Costs(None)
     for _ in range(points):
-        ran = BenchRun(status="done", simulations=3, cpu_seconds=pace * default.cpu_seconds)
+        ran = BenchRun(status="done", simulations=3, decks=3, cpu_seconds=pace * default.cpu_seconds)
         costs.add("mine", "driver", ran)
     assert costs.expected("mine", "column").cpu_seconds == pytest.approx(
         pace * Costs(None).expected("mine", "column").cpu_seconds
@@ -273,6 +275,29 @@ def test_defaults_are_scaled_by_what_was_measured_here(pace, points):
         driver = costs.expected(technology, "driver")
         assert driver.cpu_seconds == pytest.approx(pace * default.cpu_seconds)
         assert (driver.decks, driver.measured_in) == (3, "mine")
+
+
+def test_a_deck_that_points_share_is_counted_once():
+    def bench(*texts):
+        outcomes = yield [
+            Simulation(deck=Deck(text=text), reducer=reducer_name(driver_pulse), retry=False) for text in texts
+        ]
+        return [Measurement(name="m", unit="1", value=float(len(outcomes)))]
+
+    @dataclass
+    class Slow:
+        version: str = "slow"
+
+        def run(self, decks):
+            return [SimResult(reason="rejected: no", cpu_seconds=2.0) for _ in decks]
+
+    with ThreadPoolExecutor(1) as pool:
+        engine = Engine(simulator=Slow(), cache=None, executor=pool, workers=1)
+        first, second = engine.run([bench("a", "b"), bench("a", "c")])
+        (third,) = engine.run([bench("a")])
+    assert (first.simulations, second.simulations, third.simulations) == (2, 2, 1)
+    assert first.decks + second.decks == 3 and third.decks == 0
+    assert first.cpu_seconds + second.cpu_seconds + third.cpu_seconds == 3 * 2.0
 
 
 def test_settings_have_costs_of_their_own(tmp_path):
@@ -288,7 +313,7 @@ def test_settings_have_costs_of_their_own(tmp_path):
     default = costs.expected("mine", names[1])
     assert default == costs.expected("mine", "sequential")
     for name, seconds in zip(names[:2], (30.0, 10.0), strict=True):
-        costs.add("mine", name, BenchRun(status="done", simulations=3, cpu_seconds=seconds))
+        costs.add("mine", name, BenchRun(status="done", simulations=3, decks=3, cpu_seconds=seconds))
     # The third never ran: it costs what the bench does without settings.
     assert [costs.expected("mine", name).cpu_seconds for name in names] == [30.0, 10.0, 30.0]
 

@@ -334,7 +334,7 @@ def test_a_cache_that_cannot_be_written_names_the_remedy(tmp_path):
 def test_no_table_is_lost_for_the_costs_of_its_points(tmp_path):
     (tmp_path / "costs.json").mkdir()
     costs = Costs.load(Cache(tmp_path))
-    costs.add("mine", "driver", BenchRun(status="done", simulations=2, cpu_seconds=3.0))
+    costs.add("mine", "driver", BenchRun(status="done", simulations=2, decks=2, cpu_seconds=3.0))
     costs.save()
     assert costs.of("mine", "driver") == (Cost(1, 3.0, 2), "mine")
 
