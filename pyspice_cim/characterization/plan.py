@@ -100,7 +100,7 @@ class Audit(BaseModel):
 
     Attributes:
         points: so many of each bench.
-        benches: of these benches alone; of all where none is named. A column takes ten times as long as in the table.
+        benches: of these benches alone; of all where none is named. A column takes five times as long as in the table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
