@@ -151,12 +151,9 @@ _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
 
 def calibration_runs(shape: ArrayShape, timing: Timing, seed: int) -> list[ArrayRun]:
     """Random runs that tell all events apart; about one draw in five does not, and the next one is taken."""
-    for draw in itertools.count():
-        first = seed * _RANDOM_RUNS + draw * 2**32
-        runs = [_random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)]
-        if np.linalg.matrix_rank(run_events(runs).T) == len(EVENTS):
-            return runs
-    raise AssertionError("itertools.count ends")
+    firsts = (seed * _RANDOM_RUNS + draw * 2**32 for draw in itertools.count())
+    draws = ([_random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
+    return next(runs for runs in draws if np.linalg.matrix_rank(run_events(runs).T) == len(EVENTS))
 
 
 def _random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:

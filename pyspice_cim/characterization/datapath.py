@@ -24,7 +24,7 @@ from pyspice_cim.netlists.sequential import bus_length, multiply_unit, subtract_
 from pyspice_cim.technology import Corner, Technology
 
 CONSTANT_BITS = 8
-# A word through a multiplier of sky130 takes a minute where the machine is busy.
+# s of a word; three through a multiplier of sky130 took more than two minutes on a busy machine.
 _SECONDS_A_WORD = 200.0
 # Gate delays: per full adder on the longest path, for all the rest of a path, of the clock's pulse and around it.
 _PER_ADDER, _PATH, _CLOCK, _GAP = 2.5, 8.0, 6.0, 2.0

@@ -12,7 +12,8 @@ class Data:
 
     Attributes:
         words: how many, a multiple of 4. What they cost depends on carries and glitches, so on which bits meet: with 4
-            words another seed moves the mean by 10 % (one sigma, 8-bit units of generic45lp), with 16 by about 5 %.
+            words another seed moves the mean by 10 % (one sigma of six seeds, 8-bit units of generic45lp), with 16 by half
+            of that if the spread falls as the square root.
         seed: of their bits.
     """
 

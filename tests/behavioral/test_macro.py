@@ -75,11 +75,13 @@ def test_energy_is_the_sum_over_operations_done_one_by_one():
                 total += float(sum(macro.calibration.operation_energy(operation, events.sum(axis=-1)).values()))
                 state, count = after, count + 1
         parts = sum(float(energy[sample]) for name, energy in run.energy.items() if name != "leakage")
-        assert parts == pytest.approx(total, rel=1e-12)
+        assert parts == pytest.approx(total, rel=1e-12, abs=0)
         assert sum(int(n[sample]) for n in run.operations.values()) == count
         drain = max(macro.calibration.write_delay, macro.calibration.flag_delay)
-        assert run.time[sample] == pytest.approx(count * bits * macro.calibration.cycle + 4 * drain)
-        assert run.energy["leakage"][sample] == pytest.approx(macro.calibration.leakage * run.time[sample])
+        assert run.time[sample] == pytest.approx(count * bits * macro.calibration.cycle + 4 * drain, rel=1e-9, abs=0)
+        assert run.energy["leakage"][sample] == pytest.approx(
+            macro.calibration.leakage * run.time[sample], rel=1e-9, abs=0
+        )
         assert run.sops[sample] == 12 * spikes[:, sample].sum()
 
 

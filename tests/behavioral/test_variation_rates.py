@@ -105,7 +105,7 @@ def test_shares_of_cells_that_hold_a_bit_are_shares(slow_read, slow_write, stuck
     zeros, ones = rates.held(written=True)
     assert zeros >= 0 and stuck <= ones and zeros + ones <= 1 + 1e-12
     assert zeros + ones == pytest.approx(1 - (1 - stuck) * (1 - slow_read) * (1 - slow_write), abs=1e-12)
-    assert rates.held(written=False) == pytest.approx(((1 - stuck) * slow_read, stuck))
+    assert rates.held(written=False) == pytest.approx(((1 - stuck) * slow_read, stuck), rel=1e-9, abs=0)
 
 
 def test_the_shortest_cycle_of_nominal_cells_has_rates():
@@ -168,5 +168,5 @@ def test_the_figure_stands_beside_its_points(monkeypatch, tmp_path):
     for each in found["points"]:
         point = each["point"]
         rates = variation_rates(TABLE, point["cycle"], vdd=point["vdd"])
-        assert point["rates"] == pytest.approx(vars(rates)) and len(each["chips"]) == 2
+        assert point["rates"] == pytest.approx(vars(rates), rel=1e-9, abs=0) and len(each["chips"]) == 2
     assert (tmp_path / "faults.png").stat().st_size > 10_000

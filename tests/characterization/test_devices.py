@@ -32,7 +32,7 @@ def test_figures_of_an_exponential_device() -> None:
     assert found["vt_sat"] == pytest.approx(0.318)
     assert found["dibl"] == pytest.approx(0.1)
     assert found["ss"] == pytest.approx(0.1)
-    assert found["ioff"] == pytest.approx(1e-6 * 10**-3.18)
+    assert found["ioff"] == pytest.approx(1e-6 * 10**-3.18, rel=1e-9, abs=0)
     assert found["ieff"] == pytest.approx((10**6.3 + 10**1.82) * 0.5e-6)
 
 
@@ -84,7 +84,7 @@ def test_delays_are_taken_at_half_the_supply() -> None:
     source = np.interp(time, [10e-12, 20e-12, 60e-12, 70e-12], [0.0, 1.0, 1.0, 0.0])
     target = np.interp(time, [16e-12, 26e-12, 69e-12, 79e-12], [1.0, 0.0, 0.0, 1.0])
     delays = fo4_delays({"time": time, "v(s2)": source, "v(s3)": target}, 1.0)
-    assert delays == pytest.approx({"fall": 6e-12, "rise": 9e-12, "mean": 7.5e-12})
+    assert delays == pytest.approx({"fall": 6e-12, "rise": 9e-12, "mean": 7.5e-12}, rel=1e-9, abs=0)
     with pytest.raises(SimulationError, match="never falls"):
         fo4_delays({"time": time, "v(s2)": source, "v(s3)": np.ones_like(time)}, 1.0)
 

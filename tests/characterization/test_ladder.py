@@ -100,7 +100,7 @@ def test_tightened_is_a_tenth_of_every_tolerance_half_the_step_and_no_bypass():
     audit = tightened(deck)
     found = dict(re.findall(r"(\w+tol)=(\S+)", audit.text))
     assert {name: float(value) for name, value in found.items()} == pytest.approx(
-        {"reltol": 2e-4, "chgtol": 1e-17, "vntol": 1e-5, "abstol": 1e-11}
+        {"reltol": 2e-4, "chgtol": 1e-17, "vntol": 1e-5, "abstol": 1e-11}, rel=1e-9, abs=0
     )
     assert "bypass" not in audit.text and ".tran 1p 5n 0 5e-11\n" in audit.text
     assert audit.timeout == AUDIT_FACTOR * deck.timeout

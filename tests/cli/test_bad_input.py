@@ -373,4 +373,4 @@ def test_validate_draws_in_the_technology_that_is_given(refused, tmp_path):
 
 def test_validate_works_where_the_table_does(refused):
     refused(["validate", "--vdd", 2], "vdd = 2", "generic45lp", "--vdd")
-    refused(["validate", "--technology", "sky130", "--vdd", 1.1], "vdd = 1.1", "sky130", "--vdd")
+    refused(["validate", "--table", shipped("reference", "sky130.h5"), "--vdd", 1.1], "vdd = 1.1", "sky130", "--vdd")

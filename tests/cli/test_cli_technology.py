@@ -24,7 +24,7 @@ def test_show_prints_measured_figures_beside_targets() -> None:
 
 def test_show_json_is_plain_data_and_compares_at_nominal_only() -> None:
     nominal = json.loads(RUNNER.invoke(app, ["show", "generic65", "--json"]).output)
-    assert nominal["figures"]["fo4"]["target"]["value"] == pytest.approx(20e-12)
+    assert nominal["figures"]["fo4"]["target"]["value"] == pytest.approx(20e-12, rel=1e-9, abs=0)
     assert nominal["synthetic_corner"] is False
     hot = json.loads(
         RUNNER.invoke(app, ["show", "generic65", "--json", "--corner", "ss", "--temperature", "125"]).output

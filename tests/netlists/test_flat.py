@@ -63,7 +63,7 @@ def test_the_transistors_of_a_hierarchy_are_listed_with_what_they_stand_for() ->
     flat = draw_flat(GENERIC, column6t(GENERIC, 64), {}, path="col")
     by_path = {each.path: each for each in flat.transistors}
     assert len(by_path) == len(flat.transistors)
-    assert by_path["col.cell.pdl"].width == pytest.approx(0.2e-6)
+    assert by_path["col.cell.pdl"].width == pytest.approx(0.2e-6, rel=1e-9, abs=0)
     assert by_path["col.offl"].multiplier == 63
     assert by_path["col.sense.one.p"].device == "pmos"
     hierarchical = [cell for cell in str(column6t(GENERIC, 64).subcircuit()).splitlines() if cell.startswith("M")]

@@ -158,7 +158,7 @@ def test_weights_give_the_looked_up_value(vdd, temperature, rows, process):
     assert all(node.weight > 0 for node in found.nodes)
     # Two ways to the same sum: rounding alone.
     assert sum(node.weight for node in found.nodes) == pytest.approx(1, rel=1e-12)
-    assert sum(node.weight * node.value for node in found.nodes) == pytest.approx(looked_up, rel=1e-12)
+    assert sum(node.weight * node.value for node in found.nodes) == pytest.approx(looked_up, rel=1e-12, abs=0)
     for node in found.nodes:
         assert node.value == REFERENCE.quantity(ENERGY).sel(node.place)
         assert PLACES[node.point] == node.place
@@ -177,7 +177,7 @@ def test_the_logarithm_is_interpolated_where_the_table_says_so():
     found = origin(log, ENERGY, vdd=1.0, temperature_c=60, rows=40)
     assert found.interpolation == "log"
     expected = np.exp(sum(node.weight * np.log(node.value) for node in found.nodes))
-    assert found.value == pytest.approx(expected, rel=1e-12)
+    assert found.value == pytest.approx(expected, rel=1e-12, abs=0)
 
 
 def test_labels_and_axes_of_a_quantity():
