@@ -1,10 +1,11 @@
 """Look-up: vectorised multilinear interpolation, exact at the nodes, with a stated policy outside the range."""
 
+import itertools
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.interpolate import RegularGridInterpolator
 
 from pyspice_cim.errors import ConfigError, OutsideTableError, TableError
 from pyspice_cim.tables.table import Table
@@ -13,11 +14,35 @@ from pyspice_cim.units import celsius_to_kelvin
 Policy = Literal["raise", "clip"]
 
 
-def abscissa(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Along what a logarithm is interpolated: -1/T over ``temperature_c``, else ln of the axis where its nodes are positive."""
-    if axis == "temperature_c":
-        return -1 / (at + celsius_to_kelvin(0))
-    return np.log(at) if nodes[0] > 0 else at
+@dataclass(frozen=True)
+class Neighbours:
+    """The nodes of one axis between which each of some points lies.
+
+    Attributes:
+        below, above: their indices.
+        share: of the node above in the interpolated value, 0 to 1; the rest is the share of the node below.
+    """
+
+    below: NDArray[np.intp]
+    above: NDArray[np.intp]
+    share: NDArray[np.float64]
+
+
+def neighbours(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64], *, logarithmic: bool) -> Neighbours:
+    """Between which ``nodes`` of ``axis`` each of ``at`` lies, all inside the range; at a node the whole share is its own.
+
+    A logarithm is linear in -1/T over ``temperature_c``, else in ln of the axis where its nodes are positive.
+    """
+    above = np.clip(np.searchsorted(nodes, at), min(1, nodes.size - 1), None)
+    below = np.maximum(above - 1, 0)
+    low, here, high = nodes[below], at, nodes[above]
+    whole = here == high
+    if logarithmic and axis == "temperature_c":
+        low, here, high = (-1 / (each + celsius_to_kelvin(0)) for each in (low, here, high))
+    elif logarithmic and nodes[0] > 0:
+        low, here, high = np.log(low), np.log(here), np.log(high)
+    share = np.divide(here - low, high - low, out=np.ones(np.shape(at)), where=~whole)
+    return Neighbours(below=below, above=above, share=share)
 
 
 class Lookup:
@@ -70,9 +95,7 @@ class Lookup:
         given = np.broadcast_arrays(*(np.asarray(coordinates[axis], dtype=np.float64) for axis in axes))
         shape = given[0].shape if given else ()
         logarithmic = array.attrs.get("interpolation") == "log"
-        grids: list[NDArray[np.float64]] = []
-        points: list[NDArray[np.float64]] = []
-        kept: list[str] = []
+        around: list[Neighbours] = []
         for axis, at in zip(axes, given, strict=True):
             nodes = array[axis].to_numpy().astype(np.float64)
             inside = np.clip(at, nodes[0], nodes[-1])
@@ -84,29 +107,24 @@ class Lookup:
                         "characterize that range, or look up with outside='clip'"
                     )
                 self.clipped += int(beyond.sum())
-            if nodes.size == 1:
-                values = values.reshape(values.shape[1:]) if not grids else np.take(values, 0, axis=len(grids))
-                continue
-            kept.append(axis)
-            grids.append(nodes)
-            points.append(inside.ravel())
-        if not grids:
-            result = np.broadcast_to(values, shape + values.shape)
-        else:
-            along, wanted = grids, points
-            if logarithmic:
-                along = [abscissa(*each) for each in zip(kept, grids, grids, strict=True)]
-                wanted = [abscissa(*each) for each in zip(kept, grids, points, strict=True)]
-            between = RegularGridInterpolator(tuple(along), np.log(values) if logarithmic else values, method="linear")(
-                np.stack(wanted, axis=-1)
-            )
-            if logarithmic:
-                between = np.exp(between)
-            # At a node its own value, whatever became of its neighbours: neither rounded, nor NaN because one of them is.
-            on_node = np.all([np.isin(p, nodes) for p, nodes in zip(points, grids, strict=True)], axis=0)
-            nearest = tuple(np.searchsorted(nodes, p) for p, nodes in zip(points, grids, strict=True))
-            result = np.where(on_node.reshape(-1, *([1] * (between.ndim - 1))), values[nearest], between)
-            result = result.reshape(shape + values.shape[len(grids) :])
+            around.append(neighbours(axis, nodes, inside, logarithmic=logarithmic))
+        result = np.zeros(shape + values.shape[len(axes) :])
+        for corner in itertools.product((False, True), repeat=len(axes)):
+            weight = np.ones(shape)
+            for upper, each in zip(corner, around, strict=True):
+                weight = weight * (each.share if upper else 1 - each.share)
+            here = values[
+                tuple(each.above if upper else each.below for upper, each in zip(corner, around, strict=True))
+            ]
+            weight = weight.reshape(shape + (1,) * len(own))
+            # A node without a share may have failed to be measured: nothing times NaN would be NaN.
+            here = np.where(weight > 0, here, 1.0)
+            result += weight * (np.log(here) if logarithmic else here)
+        if logarithmic:
+            # The value of a node itself, not what its logarithm is rounded to.
+            node = tuple(np.where(each.share > 0, each.above, each.below) for each in around)
+            at_node = np.all([(each.share == 0) | (each.share == 1) for each in around] or [True], axis=0)
+            result = np.where(at_node.reshape(at_node.shape + (1,) * len(own)), values[node], np.exp(result))
         if np.isnan(result).any():
             reasons = "; ".join(sorted({reason for _, reason in self.table.failures()})) or "it was not measured"
             raise TableError(f"{name} has no value at {dict(coordinates)} in table {source}: {reasons}")

@@ -2,7 +2,7 @@
 
 value = sum over nodes of  weight * value(node)          (of the logarithms, for a quantity that is interpolated so)
 weight = product over axes of  1 - |at - node| / step    (multilinear; the weights of a value add up to 1; for a quantity
-that is interpolated in its logarithm, along ``lookup.abscissa`` of the axis)
+that is interpolated in its logarithm, over -1/T or the axis's logarithm as ``lookup.neighbours`` says)
 """
 
 import itertools
@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pyspice_cim.errors import OutsideTableError, TableError
-from pyspice_cim.tables.lookup import Lookup, abscissa
+from pyspice_cim.tables.lookup import Lookup, neighbours
 from pyspice_cim.tables.table import Table
 
 
@@ -152,16 +152,9 @@ def _weights(array: xr.DataArray, axes: list[str], at: Mapping[str, float]) -> l
     logarithmic = array.attrs.get("interpolation") == "log"
     shares: list[list[tuple[int, float]]] = []
     for axis in axes:
-        nodes = array[axis].to_numpy().astype(np.float64)
-        above = int(np.clip(np.searchsorted(nodes, at[axis]), 1, nodes.size - 1)) if nodes.size > 1 else 0
-        below = max(above - 1, 0)
-        # Of a node itself the whole, whatever its logarithm is rounded to.
-        part = 1.0
-        if above > below and at[axis] != nodes[above]:
-            around = np.array([nodes[below], at[axis], nodes[above]])
-            low, here, high = abscissa(axis, nodes, around) if logarithmic else around
-            part = float((here - low) / (high - low))
-        shares.append([(index, share) for index, share in ((below, 1 - part), (above, part)) if share > 0])
+        found = neighbours(axis, array[axis].to_numpy().astype(float), np.array(at[axis]), logarithmic=logarithmic)
+        both = (int(found.below), 1 - float(found.share)), (int(found.above), float(found.share))
+        shares.append([(index, share) for index, share in both if share > 0])
     return [
         (tuple(index for index, _ in corner), float(np.prod([share for _, share in corner])))
         for corner in itertools.product(*shares)

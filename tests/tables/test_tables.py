@@ -6,6 +6,7 @@ import pytest
 import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.interpolate import RegularGridInterpolator
 
 from pyspice_cim.errors import OutsideTableError, TableError
 from pyspice_cim.tables import Lookup, Table, load_table, save_table
@@ -109,6 +110,28 @@ def test_a_logarithm_follows_power_laws_and_arrhenius(vdd, rows, temperature):
     found = Lookup(table)("leakage", vdd=vdd, temperature_c=temperature, cell_rows=rows)
     # Rounding alone: logarithms of about -40 carry an absolute error of 1e-14.
     assert found == pytest.approx(law(vdd, temperature, rows), rel=1e-11, abs=0)
+
+
+@given(st.lists(st.tuples(st.floats(0.9, 1.2), st.floats(8, 64)), min_size=1, max_size=5))
+def test_it_is_what_scipy_interpolates(places):
+    """Off the nodes and on them, in several places at once."""
+    table = make_table()
+    vdd, rows = np.array(places).T
+    reference = RegularGridInterpolator((VDD, ROWS), table.dataset["cell_energy"].values[0, :, 0])
+    found = Lookup(table)("cell_energy", vdd=vdd, temperature_c=27.0, cell_rows=rows)
+    np.testing.assert_allclose(found, reference(np.array(places)), rtol=1e-12)
+
+
+def test_a_failed_node_without_a_share_does_not_count():
+    """The point of ss, 1.2 V and 64 rows failed."""
+    table = make_table()
+    values = table.dataset["cell_energy"].values[1]
+    look = Lookup(table)
+    found = look("cell_energy", process="ss", vdd=[1.0, 1.1], temperature_c=27.0, cell_rows=[40, 16])
+    np.testing.assert_allclose(found[0], values[1, 0, 1:].mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(found[1], values[1:, 0, 1].mean(axis=0), rtol=1e-12)
+    with pytest.raises(TableError, match="the transient stopped"):
+        look("cell_energy", process="ss", vdd=1.01, temperature_c=27.0, cell_rows=40)
 
 
 def test_vectorised_equals_one_by_one():
