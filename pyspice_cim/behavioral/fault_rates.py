@@ -100,17 +100,11 @@ def _rate(figures: Table, name: str, process: str, labels: Mapping[str, str], pl
     array = figures.quantity(name)
     here = {axis: value for axis, value in place.items() if axis in array.dims}
     own = [str(axis) for axis in array.dims if axis != "process" and array[axis].dtype.kind not in "if"]
-    choices = {axis: [str(label) for label in array[axis].values] for axis in own}
-    for axis, label in labels.items():
-        if axis not in own:
-            raise TableError(f"{name} has no axis {axis!r} of labels; it has {', '.join(own) or 'none'}")
-        if label not in choices[axis]:
-            raise TableError(f"{axis} is {label!r}; {name} has {', '.join(choices[axis])}")
     for axis in own:
         if axis not in labels:
-            raise TableError(f"{name} has an axis {axis}; give one of its labels: {', '.join(choices[axis])}")
-    found = Lookup(figures)(name, process=process, **here)
-    return float(found[tuple(choices[axis].index(labels[axis]) for axis in own)])
+            there = ", ".join(str(label) for label in array[axis].values)
+            raise TableError(f"{name} has an axis {axis}; give one of its labels: {there}")
+    return float(Lookup(figures)(name, process=process, labels=labels, **here))
 
 
 def variation_rates(
@@ -203,7 +197,7 @@ def _late(
     if not 0.0 < check_number("cycle", cycle) < float("inf"):
         raise ConfigError(f"cycle is {cycle!r} s; it must be a time above 0")
     look = Lookup(figures)
-    place = {"vdd": vdd, "temperature_c": temperature_c}
+    place: dict[str, Any] = {"vdd": vdd, "temperature_c": temperature_c}
     one, all_of_them = (
         float(look("column_minimum_cycle", process=process, column_rows=rows, column_segments=n, **place))
         for n in (1, segments)
@@ -217,5 +211,6 @@ def _late(
     if bound not in bounds:
         raise ConfigError(f"bound is {bound!r}; it must be one of {', '.join(bounds)}")
     margin = min((cycle - all_of_them) / one, float(sigma["cycle_margin"].values.max()))
-    found = look("sram8t_tail_sigma", process=process, tail_rows=rows, cycle_margin=margin, **place)
-    return dict(zip(sigma["access"].values.tolist(), norm.sf(found[:, bounds.index(bound)]).tolist(), strict=True))
+    place |= {"tail_rows": rows, "cycle_margin": margin}
+    found = look("sram8t_tail_sigma", process=process, labels={"bound": bound}, **place)
+    return dict(zip(sigma["access"].values.tolist(), norm.sf(found).tolist(), strict=True))

@@ -1,8 +1,10 @@
 """Outcomes stored by content: one small file per simulation, written whole or not at all."""
 
+import hashlib
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -34,6 +36,8 @@ class Cache:
         """The stored outcome, or ``None``; an entry that cannot be read counts as absent."""
         try:
             stored = json.loads(self._path(key).read_text())
+            if stored.pop("sha256") != _checksum(stored):
+                return None
             # What another ladder gave is not what this one would give.
             climbed = "ladder" in stored
             if climbed and stored["ladder"] != _LADDER:
@@ -48,7 +52,7 @@ class Cache:
                 rung=stored.get("rung", ""),
                 climbed=climbed,
             )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def put(self, key: str, outcome: Outcome) -> None:
@@ -71,7 +75,11 @@ class Cache:
             raise CimError(
                 f"cannot write the cache folder {self.folder}: {error}. Set PYSPICE_CIM_CACHE to a writable folder"
             ) from error
-        write_atomically(path, json.dumps(stored).encode())
+        write_atomically(path, json.dumps({**stored, "sha256": _checksum(stored)}).encode())
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"
+
+
+def _checksum(entry: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(entry).encode()).hexdigest()

@@ -6,6 +6,7 @@ how much slower or faster this machine has been at the benches that did run here
 
 import contextlib
 import json
+import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -70,8 +71,10 @@ class Costs:
         path = cache.folder / "costs.json"
         try:
             stored = json.loads(path.read_text())
-            known = {(str(t), str(b)): Cost(int(n), float(s), int(d)) for t, b, n, s, d in stored if n}
-        except (OSError, ValueError, TypeError):
+            known = {(str(t), str(b)): Cost(int(n), float(s), int(d)) for t, b, n, s, d in stored}
+            if not all(c.points > 0 and c.decks >= 0 and 0 <= c.cpu_seconds < math.inf for c in known.values()):
+                known = {}
+        except (OSError, ValueError, TypeError, OverflowError, RecursionError):
             known = {}
         return cls(path, known)
 

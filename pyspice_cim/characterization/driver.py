@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from pyspice_cim.characterization.measure import crossings, window_charges
+from pyspice_cim.characterization.measure import crossings, value_at, window_charges
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
@@ -21,6 +21,8 @@ OPTIONS = "method=trap reltol=1e-4 chgtol=1e-17"
 SLEWS = (10e-12, 30e-12, 100e-12, 300e-12)
 _SLEW = 30e-12
 _RISE, _FALL, _STOP = 0.2e-9, 2.2e-9, 4.4e-9
+# Of the supply: how far from its rail a line may be at the end of a phase, and so about what its energy may miss.
+_SETTLED = 0.01
 
 
 def driver_bench(
@@ -98,7 +100,7 @@ def driver_pulse(vectors: Vectors, *, vdd: float, drivers: int) -> dict[str, np.
     """Reducer: energy and delay of every driver of the deck.
 
     Raises:
-        SimulationError: if a line does not go up and down once.
+        SimulationError: if a line does not go up and down once, or has not come to its rail when the pulse turns or ends.
     """
     middle = crossings(vectors, "v(pulse)", vdd / 2)
     energy, delay = [], []
@@ -106,6 +108,12 @@ def driver_pulse(vectors: Vectors, *, vdd: float, drivers: int) -> dict[str, np.
         out = crossings(vectors, f"v(o{n})", vdd / 2)
         if out.size != 2:
             raise SimulationError(f"driver {n} crosses half the supply {out.size} times in one pulse, not twice")
+        top, bottom = (float(value_at(vectors, f"v(o{n})", at)) for at in (_FALL, _STOP))
+        if top < (1 - _SETTLED) * vdd or bottom > _SETTLED * vdd:
+            raise SimulationError(
+                f"driver {n} comes to {top:.3g} V and back to {bottom:.3g} V only of {vdd:g} V in a pulse of "
+                f"{_FALL - _RISE:g} s; its load is too large for the corner"
+            )
         energy.append(vdd * window_charges(vectors, f"vs{n}", np.array([0.0, _STOP]))[0])
         delay.append(float((out - middle).mean()))
     return {"energy": np.array(energy), "delay": np.array(delay)}

@@ -201,6 +201,21 @@ class _Drive:
         self.deadline = engine.deadline
 
     def run(self, benches: Sequence[Bench]) -> list[BenchRun]:
+        try:
+            return self._run(benches)
+        except BaseException:
+            self._keep_finished()
+            raise
+
+    def _keep_finished(self) -> None:
+        """Into the cache with what workers have finished and nobody has fetched: making a netlist may take seconds."""
+        for future, (key, _) in self.running.items():
+            if self.engine.cache is not None and future.done() and not _failed(future):
+                outcome = future.result()
+                if outcome is not None:
+                    self.engine.cache.put(key, outcome)
+
+    def _run(self, benches: Sequence[Bench]) -> list[BenchRun]:
         self.benches, self.results = benches, [BenchRun() for _ in benches]
         self.engine.tally.benches += len(benches)
         room = 4 * self.engine.workers

@@ -215,6 +215,8 @@ def _tails(
             labels={**labels, **({"bound": BOUNDS} if bounded else {})},
             reason="; ".join(reasons),
             decks=decks,
+            # Between two supplies a sigma is about linear; the probability of a failure that is rare at one is not.
+            scale="probit" if name == "failure_probability" else "",
             description=f"{title} cell: {description}",
         )
         for name, (unit, bounded, description) in _TAILS.items()

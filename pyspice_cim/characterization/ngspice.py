@@ -45,6 +45,8 @@ STATUSES = {
 # and a value from a rung, which may differ by percents, must not stand in a table because of that. It stays a failure
 # that no cache keeps, so that the next run tries the deck as it is. (A deck whose steps become too small fails by that.)
 RETRIED = ("not converged", "crashed", "incomplete")
+# These say nothing about the deck.
+OF_THE_MACHINE = ("timeout", "killed", "disk full")
 # Signals that ngspice brings on itself.
 _OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL)
 
@@ -55,6 +57,8 @@ MINIMUM_VERSION = 34
 
 # Bytes: with less left on the disk, a run that failed had no room for its result.
 _LITTLE_ROOM = 2**20
+# Bytes: a good run says a few lines, and a log is read as a whole.
+_LONGEST_LOG = 2**23
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,8 @@ def find_ngspice() -> Path:
             f"ngspice was not found (looked for {wanted!r}). Install it with `sudo apt-get install ngspice` "
             "(macOS: `brew install ngspice`), or set NGSPICE to the program's path"
         )
-    return Path(found)
+    # A run has a folder of its own, from which a relative path would lead elsewhere.
+    return Path(found).absolute()
 
 
 @lru_cache(maxsize=4)
@@ -110,7 +115,9 @@ def ngspice_version(program: Path) -> str:
         MissingDependencyError: if it is older than ``MINIMUM_VERSION``.
     """
     try:
-        answer = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False)
+        answer = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=False
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SimulationError(f"{program} does not run: {error}") from error
     match = re.search(r"ngspice-(\d+)\S*", answer.stdout)
@@ -141,15 +148,21 @@ class NgspiceSimulator:
         program = self.program or find_ngspice()
         cpu_seconds = 0.0
         try:
-            with tempfile.TemporaryDirectory(prefix="pyspice_cim_") as name:
+            with tempfile.TemporaryDirectory(prefix="pyspice_cim_", ignore_cleanup_errors=True) as name:
                 folder = Path(name)
                 (folder / "deck.cir").write_text(deck.text)
                 status, timed_out, cpu_seconds = _run_child(program, folder, deck.timeout)
                 if timed_out:
                     return SimResult(reason=f"timeout: killed after {deck.timeout:g} s", cpu_seconds=cpu_seconds)
                 # The folder has another name in every run.
-                log = (folder / "log").read_text(errors="replace").replace(f"{folder}/", "")
+                with (folder / "log").open(errors="replace") as file:
+                    log = file.read(_LONGEST_LOG).replace(f"{folder}/", "")
+                    cut = bool(file.read(1))
                 try:
+                    if cut:
+                        raise SimulationError(
+                            f"untrusted: ngspice wrote more than {_LONGEST_LOG / 2**20:g} MB of messages"
+                        )
                     vectors = _judged(deck, status, log, folder / "deck.raw")
                 except SimulationError:
                     # ngspice itself says nothing when it cannot write: the result is cut short, or crashes it.
@@ -195,6 +208,10 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
     timer.start()
     try:
         # wait4, so that the CPU time is this child's alone: threads of one process may run decks side by side.
+        # What it has started must not outlive it; the group is its own until it is waited for.
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
         _, status, usage = os.wait4(child.pid, 0)
     except BaseException:
         # Ctrl-C: neither the child nor what it has started must outlive us.
@@ -241,6 +258,8 @@ def _judged(deck: Deck, status: int, log: str, raw_path: Path) -> Vectors:
         if times.size < 2 or times[-1] < deck.stop_time * (1 - 1e-6):
             last = f"{times[-1]:.4g}" if times.size else "no"
             raise SimulationError(f"not converged: the transient stopped at {last} s of {deck.stop_time:.4g} s")
+    if not all(vectors[name].size for name in deck.vectors):
+        raise SimulationError("incomplete: ngspice saved no points")
     infinite = [name for name in deck.vectors if not np.isfinite(vectors[name]).all()]
     if infinite:
         raise SimulationError(f"incomplete: values are not finite: {', '.join(infinite[:5])}")

@@ -47,6 +47,7 @@ class Check:
         expected, found: the entry of the array that is furthest off: by the better way, and by the table.
         error: largest deviation over the array, relative to its largest magnitude; NaN if one of the two failed.
         excess: what is left of it beyond the quantity's resolution.
+        reason: why there is no error.
     """
 
     point: Point
@@ -57,6 +58,7 @@ class Check:
     error: float
     excess: float
     decks: tuple[str, ...]
+    reason: str = ""
 
 
 def held_out_points(plan: Plan) -> Iterator[tuple[Point, Interval | None]]:
@@ -115,15 +117,21 @@ def _point(process: str, bench: str, at: dict[str, float]) -> Point:
 def interpolation_checks(table: Table, point: Point, run: BenchRun) -> list[Check]:
     """What ``table`` interpolates at ``point`` against what was simulated there."""
     look = Lookup(table)
+    known = {measured.name: measured for measured in run.measurements if measured.name in table.quantities}
+    # A point that was not simulated, or had no netlist, does not know what it would have measured.
+    for name in table.quantities:
+        if not known.get(name) and table.dataset[name].attrs["bench"] == point.bench:
+            unit = str(table.dataset[name].attrs["units"])
+            known[name] = Measurement(name=name, unit=unit, value=None, reason=run.reason)
     checks = []
-    for measured in run.measurements:
-        if measured.ok and measured.name in table.quantities:
-            try:
-                found = _interpolated(table, look, point, measured)
-            except TableError:
-                # A node that is needed failed.
-                found = np.full_like(np.asarray(measured.value, dtype=float), np.nan)
-            checks.append(_check(point, measured, found))
+    for measured in known.values():
+        if not measured.ok:
+            checks.append(_unknown(point, measured, measured.reason or run.reason))
+            continue
+        try:
+            checks.append(_check(point, measured, _interpolated(table, look, point, measured)))
+        except TableError as error:
+            checks.append(_unknown(point, measured, str(error)))
     return checks
 
 
@@ -165,12 +173,32 @@ def audited(bench: Bench) -> Bench:
 
 def audit_checks(point: Point, run: BenchRun, tight: BenchRun) -> list[Check]:
     """What ``run`` measured against what it measures at tighter tolerances."""
-    first = {m.name: m for m in run.measurements if m.ok}
-    return [
-        _check(point, measured, np.asarray(first[measured.name].value, dtype=float))
-        for measured in tight.measurements
-        if measured.ok and measured.name in first
-    ]
+    second = {measured.name: measured for measured in tight.measurements}
+    checks = []
+    for measured in run.measurements:
+        if measured.ok:
+            again = second.get(measured.name, measured)
+            if again is measured or not again.ok:
+                checks.append(_unknown(point, measured, again.reason or tight.reason))
+            else:
+                checks.append(_check(point, again, np.asarray(measured.value, dtype=float)))
+    return checks
+
+
+def _unknown(point: Point, measured: Measurement, reason: str) -> Check:
+    """A check that says nothing but why."""
+    nan = float("nan")
+    return Check(
+        point=point,
+        quantity=measured.name,
+        unit=measured.unit,
+        expected=nan,
+        found=nan,
+        error=nan,
+        excess=nan,
+        decks=(),
+        reason=reason or "no reason given",
+    )
 
 
 def _check(point: Point, measured: Measurement, found: NDArray[np.float64]) -> Check:

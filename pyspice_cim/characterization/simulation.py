@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.characterization.ladder import LADDER
-from pyspice_cim.characterization.ngspice import RETRIED, Simulator
+from pyspice_cim.characterization.ngspice import OF_THE_MACHINE, RETRIED, Simulator
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.sources import sources_sha256
 from pyspice_cim.errors import SimulationError
@@ -101,6 +101,7 @@ class Measurement:
         reason: why there is no value.
         decks: hashes of the decks behind the value.
         resolution: relative width of the grid that the value was searched on, 0 for a measured one.
+        scale: how a table interpolates it, one of ``tables.lookup.SCALES``, where its unit does not say.
         description: what the quantity means, in one line.
     """
 
@@ -112,6 +113,7 @@ class Measurement:
     reason: str = ""
     decks: tuple[str, ...] = ()
     resolution: float = 0.0
+    scale: str = ""
     description: str = ""
 
     @cached_property
@@ -130,7 +132,8 @@ def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
     """Run one simulation and reduce it. A failure is an outcome with a reason, not an exception.
 
     Where it fails in a way that other options may mend, ``LADDER`` is climbed until a rung works; the reason of a
-    simulation that never did is that of its first try. What the reducer refuses is a fact of a transient; but an
+    simulation that never did is that of its first try. Where a rung meets a full disk or is killed, nothing is known of
+    the deck: that is the reason then, and the next run tries again. What the reducer refuses is a fact of a transient; but an
     operating point may be another solution of the same equations (both nodes of a cell half way), so it climbs too.
     """
     started = time.thread_time()
@@ -141,6 +144,8 @@ def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
         for step in LADDER:
             found = _tried(simulation, simulator, step.apply(simulation.deck))
             cpu_seconds += found.cpu_seconds
+            if found.reason.startswith(OF_THE_MACHINE):
+                break
             if found.judged and not _mendable(simulation, found):
                 rung = step.name
                 break

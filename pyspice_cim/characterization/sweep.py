@@ -11,7 +11,7 @@ from pyspice_cim import __version__
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.costs import Costs
 from pyspice_cim.characterization.engine import BenchRun, Engine
-from pyspice_cim.characterization.plan import Plan, Point, plan_points, started
+from pyspice_cim.characterization.plan import MAX_POINTS, Plan, Point, plan_points, point_count, started
 from pyspice_cim.characterization.quality import (
     Check,
     Interval,
@@ -57,6 +57,12 @@ def characterize(
         ]
         finer = refined(plan, held) if halvings < plan.refine.rounds else plan
         if finer == plan:
+            break
+        wanted = sum(point_count(finer, bench) for bench in finer.benches)
+        if wanted > MAX_POINTS:
+            table.dataset.attrs["refinement"] = (
+                f"stopped: the next grid would have {wanted:,} points, over {MAX_POINTS:,}"
+            )
             break
         plan = finer
     found = runner.run(points)
@@ -129,6 +135,7 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
                 known, like = variables[f"{point.bench}_point"], shapes[result.name]
                 own = tuple(len(like.labels[dim]) for dim in like.dims)
                 attributes = {"units": like.unit, "long_name": like.description, "bench": point.bench}
+                attributes |= {"interpolation": like.scale} if like.scale else {}
                 empty = np.full(known.shape + own, np.nan)
                 variables[result.name] = xr.Variable((*known.dims, *like.dims), empty, attributes)
                 coords |= {dim: np.array(like.labels[dim]) for dim in like.dims}
@@ -157,8 +164,9 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
     for name in dataset.data_vars:
         array = dataset[name]
         if array.attrs.get("units") in _LOGARITHMIC_UNITS:
-            finite = array.values[np.isfinite(array.values)]
-            array.attrs["interpolation"] = "log" if finite.size and finite.min() > 0 else "linear"
+            # A confidence bound may lie at minus infinity, which has no logarithm either.
+            known = array.values[~np.isnan(array.values)]
+            array.attrs["interpolation"] = "log" if known.size and known.min() > 0 else "linear"
     for axis, unit in _AXIS_UNITS.items():
         if axis in dataset.coords:
             dataset[axis].attrs["units"] = unit
@@ -194,6 +202,7 @@ def _with_quality(table: Table, held: list[Check], audits: list[tuple[int, list[
                         "found": [check.found for check in checks],
                         "error": [check.error for check in checks],
                         "decks": [" ".join(check.decks) for check in checks],
+                        **({"reason": [check.reason for check in checks]} if any(c.reason for c in checks) else {}),
                     }.items()
                 }
             )

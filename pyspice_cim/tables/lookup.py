@@ -1,17 +1,30 @@
 """Look-up: vectorised multilinear interpolation, exact at the nodes, with a stated policy outside the range."""
 
 import itertools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import xarray as xr
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr, ndtri
 
 from pyspice_cim.errors import ConfigError, OutsideTableError, TableError
 from pyspice_cim.tables.table import Table
 from pyspice_cim.units import celsius_to_kelvin
 
 Policy = Literal["raise", "clip"]
+
+# What a quantity's attribute ``interpolation`` says: the function whose value is linear between nodes, and its inverse.
+SCALES: Mapping[str, tuple[Callable[..., NDArray[np.float64]], Callable[..., NDArray[np.float64]]]] = {
+    "linear": (np.asarray, np.asarray),
+    "log": (np.log, np.exp),
+    # Of a small probability, the sigma that it means: Q(sigma) = P, with Q the upper tail of the normal distribution.
+    "probit": (lambda probability: -ndtri(probability), lambda sigma: ndtr(-sigma)),
+}
+# Axes whose nodes are numbers of things: there is nothing between two of them.
+_COUNTED = ("sample",)
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,23 @@ def neighbours(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64], *
     return Neighbours(below=below, above=above, share=share)
 
 
+def labelled(array: xr.DataArray, labels: Mapping[str, str]) -> xr.DataArray:
+    """``array`` at ``labels`` of its axes of text.
+
+    Raises:
+        TableError: if it has no such axis or label.
+    """
+    own = [str(dim) for dim in array.dims if dim != "process" and array[dim].dtype.kind not in "if"]
+    for axis, label in labels.items():
+        if axis not in own:
+            raise TableError(f"{array.name} has no axis {axis!r} of labels; it has {', '.join(own) or 'none'}")
+        known = [str(each) for each in array[axis].values]
+        if label not in known:
+            raise TableError(f"{axis} is {label!r}; {array.name} has {', '.join(known)}")
+        array = array.isel({axis: known.index(label)})
+    return array
+
+
 class Lookup:
     """Reads quantities of a table.
 
@@ -60,41 +90,50 @@ class Lookup:
         self.outside = outside
         self.clipped = 0
 
-    def __call__(self, name: str, *, process: str = "tt", **coordinates: ArrayLike) -> NDArray[np.float64]:
+    def __call__(
+        self, name: str, *, process: str = "tt", labels: Mapping[str, str] | None = None, **coordinates: ArrayLike
+    ) -> NDArray[np.float64]:
         """Quantity ``name`` at ``coordinates``.
 
         Linear between neighbouring nodes of every axis; equal to the stored value at a node. Where the attribute
         ``interpolation`` says ``log`` (positive delays and powers), the value's logarithm is linear in 1/T over temperature,
-        as a current below threshold is, and in the axis's logarithm elsewhere, as a power law is.
+        as a current below threshold is, and in the axis's logarithm elsewhere, as a power law is. Where it says ``probit``
+        (probabilities of rare failures), the sigma that a probability means is linear.
 
         Args:
             name: quantity.
             process: process corner; corners are not interpolated.
+            labels: of the quantity's own axes the one label that is wanted; all labels otherwise.
             coordinates: one value or array for every numeric axis of the quantity (``vdd`` in V, ``temperature_c``,
                 ``column_rows``, ...); they broadcast.
 
         Returns:
-            Array of the broadcast shape, followed by the quantity's own axes (``component``, ``event``, ...).
+            Array of the broadcast shape, followed by the quantity's own axes (``component``, ``event``, ...) without
+            those in ``labels``.
 
         Raises:
-            TableError: for an unknown quantity, process or axis, or where a node that is needed failed to be measured.
+            TableError: for an unknown quantity, process, axis or label, for half a sample, or where a node that is needed
+                failed to be measured.
             OutsideTableError: outside the range, under the policy ``raise``.
         """
         array = self.table.quantity(name)
         source = self.table.source
         if process not in array["process"].values:
-            known = ", ".join(str(p) for p in array["process"].values)
-            raise TableError(f"table {source} has no process corner {process!r}; it has {known}")
+            there = ", ".join(str(p) for p in array["process"].values)
+            raise TableError(f"table {source} has no process corner {process!r}; it has {there}")
         array = array.sel(process=process)
         # Axes of text (component, event, line) are the quantity's own; the numeric ones are asked for.
         axes = [str(dim) for dim in array.dims if array[dim].dtype.kind in "if"]
         own = [str(dim) for dim in array.dims if str(dim) not in axes]
         if set(axes) != set(coordinates):
             raise TableError(f"{name} has the axes {', '.join(axes)}; got {', '.join(coordinates) or 'none'}")
+        array = labelled(array, labels or {})
+        own = [axis for axis in own if axis in array.dims]
         values = array.transpose(*axes, *own).to_numpy()
         given = np.broadcast_arrays(*(np.asarray(coordinates[axis], dtype=np.float64) for axis in axes))
         shape = given[0].shape if given else ()
-        logarithmic = array.attrs.get("interpolation") == "log"
+        scale = str(array.attrs.get("interpolation", "linear"))
+        forward, back = SCALES[scale]
         around: list[Neighbours] = []
         for axis, at in zip(axes, given, strict=True):
             nodes = array[axis].to_numpy().astype(np.float64)
@@ -107,24 +146,27 @@ class Lookup:
                         "characterize that range, or look up with outside='clip'"
                     )
                 self.clipped += int(beyond.sum())
-            around.append(neighbours(axis, nodes, inside, logarithmic=logarithmic))
+            if axis in _COUNTED and not np.isin(inside, nodes).all():
+                raise TableError(f"{name}: there is no {axis} between two others; give a whole number")
+            around.append(neighbours(axis, nodes, inside, logarithmic=scale == "log"))
+        own_axes = (1,) * len(own)
         result = np.zeros(shape + values.shape[len(axes) :])
         for corner in itertools.product((False, True), repeat=len(axes)):
-            weight = np.ones(shape)
+            weight, node = np.ones(shape), []
             for upper, each in zip(corner, around, strict=True):
                 weight = weight * (each.share if upper else 1 - each.share)
-            here = values[
-                tuple(each.above if upper else each.below for upper, each in zip(corner, around, strict=True))
-            ]
-            weight = weight.reshape(shape + (1,) * len(own))
+                node.append(each.above if upper else each.below)
+            weight = weight.reshape(shape + own_axes)
             # A node without a share may have failed to be measured: nothing times NaN would be NaN.
-            here = np.where(weight > 0, here, 1.0)
-            result += weight * (np.log(here) if logarithmic else here)
-        if logarithmic:
-            # The value of a node itself, not what its logarithm is rounded to.
-            node = tuple(np.where(each.share > 0, each.above, each.below) for each in around)
+            term = np.where(weight > 0, forward(values[tuple(node)]), 0.0)
+            # There is no value between infinities of both signs.
+            with np.errstate(invalid="ignore"):
+                result += weight * term
+        if scale != "linear":
+            # The value of a node itself, not what there and back is rounded to.
+            own_node = tuple(np.where(each.share > 0, each.above, each.below) for each in around)
             at_node = np.all([(each.share == 0) | (each.share == 1) for each in around] or [True], axis=0)
-            result = np.where(at_node.reshape(at_node.shape + (1,) * len(own)), values[node], np.exp(result))
+            result = np.where(at_node.reshape(at_node.shape + own_axes), values[own_node], back(result))
         if np.isnan(result).any():
             reasons = "; ".join(sorted({reason for _, reason in self.table.failures()})) or "it was not measured"
             raise TableError(f"{name} has no value at {dict(coordinates)} in table {source}: {reasons}")

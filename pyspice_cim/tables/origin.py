@@ -14,7 +14,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from pyspice_cim.errors import OutsideTableError, TableError
-from pyspice_cim.tables.lookup import Lookup, neighbours
+from pyspice_cim.tables.lookup import Lookup, labelled, neighbours
 from pyspice_cim.tables.table import Table
 
 
@@ -52,7 +52,7 @@ class Origin:
         reason: why there is none.
         labels: the quantity's own axes and the labels along them, as far as they were not chosen.
         chosen: own axes to the labels that were.
-        interpolation: ``linear`` or ``log``.
+        interpolation: one of ``lookup.SCALES``.
     """
 
     quantity: str
@@ -98,24 +98,14 @@ def origin(
             f"{name}: "
             + "; ".join(["give " + ", ".join(told)] * bool(told) + [f"{axis} is no number" for axis in other])
         )
+    here = labelled(array.sel(process=process), chosen)
     try:
-        looked_up = xr.DataArray(
-            Lookup(table)(name, process=process, **given),
-            dims=[str(d) for d in array.dims if d not in (*numeric, "process")],
-        )
+        value = Lookup(table)(name, process=process, labels=chosen, **given)
         reason = ""
     except OutsideTableError:
         raise
     except TableError as error:
-        looked_up, reason = None, str(error)
-    here = array.sel(process=process)
-    for axis, label in chosen.items():
-        if axis in numeric or axis == "process" or label not in here[axis].values:
-            known = ", ".join(str(each) for each in here[axis].values)
-            raise TableError(f"{name}: {axis} has no label {label!r}; it has {known}")
-        index = here[axis].values.tolist().index(label)
-        here = here.isel({axis: index})
-        looked_up = looked_up.isel({axis: index}) if looked_up is not None else None
+        value, reason = None, str(error)
     own = {str(dim): tuple(str(each) for each in here[dim].values) for dim in here.dims if str(dim) not in numeric}
     attributes = array.attrs
     return Origin(
@@ -123,7 +113,7 @@ def origin(
         unit=str(attributes["units"]),
         description=str(attributes.get("long_name", "")),
         bench=str(attributes["bench"]),
-        value=None if looked_up is None else looked_up.to_numpy(),
+        value=value,
         reason=reason,
         labels=own,
         chosen=chosen,

@@ -134,6 +134,14 @@ def test_a_driver_that_cannot_follow_is_a_failed_point(tmp_path):
     assert bench == "driver" and "crosses half the supply" in reason
 
 
+def test_a_driver_that_does_not_come_to_its_rail_is_a_failed_point(tmp_path):
+    """It crosses half the supply twice in its pulse, and its energy would be a sixth short of C V^2."""
+    table = characterize(plan_of(tmp_path, "[benches.driver]\nline_load_ff = [200.0]\n"), Engine(cache=None))
+    ((bench, reason),) = table.failures()
+    assert bench == "driver" and "its load is too large for the corner" in reason
+    assert np.isnan(table.quantity("driver_energy").values).all()
+
+
 def decks_of(plan, bench, **coordinates):
     """The decks behind each quantity."""
     engine = Engine(cache=None, workers=1)

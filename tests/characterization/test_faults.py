@@ -18,7 +18,7 @@ from pyspice_cim.characterization import engine
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.costs import Cost, Costs
 from pyspice_cim.characterization.engine import BenchRun, Engine
-from pyspice_cim.characterization.ngspice import STATUSES, NgspiceSimulator, SimResult
+from pyspice_cim.characterization.ngspice import STATUSES, NgspiceSimulator, SimResult, find_ngspice
 from pyspice_cim.characterization.plan import load_plan
 from pyspice_cim.characterization.simulation import Measurement, Simulation, execute, reducer_name
 from pyspice_cim.characterization.sweep import characterize
@@ -35,6 +35,7 @@ C1 out 0 1p
 .tran 10p {stop} 0 10p
 .end
 """
+NGSPICE = find_ngspice()
 FAKE = "#!/bin/sh\nif [ \"$1\" = --version ]; then echo '** ngspice-39 : fake'; exit 0; fi\n"
 
 
@@ -120,6 +121,7 @@ def test_a_timeout_ends_all_that_ngspice_had_started(script, tmp_path):
         ("kill -ABRT $$", "crashed: ngspice ended by SIGABRT"),
         ("exit 3", "incomplete: ngspice ended with status 3"),
         ("exit 0", "incomplete: ngspice wrote no result"),
+        ("yes '' | head -c 9000000", "untrusted: ngspice wrote more than 8 MB of messages"),
         ("echo 'Timestep too small; time = 1e-12'; exit 1", "not converged: Timestep too small"),
         ("echo 'unrecognized parameter (x) - ignored'", "untrusted: ngspice warned: unrecognized parameter"),
     ],
@@ -128,6 +130,21 @@ def test_how_a_run_ended_is_in_its_status(script, text, reason):
     (result,) = NgspiceSimulator(script(text)).run([rc()])
     assert result.reason.startswith(reason), result.reason
     assert result.reason.partition(":")[0] in STATUSES
+
+
+def test_a_result_without_points_is_incomplete(script):
+    header = (
+        "Title: x\\nFlags: real\\nNo. Variables: 1\\nNo. Points: 0\\nVariables:\\n\\t0\\tv(out)\\tvoltage\\nBinary:\\n"
+    )
+    (result,) = NgspiceSimulator(script(f"printf '{header}' > deck.raw")).run([rc(vectors=("v(out)",))])
+    assert result.reason == "incomplete: ngspice saved no points"
+
+
+def test_what_a_good_run_has_left_running_is_ended(script, tmp_path):
+    program = script(f'(while :; do date > "$RANDOM"; done) & echo $! > {tmp_path}/grandchild; exec {NGSPICE} "$@"')
+    (result,) = NgspiceSimulator(program).run([rc(vectors=("v(out)",))])
+    assert result.ok, result.reason
+    assert gone(int((tmp_path / "grandchild").read_text()), within=5)
 
 
 @pytest.mark.parametrize(
@@ -258,6 +275,19 @@ def hold(path):
     time.sleep(300)
 
 
+def test_what_is_finished_while_a_netlist_is_made_is_kept(tmp_path):
+    def slow():
+        yield [simulation(rc("1.5n"))]
+        # Meanwhile the others end.
+        time.sleep(3)
+        raise KeyboardInterrupt
+
+    decks = [rc(f"{n}n") for n in range(2, 6)]
+    with pytest.raises(KeyboardInterrupt):
+        Engine(cache=Cache(tmp_path), workers=2).run([slow(), *(bench(deck) for deck in decks)])
+    assert len(list(tmp_path.rglob("*.json"))) == 1 + len(decks)
+
+
 def test_a_worker_is_not_ended_while_its_pool_holds_a_lock(tmp_path):
     worker = multiprocessing.get_context("fork").Process(target=hold, args=(tmp_path,))
     worker.start()
@@ -301,7 +331,12 @@ def test_a_model_file_that_goes_away_fails_its_points_and_no_others(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "5", "null", '{"values": 3}', '{"values": {"level": "high"}}', "\0", '{"values": {}}']
+    "text",
+    [
+        *("", "{", "[]", "5", "null", "\0", "[" * 100_000),
+        *('{"values": 3}', '{"values": {"level": "high"}}', '{"values": {}}'),
+        '{"reason": "", "deck_sha256": "ab", "cpu_seconds": 1.0, "values": {}}',
+    ],
 )
 def test_a_cache_entry_that_is_none_is_simulated_again(tmp_path, text):
     cache = Cache(tmp_path)
@@ -313,6 +348,17 @@ def test_a_cache_entry_that_is_none_is_simulated_again(tmp_path, text):
     cache.put(key, execute(simulation(rc()), NgspiceSimulator()))
     # After 1 ns, a time constant: 1 - 1/e, to the accuracy of steps of a hundredth of it.
     assert cache.get(key).values["level"] == pytest.approx(1 - np.exp(-1), abs=2e-3)
+
+
+def test_a_cache_entry_with_another_number_is_none(tmp_path):
+    cache = Cache(tmp_path)
+    cache.put("ab", execute(simulation(rc()), NgspiceSimulator()))
+    (path,) = tmp_path.rglob("*.json")
+    whole = path.read_text()
+    assert cache.get("ab") is not None
+    for number in set(re.findall(r"\d", whole)):
+        path.write_text(whole.replace(number, str((int(number) + 1) % 10), 1))
+        assert cache.get("ab") is None
 
 
 def test_every_beginning_of_a_cache_entry_is_none(tmp_path):
@@ -339,7 +385,14 @@ def test_no_table_is_lost_for_the_costs_of_its_points(tmp_path):
     assert costs.of("mine", "driver") == (Cost(1, 3.0, 2), "mine")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[1]", '[["t", "b", 0, 1.0, 1]]', '[["t", "b", "many", 1.0, 1]]'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{}", "[1]", "[" * 100_000),
+        *(f'[["t", "b", {costs}]]' for costs in ("0, 1.0, 1", '"many", 1.0, 1', "-1, 1.0, 1", "0.5, 1.0, 1")),
+        *(f'[["t", "b", {costs}]]' for costs in ("1, Infinity, 1", "1, NaN, 1", "1, -2.0, 1", "Infinity, 1.0, 1")),
+    ],
+)
 def test_damaged_costs_are_none(tmp_path, text):
     (tmp_path / "costs.json").write_text(text)
     assert Costs.load(Cache(tmp_path)).of("t", "b") is None

@@ -147,10 +147,28 @@ def test_what_options_cannot_mend_is_not_tried_again(reason):
 
 
 def test_rungs_are_tried_in_their_order_and_all_tries_cost():
-    simulator = Scripted("not converged: first", "crashed: second", "timeout: third", "")
+    simulator = Scripted("not converged: first", "crashed: second", "incomplete: third", "")
     outcome = execute(floating(), simulator)
     assert (outcome.reason, outcome.rung, outcome.cpu_seconds) == ("", LADDER[2].name, 8.0)
     assert [deck.text for deck in simulator.decks[1:]] == [rung.apply(floating().deck).text for rung in LADDER[:3]]
+
+
+@pytest.mark.parametrize("reason", ["timeout: 9 s", "killed: SIGKILL", "disk full: no room"])
+def test_what_befalls_a_rung_says_nothing_of_the_deck(tmp_path, reason):
+    """Otherwise a busy machine would change a table: by the rung that is taken, or by a failure that is kept."""
+    simulator, cache = Scripted("not converged: first", reason, ""), Cache(tmp_path)
+    outcome = execute(floating(), simulator)
+    assert (outcome.reason, outcome.rung, len(simulator.decks)) == (reason, "", 2)
+    cache.put("ab", outcome)
+    assert cache.get("ab") is None
+
+
+def test_a_refused_operating_point_is_not_kept_where_its_rungs_had_no_room(tmp_path):
+    simulator, cache = Scripted("", "disk full: no room"), Cache(tmp_path)
+    outcome = execute(Simulation(deck=Deck(text=FLOATING), reducer=reducer_name(too_low)), simulator)
+    assert outcome.reason == "disk full: no room"
+    cache.put("ab", outcome)
+    assert cache.get("ab") is None
 
 
 @pytest.mark.parametrize(("stop_time", "tries"), [(1e-9, 1), (None, 1 + len(LADDER))])

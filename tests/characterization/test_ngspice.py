@@ -158,6 +158,23 @@ def test_an_ngspice_that_is_new_enough(tmp_path, version):
     assert NgspiceSimulator(program=program).version == version
 
 
+@pytest.mark.parametrize("how", ["NGSPICE", "PATH"])
+def test_a_relative_path_of_ngspice_works(tmp_path, monkeypatch, how):
+    (tmp_path / "tools").mkdir()
+    (tmp_path / "tools" / "ngspice").symlink_to(find_ngspice())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("NGSPICE", raising=False)
+    monkeypatch.setenv(how, {"NGSPICE": "tools/ngspice", "PATH": "tools:/bin"}[how])
+    assert find_ngspice() == tmp_path / "tools" / "ngspice"
+    result = run(Deck(text=RC.format(extra="", stop="1n"), vectors=("time", "v(out)")))
+    assert result.ok, result.reason
+
+
+def test_a_version_that_is_no_text(tmp_path):
+    with pytest.raises(SimulationError, match="does not answer --version as ngspice does"):
+        _ = NgspiceSimulator(program=script(tmp_path, r"printf '\377'")).version
+
+
 def test_no_ngspice_says_how_to_install_it(monkeypatch):
     monkeypatch.setenv("NGSPICE", "/nonexistent/ngspice")
     with pytest.raises(MissingDependencyError, match="apt-get install ngspice"):

@@ -209,7 +209,7 @@ def test_a_failed_node_gives_no_value_and_its_reason():
         ({"rows": None}, TableError, re.escape(f"give sram6t_rows ({', '.join(map(str, ROWS))})")),
         ({"lines": 3}, TableError, "has no axis 'lines'"),
         ({"labels": {"bit": "0"}}, TableError, "has no axis 'bit'"),
-        ({"labels": {"vdd": "1.1"}}, TableError, "vdd has no label '1.1'"),
+        ({"labels": {"vdd": "1.1"}}, TableError, "has no axis 'vdd' of labels"),
         ({"name": "nothing"}, TableError, "no quantity 'nothing'"),
     ],
 )
