@@ -20,7 +20,7 @@ from pyspice_cim.behavioral.ldlif import LDLIFParams
 from pyspice_cim.behavioral.mapping import map_layers
 from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.resources import shipped
-from pyspice_cim.tables import load_table
+from pyspice_cim.tables import Lookup, load_table
 
 TABLE = load_table(shipped("reference", "generic45lp_variation.h5"))
 PLACE = {"vdd": 1.1, "temperature_c": 27.0}
@@ -53,6 +53,15 @@ def test_a_rate_with_labels_is_the_value_of_the_table(quantity, labels, place):
     with pytest.raises(TableError, match=f"{quantity} has no axis 'limit' of labels; it has {first}"):
         wrong = labels | {"limit": "read"}
         rates_from_table(TABLE, {"slow_read": quantity}, labels={"slow_read": wrong}, **PLACE, **place)
+
+
+@pytest.mark.parametrize("limit", ["read", "write"])
+@pytest.mark.parametrize("vdd", [1.02, 1.045, 1.1, 1.19])
+def test_a_probability_is_that_of_its_sigma_between_supplies_too(limit, vdd):
+    place = {"vdd": vdd, "temperature_c": 27.0, "tail_rows": 16, "labels": {"limit": limit, "bound": "estimate"}}
+    probability, sigma = (Lookup(TABLE)(f"sram6t_tail_{what}", **place) for what in ("failure_probability", "sigma"))
+    # Of a sigma of 10, rounding in its 16th digit is worth 1e-14 of the probability.
+    assert float(probability) == pytest.approx(norm.sf(float(sigma)), rel=1e-12, abs=0)
 
 
 def test_each_quantity_takes_the_axes_that_it_has():

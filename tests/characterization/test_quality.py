@@ -172,7 +172,7 @@ def test_errors_of_interpolation_are_those_of_the_formula(plan, tmp_path):
             strict=True,
         )
     }
-    assert len(rows) == 4 * 2
+    assert len(rows) == 4 * 3
     # A chord lies above the parabola x^2 by (h / 2)^2 in the middle of an interval of width h.
     assert rows[0.95, 50, 4, "energy"] == pytest.approx(0.05**2 / 0.95**2)
     assert rows[1.1, 50, 4, "energy"] == pytest.approx(0.1**2 / 1.1**2)
@@ -202,6 +202,51 @@ def test_a_node_that_is_needed_and_missing_is_no_small_error(plan):
     assert np.isnan(data["held_out_error"].values).all()
     assert "interpolation_error" not in data["energy"].attrs
     assert data.sizes["vdd"] == 3
+
+
+def test_a_point_held_out_that_was_not_simulated_says_so(plan):
+    wanted, engine = plan("[held_out]"), Counting()
+    places_held = [
+        f"{p.corner.process} {p.corner.vdd!r} {p.corner.temperature_c!r} {p.coordinates['size']}"
+        for p, _ in held_out_points(wanted)
+    ]
+    engine.failing = {places_held[0]}
+    data = characterize(wanted, engine).dataset
+    of_all = [json.loads(place)["vdd"] for place in data["held_out_coordinates"].values]
+    # The quantity that no point measures has a reason of its own.
+    quantities, reasons = data["held_out_quantity"].values, data["held_out_reason"].values
+    assert set(quantities) == {"energy", "delay", "failing"} and len(of_all) == 3 * len(places_held)
+    lost = reasons == "no time"
+    assert set(quantities[lost]) == {"energy", "delay", "failing"}
+    assert set(reasons[~lost & (quantities == "failing")]) == {"never"}
+    assert (reasons[~lost & (quantities != "failing")] == "").all()
+    unknown = np.isnan(data["held_out_error"].values)
+    assert (unknown == (reasons != "")).all()
+    assert data["energy"].attrs["interpolation_error"] > 0
+
+
+@dataclass
+class NoAudit(Counting):
+    """An engine that has no time for audits."""
+
+    def run(self, benches):
+        found = super().run(benches)
+        return found if len(self.asked) == 1 else [BenchRun(status="missing", reason="no time") for _ in found]
+
+
+def test_an_audit_that_there_was_no_time_for_says_so(plan):
+    data = characterize(plan("[audit]\npoints = 2"), NoAudit()).dataset
+    assert set(data["audit_quantity"].values) == {"energy", "delay"} and data.sizes["audit"] == 4
+    assert set(data["audit_reason"].values) == {"no time"} and np.isnan(data["audit_error"].values).all()
+    assert "numerical_error" not in data["energy"].attrs
+
+
+def test_refinement_stops_at_the_largest_grid(plan, monkeypatch):
+    monkeypatch.setattr("pyspice_cim.characterization.sweep.MAX_POINTS", 60)
+    table = characterize(plan("[held_out]\n[refine]\nrounds = 5\nenergy = 1e-7"), Counting())
+    # 2 processes, 2 temperatures and 2 sizes: 24 points with 3 supplies, 40 with 5, and 72 with 9.
+    assert table.dataset.sizes["vdd"] == 5
+    assert table.dataset.attrs["refinement"] == "stopped: the next grid would have 72 points, over 60"
 
 
 def test_a_node_is_added_exactly_where_the_error_is_above_the_bound(plan):

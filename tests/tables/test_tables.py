@@ -7,6 +7,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.interpolate import RegularGridInterpolator
+from scipy.stats import norm
 
 from pyspice_cim.errors import OutsideTableError, TableError
 from pyspice_cim.tables import Lookup, Table, load_table, save_table
@@ -132,6 +133,48 @@ def test_a_failed_node_without_a_share_does_not_count():
     np.testing.assert_allclose(found[1], values[1:, 0, 1].mean(axis=0), rtol=1e-12)
     with pytest.raises(TableError, match="the transient stopped"):
         look("cell_energy", process="ss", vdd=1.01, temperature_c=27.0, cell_rows=40)
+
+
+def probabilities(values) -> Table:
+    """Over two supplies and two labels."""
+    array = xr.DataArray(
+        np.array(values)[None],
+        dims=("process", "vdd", "bound"),
+        coords={"process": ["tt"], "vdd": [1.0, 1.1], "bound": ["low", "high"]},
+        attrs={"units": "1", "interpolation": "probit"},
+    )
+    return Table(dataset=make_table().dataset.drop_dims(["vdd", "temperature_c", "cell_rows"]).assign(failing=array))
+
+
+@given(st.floats(1, 30), st.floats(1, 30), st.floats(0, 1))
+def test_between_probabilities_their_sigmas_are_linear(a, b, share):
+    table = probabilities([[norm.sf(a)] * 2, [norm.sf(b)] * 2])
+    vdd = 1.0 + share * 0.1
+    part = (vdd - 1.0) / (1.1 - 1.0)
+    found = Lookup(table)("failing", vdd=vdd)
+    assert norm.isf(found) == pytest.approx([(1 - part) * a + part * b] * 2, rel=1e-9)
+
+
+def test_a_label_does_not_need_the_others():
+    table = probabilities([[1e-9, np.nan], [0.0, np.nan]])
+    look = Lookup(table)
+    assert look("failing", vdd=1.0, labels={"bound": "low"}) == 1e-9
+    # No probability is infinitely many sigmas, and half of that is as many.
+    assert look("failing", vdd=1.05, labels={"bound": "low"}) == 0.0
+    with pytest.raises(TableError, match="failing has no value"):
+        look("failing", vdd=1.0)
+    for labels, message in (({"bound": "middle"}, "failing has low, high"), ({"vdd": "1"}, "no axis 'vdd' of labels")):
+        with pytest.raises(TableError, match=message):
+            look("failing", vdd=1.0, labels=labels)
+
+
+def test_there_is_nothing_between_two_samples():
+    table = probabilities([[0.1, 0.2], [0.3, 0.4]])
+    dataset = table.dataset.rename(vdd="sample").assign_coords(sample=[0, 1])
+    look = Lookup(Table(dataset=dataset))
+    assert look("failing", sample=1, labels={"bound": "low"}) == 0.3
+    with pytest.raises(TableError, match="no sample between two others"):
+        look("failing", sample=0.5)
 
 
 def test_vectorised_equals_one_by_one():
