@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import re
 from pathlib import Path
@@ -32,6 +33,18 @@ class Technology(Description):
         for path in (*files, *self.cell_paths.values()):
             digest.update(path.read_bytes())
         return digest.hexdigest()
+
+    @property
+    def variation_sha256(self) -> str:
+        """Hash of what Monte Carlo samples are drawn with: the numbers of ``global_variation`` and ``mismatch``.
+
+        ``sha256`` leaves ``global_variation`` out, so a table of such samples needs both hashes to tell that the
+        technology is still the one that it was made from.
+        """
+        drawn = self.model_dump(
+            mode="json", include={"global_variation": {"sigma_vt_mv"}, "mismatch": {"convention", "a_vt_mv_um"}}
+        )
+        return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
 
     @property
     def model_folder(self) -> Path:

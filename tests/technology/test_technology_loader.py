@@ -232,6 +232,28 @@ def test_a_condition_is_possible(condition: dict[str, float], message: str) -> N
         Corner(**condition)
 
 
+def test_the_hash_of_variation_follows_its_numbers_alone(copied: Path) -> None:
+    text = copied.read_text()
+    before = load_technology(copied)
+    # As tables state it.
+    assert before.variation_sha256 == "8ae6234e74b3c3f9798d92f1dbb68b4cd709c3a559de6719aaa5b23894ff2989"
+    for old, new, nominal in (
+        ("n = 13.3", "n = 13.4", True),
+        ("p = 13.3", "p = 13.4", True),
+        ("nmos = 2.5", "nmos = 2.6", False),
+        ('convention = "single"', 'convention = "pair"', False),
+    ):
+        after = load_technology(edited(copied, old, new))
+        assert after.variation_sha256 != before.variation_sha256
+        assert (after.sha256 == before.sha256) == nominal
+        copied.write_text(text)
+    after = load_technology(edited(copied, 'source = "a third of', 'source = "One third of'))
+    assert after.variation_sha256 == before.variation_sha256
+    start, end = text.index("[global_variation]"), text.index("[wire]")
+    copied.write_text(text[:start] + text[end:])
+    assert load_technology(copied).variation_sha256 != before.variation_sha256
+
+
 def test_the_hash_follows_the_cards(copied: Path) -> None:
     before = load_technology(copied).sha256
     assert before == load_technology("generic45lp").sha256
