@@ -10,8 +10,8 @@ from pydantic.functional_validators import AfterValidator
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 # Wider than any process, and narrow enough that a sweep in steps of 10 mV ends and no size vanishes in a square.
-LIMITS_V = (1e-3, 1e3)
-LIMITS_C = (-270.0, 1000.0)
+LIMITS_V = (1e-3, 100.0)
+LIMITS_C = (-270.0, 500.0)
 Volts = Annotated[float, Field(ge=LIMITS_V[0], le=LIMITS_V[1])]
 Celsius = Annotated[float, Field(ge=LIMITS_C[0], le=LIMITS_C[1])]
 Micrometres = Annotated[float, Field(ge=1e-4, le=1e5)]
