@@ -116,7 +116,7 @@ class CornerModels(Data):
     note: str = ""
 
     @model_validator(mode="after")
-    def _mobility_stays_one(self) -> Self:
+    def _positive_mobility(self) -> Self:
         if min(self.mobility.n, self.mobility.p) <= 0:
             raise ValueError("mobility must be above 0: it is a factor")
         return self
