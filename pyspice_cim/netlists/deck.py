@@ -10,6 +10,10 @@ from pyspice_cim.errors import NetlistError
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
+# ngspice runs a program for these lines, or reads a file that is not in the deck's hash; it compares beginnings only. The
+# line break before them is found many times faster than the beginning of a line.
+_COMMANDS = re.compile(r"\n[^\S\n]*(?:\.(?:control|exec|inc|lib)|\*#)[^\n]*", re.IGNORECASE)
+
 
 def checked_name(text: str, what: str = "name") -> str:
     """Return ``text`` if it is a plain SPICE identifier (letters, digits, underscore).
@@ -26,19 +30,30 @@ def checked_name(text: str, what: str = "name") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Deck:
-    """One ngspice input.
+    """One ngspice input, which holds all that it needs and no commands.
 
     Attributes:
         text: the whole input, models included, ``.end`` included.
         vectors: names of the vectors that the raw file must hold (lower case, e.g. ``v(q0)``, ``i(vdd)``).
         stop_time: s, the last time point that a transient must reach; ``None`` for other analyses.
         timeout: s, after which the run is killed and recorded as failed.
+
+    Raises:
+        NetlistError: for a line that would run a program or read a file.
     """
 
     text: str
     vectors: tuple[str, ...] = field(default=())
     stop_time: float | None = None
     timeout: float = 600.0
+
+    def __post_init__(self) -> None:
+        # Whatever text reached the deck, and from where.
+        if found := _COMMANDS.search(f"\n{self.text}"):
+            raise NetlistError(
+                f"the deck is refused: its line {found.group().strip()[:80]!r} would run a program or read a file; remove "
+                "it from the models"
+            )
 
     @cached_property
     def sha256(self) -> str:

@@ -6,6 +6,16 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.functional_validators import AfterValidator
 
+# What of a technology file becomes a word of a deck. A deck can run programs of the machine: no other text reaches one.
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+# Wider than any process, and narrow enough that a sweep in steps of 10 mV ends and no size vanishes in a square.
+LIMITS_V = (1e-3, 100.0)
+LIMITS_C = (-270.0, 500.0)
+Volts = Annotated[float, Field(ge=LIMITS_V[0], le=LIMITS_V[1])]
+Celsius = Annotated[float, Field(ge=LIMITS_C[0], le=LIMITS_C[1])]
+Micrometres = Annotated[float, Field(ge=1e-4, le=1e5)]
+
 
 def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
     if not limits[0] < limits[1]:
@@ -13,7 +23,11 @@ def _ordered(limits: tuple[float, float]) -> tuple[float, float]:
     return limits
 
 
-Range = Annotated[tuple[float, float], AfterValidator(_ordered), Field(description="lowest and highest value")]
+_ORDERED = AfterValidator(_ordered)
+# Lowest and highest value.
+VoltsRange = Annotated[tuple[Volts, Volts], _ORDERED]
+CelsiusRange = Annotated[tuple[Celsius, Celsius], _ORDERED]
+MicrometresRange = Annotated[tuple[Micrometres, Micrometres], _ORDERED]
 
 
 class Data(BaseModel):
@@ -37,8 +51,8 @@ class Data(BaseModel):
 class Supply(Data):
     """``nominal_v`` and the range of supply voltages in which the cards were checked, V."""
 
-    nominal_v: float = Field(gt=0)
-    range_v: Range
+    nominal_v: Volts
+    range_v: VoltsRange
 
     @model_validator(mode="after")
     def _nominal_inside(self) -> Self:
@@ -50,8 +64,8 @@ class Supply(Data):
 class Temperature(Data):
     """Nominal temperature and the range in which the cards were checked, degrees Celsius."""
 
-    nominal_c: float
-    range_c: Range
+    nominal_c: Celsius
+    range_c: CelsiusRange
 
     @model_validator(mode="after")
     def _nominal_inside(self) -> Self:
@@ -101,6 +115,12 @@ class CornerModels(Data):
     mobility: Shift = Shift(n=1.0, p=1.0)
     note: str = ""
 
+    @model_validator(mode="after")
+    def _positive_mobility(self) -> Self:
+        if min(self.mobility.n, self.mobility.p) <= 0:
+            raise ValueError("mobility must be above 0: it is a factor")
+        return self
+
     @property
     def synthetic(self) -> bool:
         """Whether the corner is made by shifting the nominal cards; it is labelled so wherever it shows."""
@@ -119,7 +139,8 @@ class Models(Data):
 
     Attributes:
         root: folder, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
-        package: Python package in whose folder ``root`` lies instead; it is not imported.
+        package: Python package in whose folder ``root`` lies instead; it is not imported. The outermost one: to look into a
+            package is to import it.
         install: command that installs ``package``, for the message where it is missing.
         params: ``.param`` values, written before everything else.
         include: files that are copied into the deck, in order; ``{corner}`` is replaced.
@@ -130,9 +151,9 @@ class Models(Data):
     silent_defaults: ClassVar[tuple[str, ...]] = ("install", "binned")
 
     root: str = "."
-    package: str | None = None
+    package: Identifier | None = None
     install: str = ""
-    params: dict[str, float] = {}
+    params: dict[Identifier, float] = {}
     include: tuple[str, ...] = ()
     lib: tuple[LibrarySection, ...] = ()
     binned: tuple[str, ...] = ()
@@ -162,9 +183,9 @@ class Device(Data):
     element: Literal["M", "X"] = "M"
     model: str = Field(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$")
     polarity: Literal["n", "p"]
-    w_um: Range
-    l_um: Range
-    diffusion_um: float = Field(gt=0, description="length of a source or drain region, for its area and perimeter")
+    w_um: MicrometresRange
+    l_um: MicrometresRange
+    diffusion_um: Micrometres
     dvt: Literal["instance_delvto", "gate_source"] = "instance_delvto"
     narrow: Literal["refuse", "widen"] = "refuse"
 
@@ -179,7 +200,7 @@ class Mismatch(Data):
     """Pelgrom coefficients, mV um; ``pair`` coefficients are of the difference of two devices."""
 
     convention: Literal["single", "pair"]
-    a_vt_mv_um: dict[str, Annotated[float, Field(gt=0)]]
+    a_vt_mv_um: dict[Identifier, Annotated[float, Field(gt=0)]]
     source: str
 
     def sigma(self, device: str, width: float, length: float) -> float:
@@ -227,8 +248,8 @@ class CellNetlist(Data):
     """
 
     file: str
-    subckt: str
-    ports: dict[str, str | tuple[str, ...]]
+    subckt: Identifier
+    ports: dict[Identifier, str | tuple[str, ...]]
 
     @property
     def roles(self) -> dict[str, tuple[str, ...]]:
@@ -274,12 +295,12 @@ class CellGeometry(Data):
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("netlist",)
 
-    width_um: float = Field(gt=0)
-    height_um: float = Field(gt=0)
-    pull_down_um: float = Field(gt=0)
-    pull_up_um: float = Field(gt=0)
-    access_um: float = Field(gt=0)
-    read_um: float | None = Field(default=None, gt=0)
+    width_um: Micrometres
+    height_um: Micrometres
+    pull_down_um: Micrometres
+    pull_up_um: Micrometres
+    access_um: Micrometres
+    read_um: Micrometres | None = None
     source: str = ""
     netlist: CellNetlist | None = None
 
@@ -295,7 +316,8 @@ class Target(Data):
         tolerance: largest relative deviation that counts as met.
     """
 
-    value: float
+    # Deviations are relative to it.
+    value: float = Field(ge=1e-15, le=1e15)
     unit: Literal["uA/um", "nA/um", "V", "mV", "mV/V", "mV/dec", "ps"]
     source: str
     confidence: Literal["published", "computed", "derived", "chosen"]
@@ -344,8 +366,8 @@ class Description(Data):
     source: str
     supply: Supply
     temperature: Temperature
-    corners: dict[str, CornerModels] = Field(min_length=1)
-    devices: dict[str, Device]
+    corners: dict[Identifier, CornerModels] = Field(min_length=1)
+    devices: dict[Identifier, Device]
     mismatch: Mismatch
     # No deck of nominal devices depends on it: it is not part of a technology's hash.
     global_variation: GlobalVariation | None = None
@@ -353,7 +375,7 @@ class Description(Data):
     cell_6t: CellGeometry
     cell_8t: CellGeometry
     # "nmos", "pmos" (ion, ioff, ...) and "circuit" (fo4, snm_hold, snm_read) -> figure -> target.
-    targets: dict[str, dict[str, Target]] = {}
+    targets: dict[Identifier, dict[Identifier, Target]] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -12,6 +12,9 @@ from pyspice_cim.technology.fields import CELL_ROLES
 from pyspice_cim.technology.model import Technology
 from pyspice_cim.technology.usercell_checks import user_cell
 
+# Characters of a value in a message.
+_LONGEST = 200
+
 
 def builtin_folder() -> Path:
     """Folder of the technologies that come with the package."""
@@ -77,7 +80,10 @@ def read_toml(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise TechnologyError(f"{path} cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except RecursionError as error:
+        raise TechnologyError(f"{path} is not valid TOML: brackets are nested too deep; remove some") from error
+    except ValueError as error:
+        # Of the decoder, of UTF-8, or of Python, which refuses an integer of thousands of digits.
         raise TechnologyError(f"{path} is not valid TOML: {error}") from error
 
 
@@ -85,10 +91,19 @@ def field_messages(error: ValidationError) -> list[str]:
     """One message for each wrong field of a pydantic error: dotted name, what is wrong, value, what to do."""
     messages = []
     for item in error.errors():
-        name = ".".join(str(part) for part in item["loc"]) or "the file"
+        # The name of an entry is its own place in pydantic: "[key]".
+        places = [place for place in item["loc"] if place != "[key]"]
+        name = ".".join(_plain(str(place)) for place in places) or "the file"
         match item["type"]:
+            case "string_pattern_mismatch":
+                what = "is no name" if len(places) < len(item["loc"]) else f"= {_shown(item['input'])} is not valid"
+                messages.append(
+                    f"{name} {what}: use letters, digits and underscores only (it must match {item['ctx']['pattern']})"
+                )
             case "extra_forbidden":
-                messages.append(f"{name} = {item['input']!r} is not a known field; remove it or mend its spelling")
+                messages.append(
+                    f"{name} = {_shown(item['input'])} is not a known field; remove it or mend its spelling"
+                )
             case "missing":
                 messages.append(f"{name} is missing; add it")
             case _ if isinstance(item["input"], dict):
@@ -97,5 +112,19 @@ def field_messages(error: ValidationError) -> list[str]:
             case _:
                 # pydantic prefixes the text of our own validators.
                 text = item["msg"].removeprefix("Value error, ")
-                messages.append(f"{name} = {item['input']!r} is not valid: {text}")
+                messages.append(f"{name} = {_shown(item['input'])} is not valid: {text}")
     return messages
+
+
+def _plain(name: str) -> str:
+    """``name``, in quotes if it could not be read otherwise."""
+    return name if name.isprintable() and len(name) < _LONGEST else _shown(name)
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        # An integer of thousands of hexadecimal digits, or tables in tables in tables.
+        return "(too long to print)"
+    return text if len(text) < _LONGEST else f"{text[: _LONGEST - 3]}..."

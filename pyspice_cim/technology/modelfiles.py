@@ -7,9 +7,11 @@ and gigabytes for the library of a whole process.
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.modelguard import checked_models
 
 # `.include FILE`, `.lib FILE SECTION` (a call), `.lib SECTION` (a definition, up to `.endl`); a comment may follow.
 _CARD = re.compile(
@@ -18,10 +20,9 @@ _CARD = re.compile(
         (?:\s+(?P<section>[^\s;$]+))?\s*(?:[;$].*)?$""",
     re.IGNORECASE | re.VERBOSE,
 )
-# A deck can run programs of the machine; a model file has no business to.
-_COMMANDS = re.compile(r"^\s*\.(?:control|exec)\b", re.IGNORECASE | re.MULTILINE)
-# Lines that may be one of these cards: most model files have none, and a long one is then not read line by line.
-_CARDS = re.compile(r"^[ \t]*\.(?:inc|lib|endl)[^\n]*", re.IGNORECASE | re.MULTILINE)
+# Lines that ngspice takes for one of these cards, by their beginning: most model files have none, and a long one is then
+# not read line by line.
+_CARDS = re.compile(r"^[^\S\n]*\.(?:inc|lib|endl)[^\n]*", re.IGNORECASE | re.MULTILINE)
 # Files that include files that include files: deeper than this they include each other.
 _DEEPEST = 20
 
@@ -30,15 +31,16 @@ def file_text(path: Path, depth: int = 0) -> str:
     """The text of ``path`` with the files that it includes; sections that it defines are left out.
 
     Raises:
-        TechnologyError: if a file cannot be read, holds commands, or files include each other.
+        TechnologyError: if a file cannot be read, holds what ``modelguard.py`` refuses or an include in another form, or
+            files include each other.
     """
     text = _read(path, depth)
     if not _CARDS.search(text):
         return text
     lines: list[str] = []
     inside = False
-    for line in text.split("\n"):
-        card = _CARD.match(line)
+    for number, line in enumerate(text.split("\n"), start=1):
+        card = _parsed(line, path, number)
         kind = card["card"].lower() if card else ""
         if kind == "endl":
             inside = False
@@ -58,8 +60,8 @@ def section_text(path: Path, section: str, depth: int = 0) -> str:
     names: list[str] = []
     lines: list[str] = []
     inside = False
-    for line in _read(path, depth).split("\n"):
-        card = _CARD.match(line)
+    for number, line in enumerate(_read(path, depth).split("\n"), start=1):
+        card = _parsed(line, path, number)
         kind = card["card"].lower() if card else ""
         if card is not None and kind == "lib" and card["section"] is None:
             name = _target(card)
@@ -86,10 +88,30 @@ def with_included(path: Path) -> tuple[Path, ...]:
         for line in _CARDS.findall(file.read_text(encoding="utf-8", errors="replace")):
             card = _CARD.match(line)
             if card is not None and _names_a_file(card):
-                visit(_beside(file, _target(card)))
+                # Of a section that is not wanted the files need not be there.
+                with suppress(TechnologyError):
+                    visit(_beside(file, _target(card)))
 
     visit(path)
     return tuple(found)
+
+
+def _parsed(line: str, path: Path, number: int) -> re.Match[str] | None:
+    """The card of ``line``, if it is one of ``_CARD``.
+
+    Raises:
+        TechnologyError: for a line that ngspice would take for such a card, and that is not of its form: copied as it is,
+            it would bring in a file that is not in the deck's hash.
+    """
+    if not _CARDS.match(line):
+        return None
+    card = _CARD.match(line)
+    if card is None or (card["card"].lower() != "endl" and not _target(card)):
+        raise TechnologyError(
+            f"{path}, line {number}: {line.strip()[:80]!r} is refused; write .include FILE, .lib FILE SECTION, "
+            '.lib SECTION or .endl, a path with blanks or $ in quotes, and a comment behind ";"'
+        )
+    return card
 
 
 def _expanded(line: str, card: re.Match[str] | None, path: Path, depth: int) -> str:
@@ -113,7 +135,14 @@ def _target(card: re.Match[str]) -> str:
 
 
 def _beside(path: Path, name: str) -> Path:
-    return (path.parent / Path(os.path.expandvars(name)).expanduser()).resolve()
+    try:
+        target = (path.parent / Path(os.path.expandvars(name)).expanduser()).resolve()
+        target.is_file()
+    except (ValueError, OSError, RuntimeError) as error:
+        # No such home folder, links that go in a circle, a name that is too long.
+        why = error.strerror if isinstance(error, OSError) else error
+        raise TechnologyError(f"{path} includes {name[:80]!r}, which is no path of a file: {why}") from error
+    return target
 
 
 def _read(path: Path, depth: int) -> str:
@@ -123,8 +152,4 @@ def _read(path: Path, depth: int) -> str:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise TechnologyError(f"model file {path} cannot be read: {error.strerror}") from error
-    if _COMMANDS.search(text):
-        raise TechnologyError(
-            f"{path} holds a .control or .exec section: a model file must hold models only; remove it"
-        )
-    return text
+    return checked_models(text, path)

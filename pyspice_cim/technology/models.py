@@ -8,6 +8,7 @@ from pyspice_cim.technology.binning import Bin, bins_of
 from pyspice_cim.technology.fields import CornerModels
 from pyspice_cim.technology.model import Technology
 from pyspice_cim.technology.modelfiles import file_text, section_text
+from pyspice_cim.technology.modelguard import check_code_models
 
 _MODEL = re.compile(r"\s*\.model\s+\S+\s+(nmos|pmos)\b", re.IGNORECASE)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -31,6 +32,8 @@ def model_text(technology: Technology, process: str) -> str:
     libraries = [_section(technology, *item, process) for item in technology.library_sections(process)]
     binned = _binned(technology, process)
     text = "\n".join([*scale, *parameters, *included, *libraries, *binned]) + "\n"
+    # Each file was checked; a card of one may go on in the next.
+    check_code_models(text, f"technology {technology.name}, corner {process}: the text of all model files")
     return shifted(text, technology.corners[process], technology.name)
 
 
@@ -67,7 +70,8 @@ def shifted(text: str, corner: CornerModels, name: str = "") -> str:
     polarity = ""
     changed: dict[str, int] = {"vth0": 0, "u0": 0}
     lines = []
-    for line in text.splitlines():
+    # At line breaks only: splitlines() also cuts at a form feed, and the rest of a comment would become a card.
+    for line in text.removesuffix("\n").split("\n"):
         if match := _MODEL.match(line):
             polarity = match.group(1)[0].lower()
         elif line.strip() and not line.lstrip().startswith(("+", "*")):

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import ValidationError, model_validator
 
 from pyspice_cim.errors import TechnologyError
-from pyspice_cim.technology.fields import Description
+from pyspice_cim.technology.fields import Description, Identifier
 from pyspice_cim.technology.loader import builtin_folder, field_messages, read_toml
 
 # The six figures of each device that its six card parameters are fitted to.
@@ -16,7 +16,14 @@ FIT_FIGURES = ("ion", "ieff", "idlin", "ioff", "vt_lin", "vt_sat")
 class Targets(Description):
     """What ``fit_cards`` starts from. ``card`` holds the constants of ``nmos`` and ``pmos`` that are not fitted."""
 
-    card: dict[str, dict[str, float]]
+    card: dict[Identifier, dict[Identifier, float]]
+
+    @model_validator(mode="after")
+    def _source_is_a_comment(self) -> Self:
+        # It heads the cards that are fitted: a second line of it would be one of the deck.
+        if not self.source.isprintable():
+            raise ValueError("source must be one line of printable text")
+        return self
 
     @model_validator(mode="after")
     def _complete(self) -> Self:

@@ -89,7 +89,6 @@ FAILING = {
     "no such model": (RC.format(extra="M1 out in 0 0 nosuchmodel", stop="1n"), ["nosuchmodel", "valid modelname"]),
     "no such subcircuit": (RC.format(extra="X1 out in nosub", stop="1n"), ["unknown subckt: x1 out in nosub"]),
     "no such parameter": (RC.format(extra="R2 out 0 {foo}", stop="1n"), ["Undefined parameter [foo]"]),
-    "no such file": (RC.format(extra=".include nofile.inc", stop="1n"), ["Could not find include file nofile.inc"]),
     "a device twice": (RC.format(extra="R1 out 0 1k", stop="1n"), ["r1 out 0 1k", "already exists"]),
     "no solution": (RC.format(extra="V2 out 0 1\nV3 out 0 2", stop="1n"), ["singular matrix", "v2#branch"]),
     "nothing in it": ("* nothing\n.end\n", ["wrote no result"]),

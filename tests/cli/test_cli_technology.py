@@ -48,6 +48,8 @@ def test_show_draws_a_figure(tmp_path: Path, suffix: str) -> None:
     [
         (["show", "nothing"], "no technology 'nothing'"),
         (["show", "generic45lp", "--vdd", "5"], "vdd = 5 V is outside the range"),
+        (["show", "generic45lp", "--vdd", "nan"], "vdd = nan V is impossible"),
+        (["show", "generic45lp", "--temperature", "-300"], "temperature_c = -300 C is impossible"),
         (["show", "generic45lp", "--corner", "xx"], "no corner 'xx'"),
         (["show", "generic45lp", "--figure", "curves.txt"], "ends in .png, .pdf or .svg"),
         (["fit", "nothing"], "no targets 'nothing'"),
@@ -128,3 +130,22 @@ def test_check_of_what_cannot_be_used_has_status_2(tmp_path: Path) -> None:
     assert result.exit_code == 2
     assert "generic45lp.cards, which is not a file" in json.loads(result.output)["error"]
     assert isinstance(RUNNER.invoke(app, ["check", str(path)]).exception, TechnologyError)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("[models]", '[models]\nparams = {"x=1\\n.control\\nshell touch ran\\n.endc\\n.param y" = 1}'),
+        ("[corners.ff]", '[corners."ff\\n.control\\nshell touch ran\\n.endc"]'),
+    ],
+)
+def test_no_text_of_a_technology_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = ROOT / "pyspice_cim" / "technology" / "builtin"
+    (tmp_path / "generic45lp.cards").write_text((folder / "generic45lp.cards").read_text())
+    command = new.replace("touch ran", f"touch {tmp_path}/ran")
+    (tmp_path / "mine.toml").write_text((folder / "generic45lp.toml").read_text().replace(old, command, 1))
+    result = RUNNER.invoke(app, ["check", "mine.toml"])
+    assert isinstance(result.exception, TechnologyError)
+    assert "is no name: use letters" in str(result.exception)
+    assert not (tmp_path / "ran").exists()

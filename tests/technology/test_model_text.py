@@ -68,3 +68,22 @@ def test_a_model_file_that_runs_commands_is_refused(copied: Path) -> None:
     cards.write_text(cards.read_text() + ".control\nshell true\n.endc\n")
     with pytest.raises(TechnologyError, match=r"holds a \.control"):
         model_text(load_technology(copied), "tt")
+
+
+def test_a_synthetic_corner_cuts_no_comment_in_two(copied: Path) -> None:
+    # str.splitlines() ends a line at a form feed, ngspice does not.
+    cards = copied.with_suffix(".cards")
+    cards.write_text(cards.read_text() + "* a\f.control\n* b\x1cshell true\n* c\x85.endc\n")
+    lines = model_text(load_technology(copied), "ff").split("\n")
+    assert lines[-4:] == ["* a\f.control", "* b\x1cshell true", "* c\x85.endc", ""]
+
+
+def test_a_card_that_goes_on_in_the_next_file_is_checked_as_one(copied: Path) -> None:
+    (copied.parent / "first").write_text(".model a\n")
+    (copied.parent / "second").write_text("+ filesource (file=x)\n")
+    text = copied.read_text()
+    copied.write_text(text.replace('"generic45lp.cards"]', '"generic45lp.cards", "first", "second"]'))
+    with pytest.raises(
+        TechnologyError, match=r"corner tt: the text of all model files, line \d+: '\.model a filesource'"
+    ):
+        model_text(load_technology(copied), "tt")

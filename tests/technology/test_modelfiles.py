@@ -74,3 +74,115 @@ def test_commands_are_refused_however_deep_they_are(library: Path) -> None:
     (library.parent / "deep" / "more.inc").write_text(".control\nshell true\n.endc\n")
     with pytest.raises(TechnologyError, match=r"more\.inc holds a \.control"):
         section_text(library, "tt")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".controlx\nshell true\n.endc\n",
+        " \t.CONTROL\r\nshell true\r\n.endc\r\n",
+        "* a comment\r.control\rshell true\r.endc\r",
+        "\f.control\nshell true\n.endc\n",
+        ".execute true\n",
+        ".lib other\n.control\nshell true\n.endc\n.endl\n.lib tt\n.endl\n",
+    ],
+)
+def test_commands_are_known_by_their_beginning(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "models"
+    path.write_bytes(text.encode())
+    with pytest.raises(TechnologyError, match=r"models holds a \.control or \.exec section \(line [12]\)"):
+        file_text(path)
+    with pytest.raises(TechnologyError, match=r"models holds a \.control"):
+        section_text(path, "tt")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        ".includex evil",
+        ".inclu evil",
+        ".include evil with more words",
+        "\t.INCLUDEX evil",
+        "\f.includex evil",
+        ".include $HOME/evil",
+        ".include\n+ evil",
+        ".inc",
+        ".libx evil tt",
+        ".library evil tt",
+        ".lib evil tt more",
+        ".lib",
+        ".endlx",
+        "* x\r.includex evil",
+        ".includex evil\r",
+    ],
+)
+def test_an_include_in_another_form_is_refused_with_its_line(tmp_path: Path, line: str) -> None:
+    (tmp_path / "evil").write_text(".lib tt\n.endl\n")
+    (tmp_path / "lib").write_bytes(f"* a library\n.lib tt\n{line}\n.endl\n.lib ff\n.endl\n".encode())
+    # In whatever section: the file is refused as a whole.
+    for section in ("tt", "ff"):
+        with pytest.raises(TechnologyError, match=r"lib, line [34]: '\..*' is refused; write \.include FILE"):
+            section_text(tmp_path / "lib", section)
+    with pytest.raises(TechnologyError, match=r"lib, line [34]"):
+        file_text(tmp_path / "lib")
+
+
+def test_a_path_with_blanks_is_quoted_and_a_comment_may_follow(tmp_path: Path) -> None:
+    (tmp_path / "of mine").write_text(".lib tt\n* inside\n.endl\n* outside\n")
+    for card, text in (
+        ('.include "of mine" ; a comment', "* outside"),
+        ("\t.INCL 'of mine'\t$ a comment", "* outside"),
+        ('.lib "of mine" tt ; a comment', "* inside"),
+    ):
+        (tmp_path / "models").write_text(f"{card}\n")
+        assert file_text(tmp_path / "models").strip() == text
+
+
+@pytest.mark.parametrize("name", ["~nosuchuser/x", "x" * 5000])
+def test_an_odd_path_of_an_include_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "models").write_text(f".lib tt\n.include '{name}'\n.endl\n.lib ff\n.endl\n")
+    with pytest.raises(TechnologyError, match=r"models includes '.*', which is no path of a file"):
+        section_text(tmp_path / "models", "tt")
+    assert with_included(tmp_path / "models") == (tmp_path / "models",)
+
+
+def test_a_comment_that_is_a_command_becomes_a_comment(tmp_path: Path) -> None:
+    # ngspice runs what follows *#.
+    (tmp_path / "models").write_text("*#shell true\n \t*#x\n*####\n* #\n.model a nmos ; *#\n")
+    assert file_text(tmp_path / "models") == "* #shell true\n \t* #x\n* ####\n* #\n.model a nmos ; *#\n"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "models").write_bytes(b".model a nmos\0\n")
+    with pytest.raises(TechnologyError, match="models holds a NUL character"):
+        file_text(tmp_path / "models")
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        '.model a d_process (process_file="true")',
+        ".MODEL a\n* a comment\n\n + FileSource(file=x)",
+        ".model(a,d_source input_file=x)",
+        ".model a \\\\\nd_state",
+        ".modelx a table2d(file=x)",
+        ".model a$b filesource\n+ nmos",
+        ".model $a $ x\n+ filesource\n+ nmos",
+        # With .param kind="filesource".
+        ".model a {kind} (file=x)",
+        ".model a 'kind' (file=x)",
+    ],
+)
+def test_models_that_run_programs_or_read_files_are_refused(tmp_path: Path, card: str) -> None:
+    (tmp_path / "models").write_text(f"* models\n{card}\n")
+    with pytest.raises(TechnologyError, match=r"(?i)models, line 2: ['\"]\.model.* may not run programs or read files"):
+        file_text(tmp_path / "models")
+
+
+def test_models_of_transistors_are_left_alone(tmp_path: Path) -> None:
+    text = (
+        ".model a nmos level={l} version='v'\n.model b.1 pmos(level=54\n.model c\n* {\n+ nmos (\n+ d_state=1)\n"
+        ".model d nmos $ {x}\n.model e\n.param d_process=1 filesource=2\n"
+    )
+    (tmp_path / "models").write_text(text)
+    assert file_text(tmp_path / "models") == text
