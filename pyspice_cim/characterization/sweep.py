@@ -86,6 +86,8 @@ class _Runner:
             "technology_sha256": technology.sha256,
             "ngspice": engine.simulator.version,
         }
+        if any(BENCHES[bench].samples for bench in plan.benches):
+            self.origin["variation_sha256"] = technology.variation_sha256
         self.known: dict[tuple[object, ...], BenchRun] = {}
         self.costs = Costs.load(engine.cache)
 
@@ -108,7 +110,8 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
     """The table of ``runs``, what became of every point of ``points``.
 
     Args:
-        origin: ``technology``, ``technology_sha256`` and ``ngspice``, as the table's attributes are to say.
+        origin: ``technology``, ``technology_sha256``, ``ngspice`` and, where samples are drawn, ``variation_sha256``, as the
+            table's attributes are to say.
     """
     measured = [run.measurements for run in runs]
     corners = {"process": plan.corners.process, "vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c}
