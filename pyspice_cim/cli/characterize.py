@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from pyspice_cim.cli.files import check_writable, checked_workers, duration, named_or_shipped, print_json
+from pyspice_cim.cli.files import (
+    check_writable,
+    checked_workers,
+    duration,
+    named_or_shipped,
+    plain_console,
+    print_json,
+)
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
 
@@ -145,7 +152,6 @@ def _check_nothing_lost(out: Path, plan: Path) -> None:
 def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]", as_json: bool) -> None:
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     from pyspice_cim.characterization.forecast import forecast
@@ -169,17 +175,16 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
     for each in found:
         numbers = (str(number) for number in (each.points, each.cached, each.decks))
         overview.add_row(each.bench, *numbers, clock(each.cpu_seconds), each.measured_in)
-    console = Console()
+    console = plain_console()
     console.print(overview)
     ahead = f"about {clock(total)} with {engine.workers} workers"
     console.print(f"time ahead: {ahead}; refinement and audit are not in it", soft_wrap=True, highlight=False)
 
 
 def _print_summary(table: "Table", out: Path, tally: "Tally") -> None:
-    from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
+    console = plain_console()
     status, bench = table.dataset["point_status"].values, table.dataset["point_bench"].values
     retried = Counter(str(b) for b in bench[table.dataset["point_rung"].values != ""])
     counts = {wanted: Counter(str(b) for b in bench[status == wanted]) for wanted in ("ok", "failed", "missing")}

@@ -8,7 +8,7 @@ import numpy as np
 import typer
 
 from pyspice_cim.cli.conditions import numbers, pairs
-from pyspice_cim.cli.files import checked_workers, print_json
+from pyspice_cim.cli.files import checked_workers, plain_console, print_json
 from pyspice_cim.errors import CimError
 from pyspice_cim.units import engineering
 
@@ -102,14 +102,12 @@ def _print(
     decks: Path | None,
     run: bool,
 ) -> None:
-    from rich.console import Console
-
     from pyspice_cim.tables.summary import place_text
 
-    console = Console()
+    console = plain_console()
 
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        console.print(text, soft_wrap=True, highlight=False)
 
     attributes = table.dataset.attrs
     say(f"{found.quantity} = {_values(found.value, found.unit)}")

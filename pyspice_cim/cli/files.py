@@ -13,6 +13,8 @@ from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped, shipped_names
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pyspice_cim.tables import Table
 
 
@@ -116,6 +118,13 @@ def duration(text: str) -> float:
     if not seconds:
         raise ConfigError(f"{text!r} is no length of time; give hours, minutes or seconds, e.g. 90s, 10m or 1h30m")
     return float(seconds)
+
+
+def plain_console(*, stderr: bool = False) -> "Console":
+    """A console that prints text as it is: ``[old]`` or ``:x:`` in a path, a reason or a label is no markup."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -113,6 +113,16 @@ def test_bad_input_is_one_line_and_status_2(cim, tmp_path, monkeypatch, argument
     assert list(tmp_path.iterdir()) == []
 
 
+def test_labels_are_drawn_as_they_are(cim, tmp_path):
+    dataset = load_table(TABLE).dataset.copy(deep=True)
+    dataset[ENERGY].attrs["units"] = "$J^$"
+    dataset = dataset.assign_coords(process=["$tt^$", "ff", "ss"])
+    save_table(Table(dataset=dataset), tmp_path / "t.h5")
+    place = ["--vdd", 1.1, "--temperature", 27, "--out", tmp_path / "x.png"]
+    ran = cim("table", "plot", tmp_path / "t.h5", ENERGY, "--against", "rows", *place)
+    assert ran.status == 0, ran.err
+
+
 def test_lines_along_two_axes_at_once_are_refused(cim, tmp_path):
     place = ["--temperature", 27, "--at", "segments=1"]
     ran = cim("table", "plot", TABLE, "column_event_energy", "--against", "vdd", *place, "--out", tmp_path / "x.png")
