@@ -1,7 +1,10 @@
 """Bad input: a message that names what and where, exit status 2, no traceback, no partial file."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -321,6 +324,28 @@ def test_ngspice_goes_away_in_the_middle(cim, tmp_path, fake_ngspice, monkeypatc
     monkeypatch.delenv("NGSPICE")
     again = cim(*command, "--json")
     assert again.status == 0 and json.loads(again.out)["simulations_cached"] == 1
+
+
+def test_a_full_disk_and_a_reader_that_left_are_no_traceback(tmp_path):
+    plan = written(tmp_path / "small.toml", PLAN)
+    for arguments in (
+        ["table", "info", TABLE],
+        ["table", "info", TABLE, "--json"],
+        ["characterize", plan, "--dry-run"],
+        ["--help"],
+        ["--version"],
+    ):
+        command = [sys.executable, "-m", "pyspice_cim", *map(str, arguments)]
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        # The progress of a dry run stands before it.
+        assert ran.returncode == 2 and ran.stderr.splitlines()[-1].startswith("error: what is printed"), ran.stderr
+        assert "No space left" in ran.stderr and "Traceback" not in ran.stderr and "ignored" not in ran.stderr
+        reader, writer = os.pipe()
+        os.close(reader)
+        ran = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+        os.close(writer)
+        assert ran.returncode == 1 and "rror" not in ran.stderr, ran.stderr
 
 
 def test_a_worker_is_killed(cim, tmp_path, fake_ngspice):
