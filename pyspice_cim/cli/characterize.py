@@ -145,7 +145,8 @@ def _check_nothing_lost(out: Path, plan: Path) -> None:
             found = file.attrs.get("schema")
     except OSError:
         found = None
-    if found != SCHEMA:
+    # Of another program's file it may be an array.
+    if not isinstance(found, str) or found != SCHEMA:
         raise ConfigError(f"--out {out} is there and no table of this package; give another name, or remove it first")
 
 

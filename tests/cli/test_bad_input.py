@@ -244,7 +244,36 @@ def test_a_table_with_a_corner_twice(refused, tmp_path):
     with h5py.File(table, "a") as file:
         file["process"][1] = file["process"][0]
     for command in (["explain", table, "sram6t_read_energy", "--vdd", "1.1"], ["table", "info", table]):
-        refused(command, "table.h5", "the axis process has a node twice", "'tt', 'tt'")
+        refused(command, "table.h5", "a node of the axis process twice", "'tt', 'tt'")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda file: file.attrs.update(schema=[1, 2]), "schema"),
+        (lambda file: file.attrs.update(schema_version="abc"), "schema version abc"),
+        (lambda file: file.pop("point_bench"), "lacks point_bench"),
+        (lambda file: file.pop("sram6t_point"), "lacks sram6t_point"),
+        (lambda file: file["sram6t_read_energy"].attrs.pop("bench"), "attribute bench"),
+        (lambda file: file["vdd"].__setitem__(1, np.nan), "axis vdd that is no finite number"),
+    ],
+)
+def test_a_file_that_is_not_quite_a_table(refused, tmp_path, spoil, words):
+    table = tmp_path / "table.h5"
+    shutil.copyfile(TABLE, table)
+    with h5py.File(table, "a") as file:
+        spoil(file)
+    place = ["--against", "rows", "--vdd", "1.1", "--temperature", "27"]
+    for command in (
+        ["table", "info", table],
+        ["table", "diff", TABLE, table],
+        ["table", "plot", table, "sram6t_read_energy", *place, "--out", tmp_path / "x.png"],
+        ["explain", table, "sram6t_read_energy", "--vdd", "1.1", "--temperature", "27", "--at", "rows=16"],
+    ):
+        refused(command, "table.h5", words)
+    if words == "schema":
+        plan = written(tmp_path / "small.toml", PLAN)
+        refused(["characterize", plan, "--out", table], "table.h5", "no table of this package")
 
 
 def test_failures_in_json_have_their_place(cim, tmp_path, fake_ngspice):
