@@ -62,6 +62,19 @@ def test_diff_says_what_and_where_and_its_status_is_1(cim, other):
     assert printed["same"] is False
 
 
+def test_diff_of_an_infinite_value_and_none(cim, tmp_path):
+    for name, value in (("a", np.inf), ("b", np.nan), ("c", 1e-15)):
+        dataset = load_table(TABLE).dataset.copy(deep=True)
+        dataset[ENERGY].loc[RAISED] = value
+        save_table(Table(dataset=dataset), tmp_path / f"{name}.h5")
+    ran = cim("table", "diff", tmp_path / "a.h5", tmp_path / "b.h5")
+    assert (ran.status, ran.err) == (1, ""), ran.out
+    assert "The tables differ." in ran.out
+    ran = cim("table", "diff", tmp_path / "a.h5", tmp_path / "c.h5")
+    assert (ran.status, ran.err) == (1, ""), ran.out
+    assert "inf %" in ran.out and "rows 256" in ran.out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
