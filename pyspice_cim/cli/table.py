@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from pyspice_cim.cli.conditions import numbers, pairs
+from pyspice_cim.cli.conditions import check_axes, numbers, pairs
 from pyspice_cim.cli.files import check_writable, plain_console, print_json
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import engineering
@@ -94,15 +94,12 @@ def plot(
     from pyspice_cim.report.table_figure import draw_table
     from pyspice_cim.tables import load_table
 
-    draw_table(
-        load_table(file),
-        quantity,
-        out,
-        against=against,
-        processes=process or (),
-        labels=pairs("--label", label or ()),
-        **numbers("--at", at or (), vdd=vdd, temperature_c=temperature),
-    )
+    labels = pairs("--label", label or ())
+    place = numbers("--at", at or (), vdd=vdd, temperature_c=temperature)
+    table = load_table(file)
+    check_axes(table, quantity, "--label", labels)
+    check_axes(table, quantity, "--at", place)
+    draw_table(table, quantity, out, against=against, processes=process or (), labels=labels, **place)
     typer.echo(f"wrote {out}", err=True)
 
 
