@@ -113,6 +113,9 @@ def duration(text: str) -> float:
     Raises:
         ConfigError: if it is no time, or none at all.
     """
+    # Python reads no number of thousands of digits, and no clock counts so far.
+    if len(text) > 30 or re.search(r"\d{10}", text):
+        raise ConfigError(f"{text[:30]!r}... is too long a time; give at most 9 digits of hours, minutes or seconds")
     found = _DURATION.match(text)
     seconds = sum(int(n or 0) * unit for n, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0
     if not seconds:

@@ -73,6 +73,20 @@ def test_a_plan_that_is_wrong(refused, tmp_path, old, new, words):
     refused(["characterize", plan, "--out", tmp_path / "t.h5"], *words)
 
 
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("[" + "9" * 5000 + "]", "not valid TOML"),
+        ("[0x" + "f" * 5000 + "]", "benches.sram8t.rows"),
+        ("[" * 20000, "not valid TOML"),
+    ],
+    ids=["digits", "hexadecimal", "nested"],
+)
+def test_a_plan_that_python_cannot_read(refused, tmp_path, rows, words):
+    plan = written(tmp_path / "small.toml", PLAN.replace("[benches.driver]", f"[benches.sram8t]\nrows = {rows}"))
+    refused(["characterize", plan, "--out", tmp_path / "t.h5"], "small.toml", words)
+
+
 def test_a_plan_that_is_not_there(refused, tmp_path):
     refused(["characterize", "nothing", "--out", tmp_path / "t.h5"], "nothing", "demo.toml")
 
@@ -276,6 +290,14 @@ def test_a_file_that_is_not_quite_a_table(refused, tmp_path, spoil, words):
         refused(["characterize", plan, "--out", table], "table.h5", "no table of this package")
 
 
+@pytest.mark.parametrize("name", ["table", "name", "labels"])
+def test_a_name_that_is_no_axis(refused, name):
+    explain = ["explain", TABLE, "sram6t_read_energy", "--vdd", "1.1", "--temperature", "27", "--at", "rows=16"]
+    refused([*explain, "--at", f"{name}=1"], f"has no axis '{name}'")
+    refused([*explain, "--at", "process=1"], "give --process")
+    refused([*explain, "--label", "process=ff"], "give --process")
+
+
 def test_failures_in_json_have_their_place(cim, tmp_path, fake_ngspice):
     fake_ngspice("exit 1")
     plan = written(tmp_path / "small.toml", PLAN.replace("[1.1]", "[1.0, 1.1]"))
@@ -397,6 +419,8 @@ def test_a_cache_that_cannot_be_written(cim, tmp_path, monkeypatch):
     [
         (["--budget", "soon"], ["'soon' is no length of time", "1h30m"]),
         (["--workers", "9" * 19], ["workers is 9999999999999999999; it must be from 1 to 1024"]),
+        (["--budget", "9" * 400], ["too long a time"]),
+        (["--budget", "9" * 5000 + "h"], ["too long a time"]),
         (["--budget", "0s"], ["'0s' is no length of time"]),
         (["--executor", "slurm://host:1"], ["'slurm://host:1' is not known", "dask://HOST:PORT"]),
         (["--executor", "dask://host"], ["'dask://host' is not known"]),

@@ -13,6 +13,8 @@ TABLE = shipped("reference", "generic45lp.h5")
 ENERGY = "sram6t_read_energy"
 RAISED = {"process": "tt", "vdd": 1.1, "temperature_c": 27.0, "sram6t_rows": 256}
 
+_PLOT = ["plot", TABLE, ENERGY, "--against", "vdd", "--temperature", 27, "--out", "x.png"]
+
 
 @pytest.fixture
 def other(tmp_path):
@@ -113,6 +115,12 @@ def test_plot_draws_and_draws_the_same_again(cim, tmp_path, arguments):
         ),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--at", "rows", "--out", "x.png"], "write it as --at axis=value"),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--process", "xx", "--out", "x.png"], "process has no node xx"),
+        *(
+            ([*_PLOT, "--at", f"{name}=1"], f"has no axis '{name}'")
+            for name in ("table", "name", "labels", "path", "against")
+        ),
+        ([*_PLOT, "--at", "process=1"], "give --process"),
+        ([*_PLOT, "--label", "process=ff"], "give --process"),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--out", "x.doc"], "ends in .png, .pdf or .svg"),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--out", "no/x.png"], "cannot write no/x.png"),
     ],

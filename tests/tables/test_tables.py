@@ -283,3 +283,19 @@ def test_every_number_is_traced_to_its_decks():
     trace = make_table().trace("cell_energy", process="ss", vdd=1.19, temperature_c=27.0, cell_rows=60)
     assert trace["status"] == "failed" and trace["decks"] == f"{17:064x}"
     assert trace["node"] == {"process": "ss", "vdd": 1.2, "temperature_c": 27.0, "cell_rows": 64}
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"lines": 8}, "has no axis 'lines'"),
+        ({"process": "xx"}, "process has no label 'xx'"),
+        ({"component": "none"}, "component has no label 'none'"),
+        ({"vdd": np.nan}, "vdd = nan is outside"),
+        ({"vdd": 1.3}, "vdd = 1.3 is outside table in memory"),
+        ({"cell_rows": "8"}, "cell_rows = '8' is no number"),
+    ],
+)
+def test_a_place_that_is_not_in_the_table_has_no_trace(place, words):
+    with pytest.raises(TableError, match=words):
+        make_table().trace("cell_energy", **place)
