@@ -162,24 +162,40 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
         engine.progress = progress
         found = forecast(plan, engine, load=load)
     total = sum(each.cpu_seconds for each in found) / engine.workers
+    failed = sum(each.failed for each in found)
     if as_json:
         benches = [asdict(each) for each in found]
         points, cached = sum(each.points for each in found), sum(each.cached for each in found)
         print_json(
-            {"points": points, "cached": cached, "seconds": total, "workers": engine.workers, "benches": benches}
+            {
+                "points": points,
+                "cached": cached,
+                "failed": failed,
+                "seconds": total,
+                "workers": engine.workers,
+                "benches": benches,
+            }
         )
+        if failed:
+            raise typer.Exit(1)
         return
     overview = RichTable(title=f"plan {plan.name}: what would be run")
     overview.add_column("bench")
-    for title in ("points", "cached", "decks to run", "CPU time", "measured in"):
+    for title in ("points", "cached", *["failed"] * bool(failed), "decks to run", "CPU time", "measured in"):
         overview.add_column(title, justify="right")
     for each in found:
-        numbers = (str(number) for number in (each.points, each.cached, each.decks))
+        counts = (each.points, each.cached, *[each.failed] * bool(failed), each.decks)
+        numbers = (str(number) for number in counts)
         overview.add_row(each.bench, *numbers, clock(each.cpu_seconds), each.measured_in)
     console = plain_console()
     console.print(overview)
+    for each in found:
+        for reason in each.reasons:
+            console.print(f"{each.bench}: {reason}", soft_wrap=True, highlight=False)
     ahead = f"about {clock(total)} with {engine.workers} workers"
     console.print(f"time ahead: {ahead}; refinement and audit are not in it", soft_wrap=True, highlight=False)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _print_summary(table: "Table", out: Path, tally: "Tally") -> None:

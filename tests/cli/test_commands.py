@@ -85,6 +85,18 @@ def test_a_failed_point_is_in_the_table_with_its_reason(cim, plan, tmp_path, fak
     assert "the moon is full" in table.failures()[0][1]
 
 
+def test_a_dry_run_tells_points_that_cannot_be_built(cim, plan):
+    plan.write_text(plan.read_text().replace("driver]", "column]\nrows = [1, 3]\nsegments = [1]"))
+    ran = cim("characterize", plan, "--dry-run", "--json")
+    assert ran.status == 1, ran.err
+    told = json.loads(ran.out)
+    (bench,) = told["benches"]
+    assert told["failed"] == bench["failed"] > 0 and told["cached"] == 0
+    assert bench["reasons"] and all(reason.startswith("no netlist: ") for reason in bench["reasons"])
+    ran = cim("characterize", plan, "--dry-run")
+    assert ran.status == 1 and "failed" in ran.out and f"column: {bench['reasons'][0]}" in ran.out, ran.out
+
+
 # In the language of rich the first is a colour, the second a smile, and [/old] ends what never began.
 @pytest.mark.parametrize("name", ["[red]t.h5", ":smile:.h5", os.fsdecode(b"x\xff.h5")])
 def test_paths_and_reasons_are_printed_as_they_are(cim, plan, tmp_path, monkeypatch, fake_ngspice, name):
