@@ -13,7 +13,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from pyspice_cim import __version__
 from pyspice_cim.characterization.benches import BENCHES
@@ -193,7 +192,7 @@ def _plan(table: Table) -> Plan:
     text = str(table.dataset.attrs["plan_text"])
     try:
         return Plan.model_validate({**tomllib.loads(text), "text": text})
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (ValueError, RecursionError) as error:  # of TOML, of the plan, of numbers that Python does not read
         raise TableError(
             f"table {table.source}: its attribute plan_text is no plan, so its benches cannot be started again: {error}"
         ) from error

@@ -18,6 +18,7 @@ class BenchForecast:
         points, cached: on the grid and held out; those of them that the cache holds whole.
         decks, cpu_seconds: of the others, by the mean of points of this bench that were run, else by a default.
         measured_in: technology in which that mean was measured, or the machine of the default.
+        failed, reasons: points whose netlist cannot be made, which nothing is run for; why, each reason once.
     """
 
     bench: str
@@ -26,6 +27,8 @@ class BenchForecast:
     decks: int
     cpu_seconds: float
     measured_in: str
+    failed: int = 0
+    reasons: tuple[str, ...] = ()
 
 
 def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = load_technology) -> list[BenchForecast]:
@@ -48,15 +51,18 @@ def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = 
     for bench in plan.benches:
         of_bench = [run for point, run in zip(points, runs, strict=True) if point.bench == bench]
         left = sum(run.status == "missing" for run in of_bench)
+        failed = [run.reason for run in of_bench if run.status == "failed"]
         each = costs.expected(technology.name, plan.kind_of(bench), plan.monte_carlo)
         forecasts.append(
             BenchForecast(
                 bench=bench,
                 points=len(of_bench),
-                cached=len(of_bench) - left,
+                cached=len(of_bench) - left - len(failed),
                 decks=round(left * each.decks),
                 cpu_seconds=left * each.cpu_seconds,
                 measured_in=each.measured_in,
+                failed=len(failed),
+                reasons=tuple(dict.fromkeys(failed)),
             )
         )
     return forecasts

@@ -201,7 +201,8 @@ def load_plan(path: str | Path) -> Plan:
         data = tomllib.loads(text)
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"plan {path} cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
+        # Beside its own error tomllib has those of Python: for a number of thousands of digits, for lists in lists in lists.
         raise PlanError(f"plan {path} is not valid TOML: {error}") from error
     if "text" in data:
         raise PlanError(f"plan {path}: text is no field of a plan (found {_short(data['text'])}); remove it")
@@ -276,7 +277,10 @@ def _field(place: tuple[int | str, ...]) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} that is too long to print"
     return text if len(text) < 60 else text[:57] + "..."
 
 

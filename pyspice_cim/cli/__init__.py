@@ -4,8 +4,11 @@ Each command is a file of its own, which is imported when it is asked for: ``doc
 missing, and ``simulate`` needs neither PySpice nor ngspice.
 """
 
+import contextlib
 import errno
 import importlib
+import io
+import os
 import sys
 from typing import Annotated, Any
 
@@ -19,6 +22,8 @@ COMMANDS = ("technology", "netlist", "characterize", "table", "explain", "valida
 
 # What the system says of a path that it will not even look at.
 _REFUSED_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
+# What it says, without naming a path, where there is no room for what is written.
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(typer.core.TyperGroup):
@@ -70,8 +75,11 @@ def _root(
 
 def main() -> None:
     """Run the command line; errors that a user can mend are one line on stderr and exit status 2, Ctrl-C is 130."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path may hold bytes that are no text.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        app(prog_name="pyspice-cim")
+        _run()
     except CimError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_status)
@@ -81,9 +89,14 @@ def main() -> None:
         sys.exit(missing.exit_status)
     except OSError as error:
         # A path that the system refuses to look at is the user's to mend, whichever command meets it first.
-        if error.errno not in _REFUSED_PATHS or error.filename is None:
+        if error.errno in _REFUSED_PATHS and error.filename is not None:
+            message = f"{error.filename}: {error.strerror}; give another path"
+        elif error.errno in _NO_ROOM and error.filename is None:
+            message = f"what is printed, or a temporary file, cannot be written: {error.strerror}; make room"
+        else:
             raise
-        print(f"error: {error.filename}: {error.strerror}; give another path", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(f"error: {message}", file=sys.stderr)
         sys.exit(CimError.exit_status)
     except KeyboardInterrupt:
         _interrupted()
@@ -92,6 +105,31 @@ def main() -> None:
         if stop.code == 130:
             _interrupted()
         raise
+
+
+def _run() -> None:
+    """Run the command; its output is written when this ends, and not as the interpreter does."""
+    try:
+        try:
+            app(prog_name="pyspice-cim")
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+    except OSError as error:
+        _drop_unwritable()
+        if error.errno == errno.EPIPE:
+            # Whoever reads has seen enough, e.g. head.
+            sys.exit(1)
+        raise
+
+
+def _drop_unwritable() -> None:
+    """Let output go that cannot be written, or the interpreter would try again at its end, and complain."""
+    if sys.stdout is not None:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _interrupted() -> None:

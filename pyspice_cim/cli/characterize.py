@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import typer
 
-from pyspice_cim.cli.files import check_writable, checked_workers, duration, named_or_shipped, print_json
+from pyspice_cim.cli.files import (
+    check_writable,
+    checked_workers,
+    duration,
+    named_or_shipped,
+    plain_console,
+    print_json,
+)
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
 
@@ -138,14 +145,14 @@ def _check_nothing_lost(out: Path, plan: Path) -> None:
             found = file.attrs.get("schema")
     except OSError:
         found = None
-    if found != SCHEMA:
+    # Of another program's file it may be an array.
+    if not isinstance(found, str) or found != SCHEMA:
         raise ConfigError(f"--out {out} is there and no table of this package; give another name, or remove it first")
 
 
 def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]", as_json: bool) -> None:
     from dataclasses import asdict
 
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     from pyspice_cim.characterization.forecast import forecast
@@ -155,31 +162,46 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
         engine.progress = progress
         found = forecast(plan, engine, load=load)
     total = sum(each.cpu_seconds for each in found) / engine.workers
+    failed = sum(each.failed for each in found)
     if as_json:
         benches = [asdict(each) for each in found]
         points, cached = sum(each.points for each in found), sum(each.cached for each in found)
         print_json(
-            {"points": points, "cached": cached, "seconds": total, "workers": engine.workers, "benches": benches}
+            {
+                "points": points,
+                "cached": cached,
+                "failed": failed,
+                "seconds": total,
+                "workers": engine.workers,
+                "benches": benches,
+            }
         )
+        if failed:
+            raise typer.Exit(1)
         return
     overview = RichTable(title=f"plan {plan.name}: what would be run")
     overview.add_column("bench")
-    for title in ("points", "cached", "decks to run", "CPU time", "measured in"):
+    for title in ("points", "cached", *["failed"] * bool(failed), "decks to run", "CPU time", "measured in"):
         overview.add_column(title, justify="right")
     for each in found:
-        numbers = (str(number) for number in (each.points, each.cached, each.decks))
+        counts = (each.points, each.cached, *[each.failed] * bool(failed), each.decks)
+        numbers = (str(number) for number in counts)
         overview.add_row(each.bench, *numbers, clock(each.cpu_seconds), each.measured_in)
-    console = Console()
+    console = plain_console()
     console.print(overview)
+    for each in found:
+        for reason in each.reasons:
+            console.print(f"{each.bench}: {reason}", soft_wrap=True, highlight=False)
     ahead = f"about {clock(total)} with {engine.workers} workers"
     console.print(f"time ahead: {ahead}; refinement and audit are not in it", soft_wrap=True, highlight=False)
+    if failed:
+        raise typer.Exit(1)
 
 
 def _print_summary(table: "Table", out: Path, tally: "Tally") -> None:
-    from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
+    console = plain_console()
     status, bench = table.dataset["point_status"].values, table.dataset["point_bench"].values
     retried = Counter(str(b) for b in bench[table.dataset["point_rung"].values != ""])
     counts = {wanted: Counter(str(b) for b in bench[status == wanted]) for wanted in ("ok", "failed", "missing")}

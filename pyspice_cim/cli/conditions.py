@@ -1,6 +1,6 @@
 """Places in a table on the command line: ``--at axis=value``, ``--label axis=label``, and where macros work."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pyspice_cim.errors import ConfigError, OutsideTableError, TableError, TechnologyError
@@ -46,6 +46,21 @@ def numbers(option: str, given: Sequence[str], **more: float | None) -> dict[str
             raise ConfigError(f"{option} {name}={text}: {name} is given twice; keep one")
         found[name] = value
     return found
+
+
+def check_axes(table: "Table", quantity: str, option: str, names: Iterable[str]) -> None:
+    """Refuse a name that is no axis of ``quantity``, or is the process corner, which has an option of its own.
+
+    Raises:
+        ConfigError: for the process corner.
+        TableError: for an unknown quantity or axis.
+    """
+    from pyspice_cim.tables.origin import axis_name
+
+    array = table.quantity(quantity)
+    for name in names:
+        if axis_name(array, name) == "process":
+            raise ConfigError(f"{option} {name}: the process corner is no axis of {option}; give --process")
 
 
 def operating_point(

@@ -18,7 +18,7 @@ from typing import Annotated
 import typer
 
 from pyspice_cim import __version__
-from pyspice_cim.cli.files import print_json
+from pyspice_cim.cli.files import plain_console, print_json
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, shipped
 
@@ -200,22 +200,20 @@ def _data_folder() -> Check:
 
 
 def _print(checks: list[Check], well: bool) -> None:
-    from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
-    console = Console()
+    console = plain_console()
     shown = Table()
     for title in ("", "what", "found"):
         shown.add_column(title, overflow="fold")
     for check in checks:
-        mark = (
-            "[green]ok[/green]" if check.ok else "[red]missing[/red]" if check.needed else "[yellow]optional[/yellow]"
-        )
-        shown.add_row(mark, check.name, check.found)
+        mark = ("ok", "green") if check.ok else ("missing", "red") if check.needed else ("optional", "yellow")
+        shown.add_row(Text(*mark), check.name, check.found)
     console.print(shown)
     for check in checks:
         if not check.ok and check.remedy:
-            console.print(f"{check.name}: {check.remedy}", soft_wrap=True, markup=False, highlight=False)
+            console.print(f"{check.name}: {check.remedy}", soft_wrap=True, highlight=False)
     console.print(
         "All is there that the main job needs." if well else "Not everything is there that the main job needs."
     )

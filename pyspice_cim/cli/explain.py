@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 import typer
 
-from pyspice_cim.cli.conditions import numbers, pairs
-from pyspice_cim.cli.files import checked_workers, print_json
+from pyspice_cim.cli.conditions import check_axes, numbers, pairs
+from pyspice_cim.cli.files import checked_workers, plain_console, print_json
 from pyspice_cim.errors import CimError
 from pyspice_cim.units import engineering
 
@@ -60,9 +60,10 @@ def explain(
 
     table = load_table(file)
     labels = pairs("--label", label or ())
-    found = origin(
-        table, quantity, process=process, labels=labels, **numbers("--at", at or (), vdd=vdd, temperature_c=temperature)
-    )
+    place = numbers("--at", at or (), vdd=vdd, temperature_c=temperature)
+    check_axes(table, quantity, "--label", labels)
+    check_axes(table, quantity, "--at", place)
+    found = origin(table, quantity, process=process, labels=labels, **place)
     points, notes = _traced(table, found, technology, decks, run, workers)
     if as_json:
         print_json(_as_data(table, found, points, notes, run))
@@ -102,14 +103,12 @@ def _print(
     decks: Path | None,
     run: bool,
 ) -> None:
-    from rich.console import Console
-
     from pyspice_cim.tables.summary import place_text
 
-    console = Console()
+    console = plain_console()
 
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        console.print(text, soft_wrap=True, highlight=False)
 
     attributes = table.dataset.attrs
     say(f"{found.quantity} = {_values(found.value, found.unit)}")

@@ -13,6 +13,8 @@ from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped, shipped_names
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pyspice_cim.tables import Table
 
 
@@ -111,11 +113,21 @@ def duration(text: str) -> float:
     Raises:
         ConfigError: if it is no time, or none at all.
     """
+    # Python reads no number of thousands of digits, and no clock counts so far.
+    if len(text) > 30 or re.search(r"\d{10}", text):
+        raise ConfigError(f"{text[:30]!r}... is too long a time; give at most 9 digits of hours, minutes or seconds")
     found = _DURATION.match(text)
     seconds = sum(int(n or 0) * unit for n, unit in zip(found.groups(), (3600, 60, 1), strict=True)) if found else 0
     if not seconds:
         raise ConfigError(f"{text!r} is no length of time; give hours, minutes or seconds, e.g. 90s, 10m or 1h30m")
     return float(seconds)
+
+
+def plain_console(*, stderr: bool = False) -> "Console":
+    """A console that prints text as it is: ``[old]`` or ``:x:`` in a path, a reason or a label is no markup."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, markup=False, emoji=False)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyspice_cim.cli.files import print_json
+from pyspice_cim.cli.files import plain_console, print_json
 from pyspice_cim.errors import ConfigError, NetlistError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, write_atomically
 
@@ -33,7 +33,6 @@ def list_decks(
     if as_json:
         print_json({name: {"title": _title(deck), "sha256": deck.sha256} for name, deck in decks.items()})
         return
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table(title=f"decks of {technology}")
@@ -41,7 +40,7 @@ def list_decks(
         shown.add_column(title, justify="right" if title == "lines" else "left")
     for name, deck in decks.items():
         shown.add_row(name, _title(deck), str(deck.text.count("\n")))
-    Console().print(shown)
+    plain_console().print(shown)
 
 
 @app.command()

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.encoding import Encoder
 from pyspice_cim.cli.data import load_spikes
-from pyspice_cim.cli.files import given_only, named_or_shipped
+from pyspice_cim.cli.files import given_only, named_or_shipped, plain_console
 from pyspice_cim.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,7 +97,6 @@ def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
 def print_import(network: "NIRNetwork") -> None:
     """Print what became of each layer, in no more than 80 columns."""
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     # Headers in two lines and no lines between columns: nine of them have to fit.
@@ -123,8 +122,8 @@ def print_import(network: "NIRNetwork") -> None:
             str(each.constant_lines),
             "-" if each.saturated is None else f"{100 * each.saturated:.2f} %",
         )
-    console = Console()
+    console = plain_console()
     console.print(shown)
     for each in network.report:
         for warning in each.warnings:
-            console.print(f"{each.neurons}: {warning}", soft_wrap=True, markup=False)
+            console.print(f"{each.neurons}: {warning}", soft_wrap=True)

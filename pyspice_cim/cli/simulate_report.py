@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pyspice_cim import __version__
+from pyspice_cim.cli.files import plain_console
 from pyspice_cim.cli.macros import macros_text
 from pyspice_cim.units import engineering
 
@@ -41,9 +42,7 @@ def run_without_macros(
 
 def print_without_macros(result: Mapping[str, Any]) -> None:
     """Print what ``run_without_macros`` gave."""
-    from rich.console import Console
-
-    console = Console()
+    console = plain_console()
     if result["accuracy"] is not None:
         console.print(f"accuracy {100 * result['accuracy']:.2f} % of {result['samples']} samples")
     console.print(
@@ -54,7 +53,6 @@ def print_without_macros(result: Mapping[str, Any]) -> None:
 
 def print_report(report: "RunReport", network: "MappedNetwork", result: Mapping[str, Any]) -> None:
     """Print the report of a run on macros; ``result``: the same as plain data, with its conditions."""
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     sizes = [math.prod(network.mapping.shape), *(math.prod(each.link.output) for each in network.mapping.maps)]
@@ -83,7 +81,7 @@ def print_report(report: "RunReport", network: "MappedNetwork", result: Mapping[
     if report.energy_error:
         shown.add_row("error of the expected energies", f"{100 * report.energy_error:.2f} % RMS")
     shown.add_row("look-ups clipped to the table's edge", str(report.outside_table))
-    console = Console()
+    console = plain_console()
     console.print(shown)
     for line in result["divided"]:
         console.print(line, soft_wrap=True)

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pyspice_cim.cli.conditions import numbers, pairs
-from pyspice_cim.cli.files import check_writable, print_json
+from pyspice_cim.cli.conditions import check_axes, numbers, pairs
+from pyspice_cim.cli.files import check_writable, plain_console, print_json
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import engineering
 
@@ -94,26 +94,22 @@ def plot(
     from pyspice_cim.report.table_figure import draw_table
     from pyspice_cim.tables import load_table
 
-    draw_table(
-        load_table(file),
-        quantity,
-        out,
-        against=against,
-        processes=process or (),
-        labels=pairs("--label", label or ()),
-        **numbers("--at", at or (), vdd=vdd, temperature_c=temperature),
-    )
+    labels = pairs("--label", label or ())
+    place = numbers("--at", at or (), vdd=vdd, temperature_c=temperature)
+    table = load_table(file)
+    check_axes(table, quantity, "--label", labels)
+    check_axes(table, quantity, "--at", place)
+    draw_table(table, quantity, out, against=against, processes=process or (), labels=labels, **place)
     typer.echo(f"wrote {out}", err=True)
 
 
 def _print_info(found: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     from pyspice_cim.tables.summary import place_text
 
-    console = Console()
+    console = plain_console()
     console.print(
         f"{found['source']}: technology {found['technology']} ({found['technology_sha256'][:16]}), plan {found['plan']} "
         f"({found['plan_sha256'][:16]})\nmade with {found['package']} and {found['ngspice']}; file {found['sha256'][:16]}",
@@ -179,12 +175,11 @@ def _print_difference(
     found: dict[str, Any], same: bool, rtol: float, units: dict[str, str], benches: dict[str, str]
 ) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.console import Console
     from rich.table import Table as RichTable
 
     from pyspice_cim.tables.summary import place_text
 
-    console = Console()
+    console = plain_console()
     lines = [f"{name}: {old} | {new}" for name, (old, new) in found["provenance"].items()]
     for axis, nodes in found["axes"].items():
         lines += [
@@ -200,7 +195,7 @@ def _print_difference(
         for each in found["points"]
     ]
     for line in lines:
-        console.print(line, soft_wrap=True, markup=False, highlight=False)
+        console.print(line, soft_wrap=True, highlight=False)
     differing = {name: each for name, each in found["values"].items() if each["largest"] or each["measured_in_one"]}
     if differing:
         shown = RichTable(

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from pyspice_cim.characterization.fitting import fit_cards, write_fit
 from pyspice_cim.characterization.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.simulation import Measurement
 from pyspice_cim.characterization.technology_check import TechnologyCheck, check_technology
 from pyspice_cim.characterization.technology_figures import measure_technology, technology_curves
+from pyspice_cim.cli.files import plain_console
 from pyspice_cim.errors import CimError, TechnologyError
 from pyspice_cim.resources import atomic_write
 from pyspice_cim.technology import Corner, Technology, builtin_technologies, load_technology
@@ -41,11 +42,11 @@ def fit(
     which every other command takes: NAME.toml (the technology) and NAME.cards (its models).
     """
     wanted = load_targets(targets)
-    console, notes = Console(), Console(stderr=True)
-    with notes.status(f"fitting {wanted.name}") as status:
+    console, notes = plain_console(), plain_console(stderr=True)
+    with notes.status(Text(f"fitting {wanted.name}")) as status:
 
         def progress(device: str, evaluations: int, residual: float) -> None:
-            status.update(f"{wanted.name} {device}: {evaluations} runs, largest residual {residual:.2g}")
+            status.update(Text(f"{wanted.name} {device}: {evaluations} runs, largest residual {residual:.2g}"))
 
         result = fit_cards(wanted, NgspiceSimulator(), progress)
     table = Table(title=f"{result.name}: fitted in {result.seconds:.1f} s")
@@ -91,7 +92,7 @@ def list_technologies(
         corners = " ".join(row["corners"]) + (" (synthetic)" if row["synthetic_corners"] else "")
         supply, gate = engineering(row["vdd"], "V"), engineering(row["gate_length"], "m")
         table.add_row(row["name"], supply, gate, corners, row["missing"] or "ready", row["source"])
-    console = Console()
+    console = plain_console()
     console.print(table)
     console.print(
         "Another one: the path of a TOML file. Is it right? pyspice-cim technology check FILE", soft_wrap=True
@@ -123,8 +124,8 @@ def check(
     simulator = NgspiceSimulator()
     # A missing ngspice is one error, not a problem of every corner.
     version = simulator.version
-    with Console(stderr=True).status(f"checking {loaded.name}") as status:
-        outcome = check_technology(loaded, simulator, lambda where: status.update(f"{loaded.name}: {where}"))
+    with plain_console(stderr=True).status(Text(f"checking {loaded.name}")) as status:
+        outcome = check_technology(loaded, simulator, lambda where: status.update(Text(f"{loaded.name}: {where}")))
     if as_json:
         typer.echo(json.dumps(_check_summary(loaded, outcome, version), indent=2))
     else:
@@ -164,7 +165,7 @@ def show(
     if as_json:
         typer.echo(json.dumps(summary(loaded, condition, measured), indent=2))
     else:
-        console = Console()
+        console = plain_console()
         console.print(_table(loaded, condition, measured, wide=console.width >= 115))
     if figure is not None:
         from pyspice_cim.report.technology_figure import technology_figure
@@ -172,7 +173,7 @@ def show(
         picture = technology_figure(technology_curves(loaded, condition, simulator))
         with atomic_write(figure) as path:
             picture.savefig(path, dpi=150, format=figure.suffix.lower()[1:])
-        Console(stderr=True).print(f"wrote {figure}", soft_wrap=True)
+        plain_console(stderr=True).print(f"wrote {figure}", soft_wrap=True)
 
 
 def _listed(name: str) -> dict[str, Any]:
@@ -220,7 +221,7 @@ def _check_summary(technology: Technology, outcome: TechnologyCheck, simulator: 
 
 
 def _print_check(technology: Technology, outcome: TechnologyCheck) -> None:
-    console = Console()
+    console = plain_console()
     condition = f"{technology.supply.nominal_v:g} V, {technology.temperature.nominal_c:g} C if not said otherwise"
     table = Table(title=f"{technology.name}: {condition}", caption=technology.source)
     table.add_column("condition", no_wrap=True)
@@ -232,10 +233,10 @@ def _print_check(technology: Technology, outcome: TechnologyCheck) -> None:
     if outcome.figures:
         console.print(table)
     for note in outcome.notes:
-        console.print(f"note: {note}", soft_wrap=True, markup=False, highlight=False)
+        console.print(f"note: {note}", soft_wrap=True, highlight=False)
     for problem in outcome.problems:
         text = f"PROBLEM {problem.where}: {problem.what}\n  -> {problem.remedy}"
-        console.print(text, soft_wrap=True, markup=False, highlight=False)
+        console.print(text, soft_wrap=True, highlight=False)
     count = len(outcome.problems)
     console.print("All is well." if outcome.ok else f"{count} problem{'s' if count > 1 else ''} found.")
 

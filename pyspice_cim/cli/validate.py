@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pyspice_cim.cli.conditions import operating_point
-from pyspice_cim.cli.files import checked_workers, given_only, open_table, print_json
+from pyspice_cim.cli.files import checked_workers, given_only, open_table, plain_console, print_json
 from pyspice_cim.units import engineering
 
 if TYPE_CHECKING:
@@ -87,8 +87,8 @@ def validate(
 
 
 def _print_report(report: "CosimReport") -> None:
-    from rich.console import Console
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     def percent(value: float | None) -> str:
         return engineering(value, "%", 3)
@@ -96,15 +96,15 @@ def _print_report(report: "CosimReport") -> None:
     shown = RichTable(title=f"{report.vectors} vectors, {report.operations} operations: SPICE against the model")
     shown.add_column("what")
     shown.add_column("result", justify="right")
-    verdict = "[red]wrong[/red]" if report.bits_wrong else "wrong"
-    shown.add_row("bits", f"{report.bits_wrong} {verdict} of {report.bits_compared}")
+    verdict = ("wrong", "red" if report.bits_wrong else "")
+    shown.add_row("bits", Text.assemble(f"{report.bits_wrong} ", verdict, f" of {report.bits_compared}"))
     shown.add_row("energy of an operation, mean error", percent(report.energy_error_mean_pct))
     shown.add_row("energy of an operation, largest error", percent(report.energy_error_max_pct))
     shown.add_row("energy of all vectors, predicted over SPICE", percent(report.energy_bias_pct))
     shown.add_row("time of the last bit, largest error", percent(report.latency_error_pct))
     for case, count in report.cases.items():
         shown.add_row(f"case covered: {case.replace('_', ' ')}", str(count))
-    console = Console()
+    console = plain_console()
     console.print(shown)
     for reason in report.failures:
-        console.print(f"[red]could not be simulated:[/red] {reason}", soft_wrap=True)
+        console.print(Text.assemble(("could not be simulated:", "red"), f" {reason}"), soft_wrap=True)

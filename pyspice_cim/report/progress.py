@@ -29,9 +29,9 @@ class EngineProgress:
         self._shown = time.monotonic()
         # Drawn by us alone: a thread that draws would be running while the pool forks its workers.
         self._bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[state]}"),
+            TextColumn("{task.fields[state]}", markup=False),
             console=self.console,
             auto_refresh=False,
             transient=True,

@@ -57,13 +57,12 @@ def draw_table(
             # Lines may lie on each other: markers differ, and grow smaller, so that all are seen.
             marker, size = _MARKERS[number % len(_MARKERS)], max(3.0, 7.0 - 1.5 * number)
             dashes = _STYLES[number // _COLOURS % len(_STYLES)]
-            axes.plot(x, values, marker=marker, markersize=size, linestyle=dashes, label=label)
+            axes.plot(x, values, marker=marker, markersize=size, linestyle=dashes, label=_plain(label))
         _scaled(axes, x, np.stack(list(lines.values())), array[x_axis], str(array.attrs["units"]))
         missing = sum(int(np.isnan(values).sum()) for values in lines.values())
         where = ", ".join([*fixed, f"{missing} points without a value"] if missing else fixed)
-        axes.set_title(
-            f"{_words(name)}, {table.technology}\n{where}" if where else f"{_words(name)}, {table.technology}"
-        )
+        title = f"{_words(name)}, {table.technology}"
+        axes.set_title(_plain(f"{title}\n{where}" if where else title))
         if len(lines) > 1:
             # Beside the lines, never on them.
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
@@ -126,6 +125,11 @@ def _numeric(array: xr.DataArray) -> list[str]:
     return [str(dim) for dim in array.dims if array[dim].dtype.kind in "if"]
 
 
+def _plain(text: str) -> str:
+    """``text`` as it is: two dollars in a table's label are no formula."""
+    return text.replace("$", r"\$")
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
 
@@ -143,7 +147,7 @@ def _scaled(axes: Axes, x: np.ndarray, values: np.ndarray, axis: xr.DataArray, u
     good = values[np.isfinite(values)]
     if good.size and good.min() > 0 and good.max() / good.min() > _DECADES:
         axes.set_yscale("log")
-    axes.yaxis.set_major_formatter(EngFormatter(unit=_SHOWN_UNITS.get(unit, unit)))
+    axes.yaxis.set_major_formatter(EngFormatter(unit=_plain(_SHOWN_UNITS.get(unit, unit))))
     if x.size > 2 and x[0] > 0 and x[-1] / x[0] >= _OCTAVES:
         axes.set_xscale("log", base=2)
         axes.xaxis.set_minor_locator(NullLocator())
@@ -155,4 +159,4 @@ def _scaled(axes: Axes, x: np.ndarray, values: np.ndarray, axis: xr.DataArray, u
         axes.set_xticks(x, [f"{each:g}" for each in x])
     meaning = _MEANINGS.get(str(axis.name)) or str(axis.attrs.get("long_name", "")) or _words(str(axis.name))
     shown = _SHOWN_UNITS.get(x_unit, x_unit)
-    axes.set_xlabel(f"{meaning} ({shown})" if shown and x_unit not in ("F", "s") else meaning)
+    axes.set_xlabel(_plain(f"{meaning} ({shown})" if shown and x_unit not in ("F", "s") else meaning))

@@ -19,8 +19,9 @@ class TableDifference:
         axes: axis to the nodes of each table that the other one lacks.
         quantities: quantities of each table that the other one lacks.
         units: quantity to its two units, where they differ.
-        values: quantity to ``largest`` (relative difference), ``where``, ``values`` (the two), ``beyond`` (how many differ by
-            more than the tolerance) and ``measured_in_one`` (how many are a number in one table only).
+        values: quantity to ``largest`` (relative difference; infinite where one of the two is), ``where``, ``values`` (the
+            two), ``beyond`` (how many differ by more than the tolerance) and ``measured_in_one`` (how many have a value,
+            and be it an infinite one, in one table only).
         points: what became of points that ended differently: ``place``, and the two ``status``.
     """
 
@@ -41,7 +42,8 @@ class TableDifference:
 def difference(a: Table, b: Table, *, rtol: float = 0.0) -> TableDifference:
     """Compare ``a`` and ``b`` at the nodes that both have.
 
-    Two values differ if |a - b| > rtol * max(|a|, |b|); values that neither table has are equal.
+    Two values differ if |a - b| > rtol * max(|a|, |b|); values that neither table has are equal. An infinite one (a write
+    that never ends) is equal to itself alone.
     """
     first, second = a.dataset, b.dataset
     both = [name for name in a.quantities if name in b.quantities]
@@ -81,15 +83,19 @@ def _only(one: xr.Dataset, other: xr.Dataset, axis: str) -> list[Any]:
 def _values(a: xr.DataArray, b: xr.DataArray, rtol: float) -> dict[str, Any]:
     left, right = xr.align(a, b.transpose(*a.dims), join="inner")
     x, y = left.to_numpy(), right.to_numpy()
-    known = np.isfinite(x) & np.isfinite(y)
+    known = ~np.isnan(x) & ~np.isnan(y)
+    finite = np.isfinite(x) & np.isfinite(y)
     scale = np.maximum(np.abs(x), np.abs(y))
-    relative = np.where(known & (x != y), np.abs(x - y) / np.where(scale > 0, scale, 1.0), 0.0)
+    with np.errstate(invalid="ignore", over="ignore"):
+        # Infinite less infinite is no number, and not used.
+        relative = np.where(finite, np.abs(x - y) / np.where(scale > 0, scale, 1.0), np.inf)
+    relative = np.where(known & (x != y), relative, 0.0)
     found: dict[str, Any] = {
         "largest": 0.0,
         "where": {},
         "values": (),
         "beyond": int((relative > rtol).sum()),
-        "measured_in_one": int((np.isfinite(x) != np.isfinite(y)).sum()),
+        "measured_in_one": int((np.isnan(x) != np.isnan(y)).sum()),
     }
     if relative.any():
         at = np.unravel_index(int(relative.argmax()), relative.shape)

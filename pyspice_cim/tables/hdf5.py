@@ -9,7 +9,8 @@ import xarray as xr
 
 from pyspice_cim.errors import TableError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped
-from pyspice_cim.tables.table import ATTRIBUTES, CORNER_AXES, SCHEMA, SCHEMA_VERSION, Table
+from pyspice_cim.tables.layout import layout_problem
+from pyspice_cim.tables.table import SCHEMA, SCHEMA_VERSION, Table
 
 _BACKEND: Literal["h5netcdf"] = "h5netcdf"
 
@@ -38,8 +39,8 @@ def load_table(path: str | Path) -> Table:
     """Read and check a table.
 
     Raises:
-        TableError: if the file is missing, is no HDF5 file or cut short, or follows another schema; the message names
-            the file and what is wrong with it.
+        TableError: if the file is missing, is no HDF5 file or cut short, follows another schema, or lacks what a table has;
+            the message names the file and what is wrong with it.
     """
     path = Path(path)
     if not path.is_file():
@@ -49,23 +50,17 @@ def load_table(path: str | Path) -> Table:
             dataset = opened.load()
     except Exception as error:  # h5netcdf and h5py raise many kinds for one cause: a file that is not whole
         raise TableError(f"table {path} cannot be read: it is no HDF5 table or was cut short ({error})") from error
-    attributes = dataset.attrs
-    if attributes.get("schema") != SCHEMA:
-        raise TableError(f"{path} is no table of this package: attribute schema is {attributes.get('schema')!r}")
-    if int(attributes.get("schema_version", -1)) != SCHEMA_VERSION:
+    schema, version = (dataset.attrs.get(name) for name in ("schema", "schema_version"))
+    # An attribute may be an array, which is neither equal to a text nor not.
+    if not isinstance(schema, str) or schema != SCHEMA:
+        raise TableError(f"{path} is no table of this package: attribute schema is {schema!r}")
+    if not isinstance(version, int | np.integer) or version != SCHEMA_VERSION:
         raise TableError(
-            f"table {path} has schema version {attributes.get('schema_version')}, this package reads {SCHEMA_VERSION}; "
-            "characterize again"
+            f"table {path} has schema version {version}, this package reads {SCHEMA_VERSION}; characterize again"
         )
-    missing = [name for name in ATTRIBUTES if name not in attributes]
-    missing += [axis for axis in (*CORNER_AXES, "point_status", "point_reason") if axis not in dataset.variables]
-    if missing:
-        raise TableError(f"table {path} lacks {', '.join(missing)}: it was cut short or edited")
-    for axis in CORNER_AXES:
-        nodes = dataset[axis].values.tolist()
-        if len(set(nodes)) < len(nodes):
-            raise TableError(f"table {path}: the axis {axis} has a node twice ({nodes}); characterize again")
     for name in dataset.variables:
         if dataset[name].dtype.kind in "OS":
             dataset[name] = dataset[name].astype(np.str_)
+    if problem := layout_problem(dataset):
+        raise TableError(f"table {path} {problem}: it was cut short or edited; characterize again")
     return Table(dataset=dataset, source=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())

@@ -14,11 +14,13 @@ stand. A quantity's attribute ``interpolation`` is ``log`` where its logarithm i
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
 
-from pyspice_cim.errors import TableError
+from pyspice_cim.errors import OutsideTableError, TableError
 
 SCHEMA = "pyspice-cim table"
 SCHEMA_VERSION = 1
@@ -80,18 +82,39 @@ class Table:
         return [(str(bench[i]), str(reason[i])) for i in np.flatnonzero(status != "ok")]
 
     def trace(self, name: str, **coordinates: float | str) -> dict[str, object]:
-        """Where the value of ``name`` at the nearest node of ``coordinates`` comes from: node, status, reason, decks."""
+        """Where the value of ``name`` at the nearest node of ``coordinates`` comes from: node, status, reason, decks.
+
+        Raises:
+            TableError: for an unknown quantity, axis or label, or a place where the table has no point.
+            OutsideTableError: outside the range.
+        """
         array = self.quantity(name)
         bench = str(array.attrs["bench"])
         points = self.dataset[f"{bench}_point"]
         node: dict[Hashable, object] = {}
-        for axis in points.dims:
-            if str(axis) in coordinates:
-                wanted = coordinates[str(axis)]
-                labels = points[axis].values
-                exact = isinstance(wanted, str)
-                index = int(np.flatnonzero(labels == wanted)[0]) if exact else int(np.abs(labels - wanted).argmin())
-                node[axis] = labels[index].item() if hasattr(labels[index], "item") else labels[index]
+        for axis, wanted in coordinates.items():
+            if axis not in array.dims:
+                raise TableError(f"{name} has no axis {axis!r}; it has {', '.join(map(str, array.dims))}")
+            index = self._nearest(axis, array[axis].values, wanted)
+            if axis in points.dims:
+                node[axis] = array[axis].values.tolist()[index]
         point = int(points.sel(node).values.ravel()[0])
+        if point < 0:
+            raise TableError(f"table {self.source} has no point of {name} at {node}")
         found = {what: str(self.dataset[f"point_{what}"].values[point]) for what in ("status", "reason", "decks")}
         return {"node": {str(k): v for k, v in node.items()}, **found, "ngspice": self.dataset.attrs["ngspice"]}
+
+    def _nearest(self, axis: str, nodes: NDArray[Any], wanted: float | str) -> int:
+        if nodes.dtype.kind not in "if":
+            if wanted not in nodes.tolist():
+                raise TableError(
+                    f"table {self.source}: {axis} has no label {wanted!r}; it has {', '.join(map(str, nodes))}"
+                )
+            return nodes.tolist().index(wanted)
+        if isinstance(wanted, str):
+            raise TableError(f"{axis} = {wanted!r} is no number; the axis has {', '.join(map(str, nodes))}")
+        if not nodes.min() <= wanted <= nodes.max():
+            raise OutsideTableError(
+                f"{axis} = {wanted:g} is outside table {self.source} ({nodes.min():g} to {nodes.max():g})"
+            )
+        return int(np.abs(nodes - wanted).argmin())

@@ -1,7 +1,10 @@
 """Bad input: a message that names what and where, exit status 2, no traceback, no partial file."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import h5py
 import numpy as np
@@ -68,6 +71,20 @@ def test_a_plan_that_is_wrong(refused, tmp_path, old, new, words):
     assert old in PLAN
     plan = written(tmp_path / "small.toml", PLAN.replace(old, new))
     refused(["characterize", plan, "--out", tmp_path / "t.h5"], *words)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        ("[" + "9" * 5000 + "]", "not valid TOML"),
+        ("[0x" + "f" * 5000 + "]", "benches.sram8t.rows"),
+        ("[" * 20000, "not valid TOML"),
+    ],
+    ids=["digits", "hexadecimal", "nested"],
+)
+def test_a_plan_that_python_cannot_read(refused, tmp_path, rows, words):
+    plan = written(tmp_path / "small.toml", PLAN.replace("[benches.driver]", f"[benches.sram8t]\nrows = {rows}"))
+    refused(["characterize", plan, "--out", tmp_path / "t.h5"], "small.toml", words)
 
 
 def test_a_plan_that_is_not_there(refused, tmp_path):
@@ -241,7 +258,44 @@ def test_a_table_with_a_corner_twice(refused, tmp_path):
     with h5py.File(table, "a") as file:
         file["process"][1] = file["process"][0]
     for command in (["explain", table, "sram6t_read_energy", "--vdd", "1.1"], ["table", "info", table]):
-        refused(command, "table.h5", "the axis process has a node twice", "'tt', 'tt'")
+        refused(command, "table.h5", "a node of the axis process twice", "'tt', 'tt'")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda file: file.attrs.update(schema=[1, 2]), "schema"),
+        (lambda file: file.attrs.update(schema_version="abc"), "schema version abc"),
+        (lambda file: file.pop("point_bench"), "lacks point_bench"),
+        (lambda file: file.pop("sram6t_point"), "lacks sram6t_point"),
+        (lambda file: file["sram6t_read_energy"].attrs.pop("bench"), "attribute bench"),
+        (lambda file: file["vdd"].__setitem__(1, np.nan), "axis vdd that is no finite number"),
+    ],
+)
+def test_a_file_that_is_not_quite_a_table(refused, tmp_path, spoil, words):
+    table = tmp_path / "table.h5"
+    shutil.copyfile(TABLE, table)
+    with h5py.File(table, "a") as file:
+        spoil(file)
+    place = ["--against", "rows", "--vdd", "1.1", "--temperature", "27"]
+    for command in (
+        ["table", "info", table],
+        ["table", "diff", TABLE, table],
+        ["table", "plot", table, "sram6t_read_energy", *place, "--out", tmp_path / "x.png"],
+        ["explain", table, "sram6t_read_energy", "--vdd", "1.1", "--temperature", "27", "--at", "rows=16"],
+    ):
+        refused(command, "table.h5", words)
+    if words == "schema":
+        plan = written(tmp_path / "small.toml", PLAN)
+        refused(["characterize", plan, "--out", table], "table.h5", "no table of this package")
+
+
+@pytest.mark.parametrize("name", ["table", "name", "labels"])
+def test_a_name_that_is_no_axis(refused, name):
+    explain = ["explain", TABLE, "sram6t_read_energy", "--vdd", "1.1", "--temperature", "27", "--at", "rows=16"]
+    refused([*explain, "--at", f"{name}=1"], f"has no axis '{name}'")
+    refused([*explain, "--at", "process=1"], "give --process")
+    refused([*explain, "--label", "process=ff"], "give --process")
 
 
 def test_failures_in_json_have_their_place(cim, tmp_path, fake_ngspice):
@@ -323,6 +377,28 @@ def test_ngspice_goes_away_in_the_middle(cim, tmp_path, fake_ngspice, monkeypatc
     assert again.status == 0 and json.loads(again.out)["simulations_cached"] == 1
 
 
+def test_a_full_disk_and_a_reader_that_left_are_no_traceback(tmp_path):
+    plan = written(tmp_path / "small.toml", PLAN)
+    for arguments in (
+        ["table", "info", TABLE],
+        ["table", "info", TABLE, "--json"],
+        ["characterize", plan, "--dry-run"],
+        ["--help"],
+        ["--version"],
+    ):
+        command = [sys.executable, "-m", "pyspice_cim", *map(str, arguments)]
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            ran = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True)
+        # The progress of a dry run stands before it.
+        assert ran.returncode == 2 and ran.stderr.splitlines()[-1].startswith("error: what is printed"), ran.stderr
+        assert "No space left" in ran.stderr and "Traceback" not in ran.stderr and "ignored" not in ran.stderr
+        reader, writer = os.pipe()
+        os.close(reader)
+        ran = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+        os.close(writer)
+        assert ran.returncode == 1 and "rror" not in ran.stderr, ran.stderr
+
+
 def test_a_worker_is_killed(cim, tmp_path, fake_ngspice):
     fake_ngspice("kill -9 $PPID")
     ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 2)
@@ -343,6 +419,8 @@ def test_a_cache_that_cannot_be_written(cim, tmp_path, monkeypatch):
     [
         (["--budget", "soon"], ["'soon' is no length of time", "1h30m"]),
         (["--workers", "9" * 19], ["workers is 9999999999999999999; it must be from 1 to 1024"]),
+        (["--budget", "9" * 400], ["too long a time"]),
+        (["--budget", "9" * 5000 + "h"], ["too long a time"]),
         (["--budget", "0s"], ["'0s' is no length of time"]),
         (["--executor", "slurm://host:1"], ["'slurm://host:1' is not known", "dask://HOST:PORT"]),
         (["--executor", "dask://host"], ["'dask://host' is not known"]),

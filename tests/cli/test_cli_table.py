@@ -13,6 +13,8 @@ TABLE = shipped("reference", "generic45lp.h5")
 ENERGY = "sram6t_read_energy"
 RAISED = {"process": "tt", "vdd": 1.1, "temperature_c": 27.0, "sram6t_rows": 256}
 
+_PLOT = ["plot", TABLE, ENERGY, "--against", "vdd", "--temperature", 27, "--out", "x.png"]
+
 
 @pytest.fixture
 def other(tmp_path):
@@ -62,6 +64,19 @@ def test_diff_says_what_and_where_and_its_status_is_1(cim, other):
     assert printed["same"] is False
 
 
+def test_diff_of_an_infinite_value_and_none(cim, tmp_path):
+    for name, value in (("a", np.inf), ("b", np.nan), ("c", 1e-15)):
+        dataset = load_table(TABLE).dataset.copy(deep=True)
+        dataset[ENERGY].loc[RAISED] = value
+        save_table(Table(dataset=dataset), tmp_path / f"{name}.h5")
+    ran = cim("table", "diff", tmp_path / "a.h5", tmp_path / "b.h5")
+    assert (ran.status, ran.err) == (1, ""), ran.out
+    assert "The tables differ." in ran.out
+    ran = cim("table", "diff", tmp_path / "a.h5", tmp_path / "c.h5")
+    assert (ran.status, ran.err) == (1, ""), ran.out
+    assert "inf %" in ran.out and "rows 256" in ran.out
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -100,6 +115,12 @@ def test_plot_draws_and_draws_the_same_again(cim, tmp_path, arguments):
         ),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--at", "rows", "--out", "x.png"], "write it as --at axis=value"),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--process", "xx", "--out", "x.png"], "process has no node xx"),
+        *(
+            ([*_PLOT, "--at", f"{name}=1"], f"has no axis '{name}'")
+            for name in ("table", "name", "labels", "path", "against")
+        ),
+        ([*_PLOT, "--at", "process=1"], "give --process"),
+        ([*_PLOT, "--label", "process=ff"], "give --process"),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--out", "x.doc"], "ends in .png, .pdf or .svg"),
         (["plot", TABLE, ENERGY, "--against", "vdd", "--out", "no/x.png"], "cannot write no/x.png"),
     ],
@@ -111,6 +132,16 @@ def test_bad_input_is_one_line_and_status_2(cim, tmp_path, monkeypatch, argument
     assert words in ran.err
     assert "Traceback" not in ran.err
     assert list(tmp_path.iterdir()) == []
+
+
+def test_labels_are_drawn_as_they_are(cim, tmp_path):
+    dataset = load_table(TABLE).dataset.copy(deep=True)
+    dataset[ENERGY].attrs["units"] = "$J^$"
+    dataset = dataset.assign_coords(process=["$tt^$", "ff", "ss"])
+    save_table(Table(dataset=dataset), tmp_path / "t.h5")
+    place = ["--vdd", 1.1, "--temperature", 27, "--out", tmp_path / "x.png"]
+    ran = cim("table", "plot", tmp_path / "t.h5", ENERGY, "--against", "rows", *place)
+    assert ran.status == 0, ran.err
 
 
 def test_lines_along_two_axes_at_once_are_refused(cim, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pyspice_cim.cli import COMMANDS
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
+from pyspice_cim.technology.loader import builtin_folder
 
 PLAN = """
 name = "drivers"
@@ -81,6 +83,52 @@ def test_a_failed_point_is_in_the_table_with_its_reason(cim, plan, tmp_path, fak
     assert "vdd 1.1" in words
     table = load_table(tmp_path / "t.h5")
     assert "the moon is full" in table.failures()[0][1]
+
+
+def test_a_dry_run_tells_points_that_cannot_be_built(cim, plan):
+    plan.write_text(plan.read_text().replace("driver]", "column]\nrows = [1, 3]\nsegments = [1]"))
+    ran = cim("characterize", plan, "--dry-run", "--json")
+    assert ran.status == 1, ran.err
+    told = json.loads(ran.out)
+    (bench,) = told["benches"]
+    assert told["failed"] == bench["failed"] > 0 and told["cached"] == 0
+    assert bench["reasons"] and all(reason.startswith("no netlist: ") for reason in bench["reasons"])
+    ran = cim("characterize", plan, "--dry-run")
+    assert ran.status == 1 and "failed" in ran.out and f"column: {bench['reasons'][0]}" in ran.out, ran.out
+
+
+# In the language of rich the first is a colour, the second a smile, and [/old] ends what never began.
+@pytest.mark.parametrize("name", ["[red]t.h5", ":smile:.h5", os.fsdecode(b"x\xff.h5")])
+def test_paths_and_reasons_are_printed_as_they_are(cim, plan, tmp_path, monkeypatch, fake_ngspice, name):
+    monkeypatch.setenv("COLUMNS", "300")
+    fake_ngspice("echo 'Fatal: [red]no file [/old] :smile:' >&2; exit 1")
+    shown = name.encode(errors="backslashreplace").decode()
+    ran = cim("characterize", plan, "--out", tmp_path / name, "--workers", 1)
+    assert ran.status == 1, ran.err
+    assert f"/{shown} (" in ran.out
+    assert "Fatal: [red]no file [/old] :smile:" in ran.out
+    told = cim("table", "info", tmp_path / name)
+    assert told.status == 0, told.err
+    assert told.out.startswith(f"{shown}: technology")
+    assert "Fatal: [red]no file [/old] :smile:" in told.out
+
+
+def test_a_folder_in_brackets_is_printed_as_it_is(cim, tmp_path, monkeypatch, fake_ngspice):
+    monkeypatch.setenv("COLUMNS", "300")
+    folder = tmp_path / "pdk [/old]"
+    folder.mkdir(parents=True)
+    for file in builtin_folder().glob("generic45lp*"):
+        shutil.copy(file, folder)
+    mine = folder / "generic45lp.toml"
+    mine.write_text(mine.read_text().replace('source = "', 'source = "[/old]; ', 1))
+    assert f"decks of {mine}" in cim("netlist", "list", "--technology", mine).out
+    fake_ngspice("echo 'Fatal: [/old]' >&2; exit 1")
+    ran = cim("technology", "check", mine)
+    assert ran.status == 1 and "[/old]" in ran.out, ran.err
+    ran = cim("validate", "--neurons", 2, "--inputs", 4, "--membrane-bits", 4, "--steps", 1, "--vectors", 1)
+    assert ran.status == 1 and "could not be simulated: " in ran.out and "[/old]" in ran.out, ran.err
+    monkeypatch.setenv("PYSPICE_CIM_CACHE", str(folder / "cache"))
+    assert "pdk [/old]/cache" in cim("doctor").out
 
 
 def test_simulate_reports_in_words_and_in_json(cim, tmp_path):

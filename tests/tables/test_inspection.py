@@ -148,6 +148,33 @@ def test_axes_quantities_units_and_points_that_differ():
     assert difference(failed(), failed()).same
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    ("first", "second", "beyond", "measured_in_one"),
+    [
+        (np.inf, np.inf, 0, 0),
+        (np.nan, np.nan, 0, 0),
+        (np.inf, np.nan, 0, 1),
+        (np.inf, -np.inf, 1, 0),
+        (np.inf, 1e-9, 1, 0),
+        (0.0, -np.inf, 1, 0),
+        (np.nan, 1e-9, 0, 1),
+        (1e308, -1e308, 1, 0),
+        (0.0, -0.0, 0, 0),
+    ],
+)
+def test_an_infinite_value_is_one(first, second, beyond, measured_in_one):
+    """A write that never ends is neither one that failed to be simulated nor one that ends."""
+    tables = [Table(dataset=CELL.dataset.copy(deep=True)) for _ in range(2)]
+    for table, value in zip(tables, (first, second), strict=True):
+        table.dataset[ENERGY].values[0, 1, 0, 2] = value
+    for a, b in (tables, tables[::-1]):
+        found = difference(a, b, rtol=0.999)
+        assert (found.values[ENERGY]["beyond"], found.values[ENERGY]["measured_in_one"]) == (beyond, measured_in_one)
+        assert found.same is not bool(beyond or measured_in_one)
+        assert bool(found.values[ENERGY]["largest"]) == bool(beyond)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.floats(0.99, 1.21), st.floats(27, 125), st.floats(16, 256), st.sampled_from(["tt", "ff", "ss"]))
 def test_weights_give_the_looked_up_value(vdd, temperature, rows, process):

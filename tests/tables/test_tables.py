@@ -26,6 +26,7 @@ def make_table(**changes):
             "point_bench": ("point", np.array(["cell"] * 18)),
             "point_status": ("point", np.array(["ok"] * 17 + ["failed"])),
             "point_reason": ("point", np.array([""] * 17 + ["the transient stopped"])),
+            "point_rung": ("point", np.array([""] * 18)),
             "point_decks": ("point", np.array([f"{i:064x}" for i in range(18)])),
         },
         coords={
@@ -251,7 +252,93 @@ def test_another_schema_and_technology(tmp_path):
         make_table().require_technology("sky130")
 
 
+def axis(file, name, nodes):
+    """Put other nodes along an axis, as many as there are."""
+    file[name][...] = nodes
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda file: file.attrs.update(schema=[1, 2]), "attribute schema is array"),
+        (lambda file: file.attrs.update(schema_version="abc"), "schema version abc"),
+        (lambda file: file.attrs.update(schema_version=[1, 1]), r"schema version \[1 1\]"),
+        (lambda file: file.attrs.update(plan=3), "attribute plan that is no text"),
+        (lambda file: file.pop("point_bench"), "lacks point_bench"),
+        (lambda file: file.pop("point_decks"), "lacks point_decks"),
+        (lambda file: file.pop("point_rung"), "lacks point_rung"),
+        (lambda file: file.pop("cell_point"), "lacks cell_point, although point_bench names 'cell'"),
+        (lambda file: axis(file, "cell_point", -2), "indices in cell_point from -2"),
+        (lambda file: file["cell_energy"].attrs.pop("bench"), "quantity cell_energy without the attribute bench"),
+        (lambda file: file["cell_energy"].attrs.update(units=[1, 2]), "without the attribute units, a text"),
+        (lambda file: file["cell_energy"].attrs.update(bench="sell"), "lacks sell_point, although it is the bench of"),
+        (lambda file: file["cell_energy"].attrs.update(numerical_error="x"), "numerical_error that is no number"),
+        (lambda file: axis(file, "vdd", [0.9, np.nan, 1.2]), "along the axis vdd that is no finite number"),
+        (lambda file: axis(file, "vdd", [1.2, 1.0, 0.9]), "along the axis vdd that do not rise"),
+        (lambda file: axis(file, "cell_rows", [8, 8, 16]), "a node of the axis cell_rows twice"),
+        (lambda file: axis(file, "point_status", "fine"), "point_status 'fine'"),
+    ],
+)
+def test_a_file_that_is_not_quite_a_table_is_refused(tmp_path, spoil, words):
+    save_table(make_table(), tmp_path / "t.h5")
+    with h5py.File(tmp_path / "t.h5", "r+") as file:
+        spoil(file)
+    with pytest.raises(TableError, match=f"t.h5 .*{words}"):
+        load_table(tmp_path / "t.h5")
+
+
+def checks(dataset, **values):
+    """``dataset`` with variables along the first part of their names."""
+    return dataset.assign({name: (name.rpartition("_")[0], np.array(each)) for name, each in values.items()})
+
+
+@pytest.mark.parametrize(
+    ("spoiled", "words"),
+    [
+        (lambda data: data.isel(point=slice(9)), "indices in cell_point from 0 to 17, but 9 points"),
+        (
+            lambda data: data.assign(cell_energy=data["cell_energy"].astype(str)),
+            "quantity cell_energy that is no numbers",
+        ),
+        (lambda data: data.isel(vdd=[2, 1, 0]), "along the axis vdd that do not rise"),
+        (lambda data: data.isel(process=0), "has process along nothing"),
+        (lambda data: data.assign_coords(process=[1, 2]), "nodes of the type int64 along the axis process"),
+        (lambda data: data.drop_vars("component"), "lacks the nodes of component, an axis of cell_energy"),
+        (
+            lambda data: data.assign(cell_energy=data["cell_energy"][0].drop_vars("process")),
+            "without all axes of cell_point",
+        ),
+        (lambda data: checks(data, held_out_quantity=["x"]), "no held_out_coordinates along held_out"),
+        (
+            lambda data: checks(data, audit_quantity=["x"], audit_coordinates=["nowhere"], audit_error=[0.1]),
+            "audit_coordinates that are no place",
+        ),
+    ],
+)
+def test_a_dataset_that_is_not_quite_a_table_is_refused(tmp_path, spoiled, words):
+    dataset = make_table().dataset
+    save_table(Table(dataset=spoiled(dataset).assign_attrs(dataset.attrs)), tmp_path / "t.h5")
+    with pytest.raises(TableError, match=words):
+        load_table(tmp_path / "t.h5")
+
+
 def test_every_number_is_traced_to_its_decks():
     trace = make_table().trace("cell_energy", process="ss", vdd=1.19, temperature_c=27.0, cell_rows=60)
     assert trace["status"] == "failed" and trace["decks"] == f"{17:064x}"
     assert trace["node"] == {"process": "ss", "vdd": 1.2, "temperature_c": 27.0, "cell_rows": 64}
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ({"lines": 8}, "has no axis 'lines'"),
+        ({"process": "xx"}, "process has no label 'xx'"),
+        ({"component": "none"}, "component has no label 'none'"),
+        ({"vdd": np.nan}, "vdd = nan is outside"),
+        ({"vdd": 1.3}, "vdd = 1.3 is outside table in memory"),
+        ({"cell_rows": "8"}, "cell_rows = '8' is no number"),
+    ],
+)
+def test_a_place_that_is_not_in_the_table_has_no_trace(place, words):
+    with pytest.raises(TableError, match=words):
+        make_table().trace("cell_energy", **place)
