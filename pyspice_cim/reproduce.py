@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as RichTable
 
 from pyspice_cim import __version__
@@ -202,7 +203,7 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     row("look-ups outside the table", str(report["outside_table"]))
     console.print(summary)
     for bench, reason in table.failures():
-        console.print(f"[red]failed point[/red] {bench}: {reason}")
+        console.print(f"[red]failed point[/red] {bench}: {escape(reason)}")
     console.print(f"{out / 'report.json'}, {out / 'table.h5'} and the figures {', '.join(FIGURES)} ({seconds:.0f} s)")
 
 
@@ -217,7 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         report = reproduce(options.out, plan_path=options.plan, workers=options.workers, console=console)
     except CimError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {error}", highlight=False)
+        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         return error.exit_status
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")

@@ -117,6 +117,8 @@ def differences(table: Table, technology: Technology, ngspice: str) -> list[str]
             f"technology {technology.name} has changed: the table's has the hash {attributes['technology_sha256'][:16]}, "
             f"the one here {technology.sha256[:16]}"
         )
+    if attributes.get("variation_sha256", technology.variation_sha256) != technology.variation_sha256:
+        found.append(f"mismatch or die-to-die variation of technology {technology.name} has changed since")
     return found
 
 

@@ -57,7 +57,7 @@ def characterize(
     A plan names a technology, corners, and what to measure at which sizes. Good simulations are kept by content (in
     PYSPICE_CIM_CACHE, else the user's cache folder), so that the same plan runs in seconds the next time, and goes on
     where it was interrupted. A point that fails is in the table with its reason, never as a number; the exit status is
-    1 if a point failed or is missing.
+    1 if a point failed or is missing, on the grid or among those that judge the table.
 
     Example: pyspice-cim characterize demo --out table.h5
     """
@@ -77,7 +77,7 @@ def characterize(
     from pyspice_cim.characterization.sweep import characterize as run_plan
     from pyspice_cim.report.progress import EngineProgress
     from pyspice_cim.tables import load_table, save_table
-    from pyspice_cim.tables.summary import failures
+    from pyspice_cim.tables.summary import audit, failures, held_out
     from pyspice_cim.technology import load_technology
 
     loaded = load_plan(path)
@@ -101,11 +101,13 @@ def characterize(
         save_table(run_plan(loaded, engine, load=load), out)
     table, tally = load_table(out), engine.tally
     status = table.dataset["point_status"].values
+    unknown = sum(each["unknown"] for checks in (held_out(table), audit(table)) for each in checks.values())
     if as_json:
         print_json(
             {
                 "points": int(status.size),
                 "checks": tally.benches - int(status.size),
+                "errors_unknown": unknown,
                 "cached": tally.benches_cached,
                 "failed": int((status == "failed").sum()),
                 "missing": int((status == "missing").sum()),
@@ -122,7 +124,11 @@ def characterize(
         )
     else:
         _print_summary(table, out, tally)
-    if (status != "ok").any():
+        if unknown:
+            typer.echo(
+                f"{unknown} errors at points held out or audited are not known: `pyspice-cim table info` says why"
+            )
+    if (status != "ok").any() or unknown:
         raise typer.Exit(1)
 
 

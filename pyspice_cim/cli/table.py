@@ -20,6 +20,8 @@ _File = Annotated[Path, typer.Argument(help="Table (HDF5), e.g. table.h5.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON (SI units) on stdout, and nothing else there.")]
 # Nodes of an axis that are all printed; of a longer one, such as its samples, its ends.
 _MOST_NODES = 12
+# Beside the error of a quantity that is not interpolated linearly.
+_SCALE_MARKS = {"log": "log", "probit": "sigma"}
 
 
 @app.command()
@@ -137,7 +139,7 @@ def _print_info(found: dict[str, Any]) -> None:
             _si(each["lowest"], each["unit"]),
             _si(each["highest"], each["unit"]),
             _percent(each.get("numerical_error")),
-            _percent(each.get("interpolation_error")) + (" log" if each.get("interpolation") == "log" else ""),
+            f"{_percent(each.get('interpolation_error'))} {_SCALE_MARKS.get(each.get('interpolation'), '')}".strip(),
         )
     console.print(shown)
     _print_points(console, found)
@@ -146,10 +148,16 @@ def _print_info(found: dict[str, Any]) -> None:
             shown = RichTable(title=f"simulated {title}")
             for each in ("quantity", "points", "largest error", "where"):
                 shown.add_column(each, justify="left" if each in ("quantity", "where") else "right", overflow="fold")
+            unknown = {why: None for each in found[kind].values() for why in each["reasons"]}
             for name, each in found[kind].items():
                 where = place_text(each["where"], found["quantities"].get(name, {}).get("bench", ""))
-                shown.add_row(name, str(each["points"]), _percent(each["largest"]) or "n/a", where)
+                counted = f"{each['points'] - each['unknown']} of {each['points']}" if unknown else str(each["points"])
+                shown.add_row(name, counted, _percent(each["largest"]) or "n/a", where)
             console.print(shown)
+            for why in unknown:
+                console.print(f"not known: {why}", soft_wrap=True, highlight=False)
+    if found["refinement"]:
+        console.print(f"refinement {found['refinement']}", soft_wrap=True, highlight=False)
     if found["failures"]:
         shown = RichTable(title="points that failed (no value in the table)", title_style="red")
         for title in ("bench", "point", "status", "reason"):

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pyspice_cim.tables.lookup import SCALES
 from pyspice_cim.tables.table import ATTRIBUTES, CORNER_AXES
 
 _POINT = ("bench", "status", "reason", "rung", "decks")
@@ -95,6 +96,8 @@ def _quantities(dataset: xr.Dataset) -> Iterator[str]:
         for attribute in ("interpolation_error", "numerical_error"):
             if not isinstance(array.attrs.get(attribute, 0.0), int | float | np.number):
                 yield f"has a quantity {name} with an attribute {attribute} that is no number"
+        if (scale := array.attrs.get("interpolation", "linear")) not in list(SCALES):
+            yield f"has a quantity {name} with an attribute interpolation of {_short(scale)}; there are {', '.join(SCALES)}"
         if array.dtype.kind not in _NUMBERS:
             yield f"has a quantity {name} that is no numbers but of the type {array.dtype}"
         bench = array.attrs["bench"]
@@ -116,6 +119,9 @@ def _checks(dataset: xr.Dataset) -> Iterator[str]:
             if found is None or found.dims != (kind,) or found.dtype.kind not in types:
                 yield f"has no {kind}_{what} along {kind}, as {kind}_quantity needs it"
                 return
+        reason = dataset.variables.get(f"{kind}_reason")
+        if reason is not None and (reason.dims != (kind,) or reason.dtype.kind != "U"):
+            yield f"has a {kind}_reason that is no text along {kind}"
         for text in dataset.variables[f"{kind}_coordinates"].values.tolist():
             if not _is_place(text):
                 yield f"has {kind}_coordinates that are no place ({_short(text)})"

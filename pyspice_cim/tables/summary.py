@@ -18,7 +18,7 @@ def summary(table: Table) -> dict[str, Any]:
     ``axes``: name to ``unit``, ``meaning``, ``values``. ``quantities``: name to ``unit``, ``meaning``, ``bench``, ``shape``
     (axis to size), ``lowest``, ``highest``, ``values`` (how many it has) and ``measured`` (how many are numbers), and what
     is known of its errors. ``points``: bench to ``points``, counts by status, ``rungs`` (name to count). ``failures``: what
-    did not give all of its values. ``audit``, ``held_out``: see there.
+    did not give all of its values. ``audit``, ``held_out``: see there. ``refinement``: why it stopped early, if it did.
     """
     dataset = table.dataset
     kept = [name for name in ATTRIBUTES if name != "plan_text"]
@@ -41,6 +41,7 @@ def summary(table: Table) -> dict[str, Any]:
         "failures": failures(table),
         "audit": audit(table),
         "held_out": held_out(table),
+        "refinement": str(dataset.attrs.get("refinement", "")),
     }
 
 
@@ -117,12 +118,18 @@ def failures(table: Table) -> list[dict[str, Any]]:
 
 
 def audit(table: Table) -> dict[str, dict[str, Any]]:
-    """By quantity: ``points`` simulated again at tighter tolerances, the ``largest`` relative error found, and ``where``."""
+    """By quantity: ``points`` to be simulated again at tighter tolerances, the ``largest`` relative error, and ``where``.
+
+    ``unknown``: how many gave no error; ``reasons``: why.
+    """
     return _checked(table, "audit")
 
 
 def held_out(table: Table) -> dict[str, dict[str, Any]]:
-    """By quantity: ``points`` simulated off the nodes, the ``largest`` relative error of the look-up, and ``where``."""
+    """By quantity: ``points`` off the nodes, the ``largest`` relative error of the look-up, and ``where``.
+
+    ``unknown``: how many gave no error; ``reasons``: why.
+    """
     return _checked(table, "held_out")
 
 
@@ -131,6 +138,7 @@ def _checked(table: Table, kind: str) -> dict[str, dict[str, Any]]:
     if f"{kind}_quantity" not in dataset:
         return {}
     quantity, error, place_of = (dataset[f"{kind}_{what}"].values for what in ("quantity", "error", "coordinates"))
+    reason = dataset[f"{kind}_reason"].values if f"{kind}_reason" in dataset else None
     found: dict[str, dict[str, Any]] = {}
     for name in dict.fromkeys(quantity.tolist()):
         here = np.flatnonzero(quantity == name)
@@ -140,5 +148,7 @@ def _checked(table: Table, kind: str) -> dict[str, dict[str, Any]]:
             "points": int(here.size),
             "largest": None if worst is None else float(error[worst]),
             "where": {} if worst is None else json.loads(str(place_of[worst])),
+            "unknown": int(here.size - known.size),
+            "reasons": [] if reason is None else [str(each) for each in dict.fromkeys(reason[here].tolist()) if each],
         }
     return found

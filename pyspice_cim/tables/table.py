@@ -5,11 +5,13 @@ Layout (schema 1). Every quantity is a variable over ``process``, ``vdd``, ``tem
 A value that was not measured is NaN. ``<bench>_point`` gives, at every coordinate of a bench, the index along ``point``,
 where ``point_bench``, ``point_status`` (``ok``, ``failed``, or ``missing`` where time ran out), ``point_reason``,
 ``point_rung`` (names of the retries that it needed) and ``point_decks`` (hashes of the ngspice decks, separated by spaces)
-stand. A quantity's attribute ``interpolation`` is ``log`` where its logarithm is interpolated; ``interpolation_error`` and
-``numerical_error`` are its largest relative errors at the points of ``held_out_*`` (simulated: ``expected``, interpolated:
-``found``) and ``audit_*`` (at tighter tolerances: ``expected``, in the table: ``found``). Attributes of the file:
+stand. A quantity's attribute ``interpolation`` is a key of ``lookup.SCALES``, linear if it has none;
+``interpolation_error`` and ``numerical_error`` are its largest relative errors at the points of ``held_out_*`` (simulated:
+``expected``, interpolated: ``found``) and ``audit_*`` (at tighter tolerances: ``expected``, in the table: ``found``).
+Attributes of the file:
 ``schema``, ``schema_version``, ``technology``, ``technology_sha256``, ``plan``, ``plan_sha256``, ``plan_text``,
-``package``, ``ngspice``.
+``package``, ``ngspice``; where samples were drawn ``variation_sha256``; ``refinement`` where it was stopped. What a check
+could not find is NaN, with its ``held_out_reason`` or ``audit_reason``.
 """
 
 from collections.abc import Hashable

@@ -109,6 +109,12 @@ def test_what_is_other_today_is_said(made, tmp_path):
     other = technology_of(table, tmp_path / "generic45lp.toml")
     (said,) = differences(table, other, table.dataset.attrs["ngspice"])
     assert "technology generic45lp has changed" in said and TECHNOLOGY.sha256[:16] in said
+    # Of a table without samples, what they would be drawn with does not matter.
+    drawn = Table(dataset=table.dataset.assign_attrs(variation_sha256="0" * 64))
+    (said,) = differences(drawn, TECHNOLOGY, table.dataset.attrs["ngspice"])
+    assert "variation of technology generic45lp has changed" in said
+    drawn.dataset.attrs["variation_sha256"] = TECHNOLOGY.variation_sha256
+    assert differences(drawn, TECHNOLOGY, table.dataset.attrs["ngspice"]) == []
     with pytest.raises(TableError, match="not 'generic65'"):
         technology_of(table, "generic65")
 

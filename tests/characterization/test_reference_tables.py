@@ -5,6 +5,7 @@ import pytest
 
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import Table, load_table
+from pyspice_cim.technology import load_technology
 
 TECHNOLOGIES = ("generic45lp", "generic65", "sky130")
 # Energies of whole operations; events of a column are fitted parts of one, and may be as small as the fit's residual.
@@ -32,6 +33,11 @@ def test_every_point_was_measured(table):
     assert (table.dataset["point_status"].values == "ok").all()
     for name in table.quantities:
         assert np.isfinite(table.quantity(name).values).all(), name
+
+
+def test_a_table_of_samples_names_what_they_are_drawn_with():
+    drawn = load_table(shipped("reference", "generic45lp_variation.h5")).dataset.attrs
+    assert drawn["variation_sha256"] == load_technology("generic45lp").variation_sha256
 
 
 def test_an_energy_grows_with_the_supply(table):

@@ -72,6 +72,7 @@ def test_failures_rungs_audits_and_held_out_points_are_told():
         held_out_quantity=("held_out", np.array([ENERGY] * 3)),
         held_out_coordinates=("held_out", np.array(places)),
         held_out_error=("held_out", np.array([0.01, 0.03, np.nan])),
+        held_out_reason=("held_out", np.array(["", "", "timeout: killed after 600 s"])),
         audit_quantity=("audit", np.array([ENERGY])),
         audit_coordinates=("audit", np.array(places[:1])),
         audit_error=("audit", np.array([np.nan])),
@@ -85,8 +86,11 @@ def test_failures_rungs_audits_and_held_out_points_are_told():
     assert failure["status"] == "missing"
     assert failure["reason"] == "timeout: killed after 600 s"
     assert place_text(failure["place"], "sram6t") == f"tt, vdd 0.99, temperature_c 27, rows {ROWS[1]}"
-    assert found["held_out"] == {ENERGY: {"points": 3, "largest": 0.03, "where": {"process": "tt", "vdd": 1.05}}}
-    assert found["audit"] == {ENERGY: {"points": 1, "largest": None, "where": {}}}
+    where = {"process": "tt", "vdd": 1.05}
+    assert found["held_out"] == {
+        ENERGY: {"points": 3, "largest": 0.03, "where": where, "unknown": 1, "reasons": ["timeout: killed after 600 s"]}
+    }
+    assert found["audit"] == {ENERGY: {"points": 1, "largest": None, "where": {}, "unknown": 1, "reasons": []}}
     quantity = found["quantities"][ENERGY]
     assert (quantity["measured"], quantity["interpolation"], quantity["numerical_error"]) == (COUNT - 1, "log", 1e-3)
     assert "numerical_error" not in found["quantities"]["driver_energy"]
