@@ -28,8 +28,6 @@ from pyspice_cim.technology import Corner, Technology
 SPLIT = 0.1
 # Gate delays: from sense enable to its end, from precharge to the end of the cycle, of the wordline pulse of a write.
 _SENSE, _RECOVERY, WRITE_PULSE = 10.0, 14.0, 10.0
-# Gate delays, the shortest wordline pulse of a read: where two cells load a bitline, the split is there before the wordline is.
-_SHORTEST_PULSE = 0.8
 # The precharge has done its work if what is missing is less than this part of the supply.
 _RECOVERED = 0.03
 
@@ -95,7 +93,7 @@ def access_deck(
             lines["web"] += [(opened, 0), (closed + tau, 1)]
             done = closed + 2 * tau
         else:
-            closed = opened + (unsensed if split_time is None else max(split_time, _SHORTEST_PULSE * tau))
+            closed = opened + (unsensed if split_time is None else split_time)
             done = closed + _SENSE * tau
             lines["isolate"] += [(start + tau, 0), (closed, 1)]
             if split_time is not None:

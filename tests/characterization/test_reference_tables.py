@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from pyspice_cim.characterization.explain import trace_simulated
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import Table, load_table
+from pyspice_cim.tables.origin import origin
 from pyspice_cim.technology import load_technology
 
 TECHNOLOGIES = ("generic45lp", "generic65", "sky130")
@@ -38,6 +40,25 @@ def test_every_point_was_measured(table):
 def test_a_table_of_samples_names_what_they_are_drawn_with():
     drawn = load_table(shipped("reference", "generic45lp_variation.h5")).dataset.attrs
     assert drawn["variation_sha256"] == load_technology("generic45lp").variation_sha256
+
+
+@pytest.mark.parametrize(
+    ("quantity", "place"),
+    [
+        ("sram6t_read_energy", {"sram6t_rows": 16}),
+        ("sram8t_read_energy", {"sram8t_rows": 16}),
+        ("driver_energy", {"line_load": 1e-15}),
+        ("decoder_energy", {"decoder_rows": 4}),
+    ],
+)
+@pytest.mark.parametrize("technology", ["generic45lp", "generic65"])
+def test_the_benches_of_today_give_the_numbers_of_the_table(technology, quantity, place):
+    """At a corner where the periphery is slow beside the cell; what it cannot give is that nothing else has moved."""
+    table = load_table(shipped("reference", f"{technology}.h5"))
+    found = origin(table, quantity, process="ss", vdd=1.21, temperature_c=27.0, **place)
+    (point,) = trace_simulated(table, found, load_technology(technology), workers=1)
+    # The same decks; another processor or ngspice may round otherwise, and take another time step.
+    assert point.largest_difference < 1e-3
 
 
 def test_an_energy_grows_with_the_supply(table):
