@@ -156,6 +156,8 @@ class Lookup:
             for upper, each in zip(corner, around, strict=True):
                 weight = weight * (each.share if upper else 1 - each.share)
                 node.append(each.above if upper else each.below)
+            if not weight.any():
+                continue
             weight = weight.reshape(shape + own_axes)
             # A node without a share may have failed to be measured: nothing times NaN would be NaN.
             term = np.where(weight > 0, forward(values[tuple(node)]), 0.0)
