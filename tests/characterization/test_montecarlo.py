@@ -234,7 +234,8 @@ def test_writes_that_do_not_happen_have_their_rank_among_the_quantiles() -> None
 
 @pytest.mark.slow
 def test_the_benches_measure_what_they_name() -> None:
-    settings = MonteCarloSettings(count=64, tail_samples=128, sampler="sobol", variation="both")
+    # Of the samples, each region of failure has its part: with 256, those of a write are too few to be trusted.
+    settings = MonteCarloSettings(count=64, tail_samples=512, sampler="sobol", variation="both")
     measured = {m.name: m for m in run_one(monte_carlo_bench(TECHNOLOGY, CORNER, rows=16, monte_carlo=settings))}
     for name, each in measured.items():
         assert each.value is not None and not each.reason, (name, each.reason)
