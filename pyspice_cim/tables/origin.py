@@ -1,6 +1,7 @@
 """Where a looked-up value comes from: the nodes that it is interpolated between, their weights, and the points behind them.
 
-value = sum over nodes of  weight * value(node)          (of the logarithms, for a quantity that is interpolated so)
+value = sum over nodes of  weight * value(node)          (of the logarithms, or of the sigmas that probabilities mean, for a
+quantity that is interpolated so: ``lookup.SCALES``)
 weight = product over axes of  1 - |at - node| / step    (multilinear; the weights of a value add up to 1; for a quantity
 that is interpolated in its logarithm, over -1/T or the axis's logarithm as ``lookup.neighbours`` says)
 """
