@@ -27,7 +27,7 @@ import numpy as np
 from pyspice_cim.characterization.ngspice_log import alarms, no_solution
 from pyspice_cim.characterization.rawfile import Vectors, read_raw
 from pyspice_cim.errors import MissingDependencyError, SimulationError
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import Deck, ngspice_input
 
 # What a run can fail of, and what each means.
 STATUSES = {
@@ -54,6 +54,12 @@ _OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, si
 # that foundries' BSIM4 libraries need (its release notes name those of sky130); what earlier ones make of such decks was
 # never looked at, and is not known to be an error that they would report.
 MINIMUM_VERSION = 34
+
+# What ngspice sees of our environment: where programs and shared libraries are. Other variables (SPICE_SCRIPTS,
+# SPICE_USERINIT_DIR, SPICE_ASCIIRAWFILE, ...) lead it to files of settings or change its files, and so its numbers.
+_SEEN = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
+# ngspice reads this file of SPICE_SCRIPTS at its start. The file of an installation loads code models, which read files.
+_SPINIT = "* Settings of a run, in place of those of the installation\nset num_threads=1\n"
 
 # Bytes: with less left on the disk, a run that failed had no room for its result.
 _LITTLE_ROOM = 2**20
@@ -116,7 +122,13 @@ def ngspice_version(program: Path) -> str:
     """
     try:
         answer = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, errors="replace", timeout=60, check=False
+            [program, "--version"],
+            env=ngspice_environment(Path(os.devnull)),
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=60,
+            check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise SimulationError(f"{program} does not run: {error}") from error
@@ -150,7 +162,8 @@ class NgspiceSimulator:
         try:
             with tempfile.TemporaryDirectory(prefix="pyspice_cim_", ignore_cleanup_errors=True) as name:
                 folder = Path(name)
-                (folder / "deck.cir").write_text(deck.text)
+                (folder / "deck.cir").write_text(ngspice_input(deck), encoding="utf-8")
+                (folder / "spinit").write_text(_SPINIT, encoding="utf-8")
                 status, timed_out, cpu_seconds = _run_child(program, folder, deck.timeout)
                 if timed_out:
                     return SimResult(reason=f"timeout: killed after {deck.timeout:g} s", cpu_seconds=cpu_seconds)
@@ -180,15 +193,24 @@ class NgspiceSimulator:
             return SimResult(reason=reason, cpu_seconds=cpu_seconds)
 
 
+def ngspice_environment(folder: Path) -> dict[str, str]:
+    """The environment of an ngspice that runs in ``folder``: nothing of ours but where programs and libraries are.
+
+    With ``-n`` (no ``.spiceinit``) and the ``spinit`` of ``folder``, no file of the machine or the user changes a number.
+    """
+    seen = {name: os.environ[name] for name in _SEEN if name in os.environ}
+    # OMP_NUM_THREADS does not stop ngspice from starting threads; the limit does.
+    own = {"LC_ALL": "C", "OMP_THREAD_LIMIT": "1"}
+    return seen | own | dict.fromkeys(("HOME", "TMPDIR", "SPICE_SCRIPTS"), str(folder))
+
+
 def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, float]:
     """Run ngspice on ``deck.cir`` in ``folder``; its exit status (negative: signal), whether time ran out, CPU seconds."""
-    # OMP_NUM_THREADS does not stop ngspice from starting threads; the limit does.
-    environment = {**os.environ, "OMP_THREAD_LIMIT": "1", "HOME": str(folder)}
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
-            [program, "-b", "-r", "deck.raw", "deck.cir"],
+            [program, "-n", "-b", "-r", "deck.raw", "deck.cir"],
             cwd=folder,
-            env=environment,
+            env=ngspice_environment(folder),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,

@@ -7,12 +7,12 @@ from functools import cached_property
 from itertools import pairwise
 
 from pyspice_cim.errors import NetlistError
+from pyspice_cim.technology.cards import DECK, Line, harmless, joined, lines_of, refusals, shown, without_unused
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
-# ngspice runs a program for these lines, or reads a file that is not in the deck's hash; it compares beginnings only. The
-# line break before them is found many times faster than the beginning of a line.
-_COMMANDS = re.compile(r"\n[^\S\n]*(?:\.(?:control|exec|inc|lib)|\*#)[^\n]*", re.IGNORECASE)
+# ngspice runs a comment whose second character is # as a command, also in a deck that a person runs by hand.
+_COMMAND = re.compile(r"(?:\A|\n)[^\S\n]*[^\n]#[^\n]*")
 
 
 def checked_name(text: str, what: str = "name") -> str:
@@ -39,7 +39,7 @@ class Deck:
         timeout: s, after which the run is killed and recorded as failed.
 
     Raises:
-        NetlistError: for a line that would run a program or read a file.
+        NetlistError: for a line that is no card of ``technology.cards.DECK``, or a comment that ngspice would run.
     """
 
     text: str
@@ -49,16 +49,41 @@ class Deck:
 
     def __post_init__(self) -> None:
         # Whatever text reached the deck, and from where.
-        if found := _COMMANDS.search(f"\n{self.text}"):
-            raise NetlistError(
-                f"the deck is refused: its line {found.group().strip()[:80]!r} would run a program or read a file; remove "
-                "it from the models"
-            )
+        _checked(self.text)
 
     @cached_property
     def sha256(self) -> str:
         """Hash of the text: what a number of a table is traced back to."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def ngspice_input(deck: Deck) -> str:
+    """What ngspice reads of ``deck``: its title and its cards, without comments and without subcircuits that nothing uses.
+
+    The text is checked again: a deck that comes from another process was not made by ``Deck``.
+
+    Raises:
+        NetlistError: as ``Deck``.
+    """
+    title, lines = _checked(deck.text)
+    return "\n".join([title, *(line.text for line in without_unused(lines)), ""])
+
+
+def _checked(text: str) -> tuple[str, list[Line]]:
+    """Title and lines of the deck ``text``."""
+    if found := _COMMAND.search(text):
+        raise NetlistError(
+            f"the deck is refused: its line {shown(found.group().strip())} would run as a command; remove it"
+        )
+    title, _, rest = text.partition("\n")
+    if not title.startswith(("*", ".title ")):
+        raise NetlistError(
+            f"the deck is refused: its first line, {shown(title)}, is no title; write it as a comment (*)"
+        )
+    lines = lines_of(enumerate(rest.split("\n"), start=2))
+    for card, why in refusals(joined(lines), DECK):
+        raise NetlistError(f"the deck is refused: line {card.number}, {shown(card.text)}: {why}")
+    return harmless(title), lines
 
 
 def pwl(points: list[tuple[float, float]]) -> str:

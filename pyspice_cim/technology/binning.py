@@ -17,6 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.cards import is_comment
 from pyspice_cim.technology.modelfiles import file_text
 
 _BIN = re.compile(r"\s*\.model\s+\S+\.(?P<number>\d+)\s", re.IGNORECASE)
@@ -101,7 +102,7 @@ def _bins(path: Path, changed: int, size: int, subcircuit: str) -> tuple[Bin, ..
             card.append(line)
         elif card is not None and line.lstrip().startswith("+"):
             card.append(line)
-        elif line.strip() and not line.lstrip().startswith("*"):
+        elif line.strip() and not is_comment(line):
             card = None
             frame.append(line)
     return tuple(_bin(subcircuit, number, frame, card) for number, card in cards.items())

@@ -8,10 +8,12 @@ and gigabytes for the library of a whole process.
 import os
 import re
 from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 from pyspice_cim.errors import TechnologyError
-from pyspice_cim.technology.modelguard import checked_models
+from pyspice_cim.technology.cards import MODELS, harmless, joined, lines_of, refusals, shown
 
 # `.include FILE`, `.lib FILE SECTION` (a call), `.lib SECTION` (a definition, up to `.endl`); a comment may follow.
 _CARD = re.compile(
@@ -20,35 +22,29 @@ _CARD = re.compile(
         (?:\s+(?P<section>[^\s;$]+))?\s*(?:[;$].*)?$""",
     re.IGNORECASE | re.VERBOSE,
 )
-# Lines that ngspice takes for one of these cards, by their beginning: most model files have none, and a long one is then
-# not read line by line.
+# Lines that ngspice takes for one of these cards, by their beginning.
 _CARDS = re.compile(r"^[^\S\n]*\.(?:inc|lib|endl)[^\n]*", re.IGNORECASE | re.MULTILINE)
 # Files that include files that include files: deeper than this they include each other.
 _DEEPEST = 20
+
+
+@dataclass(frozen=True)
+class _Named:
+    """The file that a card at ``line`` names, and the section of it; ``None``: what stands outside of sections."""
+
+    line: int
+    file: str
+    section: str | None
 
 
 def file_text(path: Path, depth: int = 0) -> str:
     """The text of ``path`` with the files that it includes; sections that it defines are left out.
 
     Raises:
-        TechnologyError: if a file cannot be read, holds what ``modelguard.py`` refuses or an include in another form, or
+        TechnologyError: if a file cannot be read, holds a card that ``cards.py`` refuses or an include in another form, or
             files include each other.
     """
-    text = _read(path, depth)
-    if not _CARDS.search(text):
-        return text
-    lines: list[str] = []
-    inside = False
-    for number, line in enumerate(text.split("\n"), start=1):
-        card = _parsed(line, path, number)
-        kind = card["card"].lower() if card else ""
-        if kind == "endl":
-            inside = False
-        elif kind == "lib" and card is not None and card["section"] is None:
-            inside = True
-        elif not inside:
-            lines.append(_expanded(line, card, path, depth))
-    return "\n".join(lines)
+    return _text(path, None, depth)
 
 
 def section_text(path: Path, section: str, depth: int = 0) -> str:
@@ -57,24 +53,70 @@ def section_text(path: Path, section: str, depth: int = 0) -> str:
     Raises:
         TechnologyError: if there is no such section (the message lists those there are), and as ``file_text``.
     """
+    return _text(path, section.lower(), depth, section)
+
+
+def _text(path: Path, section: str | None, depth: int, asked: str = "") -> str:
+    if depth > _DEEPEST:
+        raise TechnologyError(f"{path} is included by a file that it includes itself; break the circle")
+    try:
+        state = path.stat()
+    except OSError as error:
+        raise TechnologyError(f"model file {path} cannot be read: {error.strerror}") from error
+    pieces, names = _pieces(path, state.st_mtime_ns, state.st_size, section)
+    if section is not None and section not in (name.lower() for name in names):
+        known = ", ".join(dict.fromkeys(names)) or "none"
+        raise TechnologyError(f"{path} has no section {asked!r}; it has {known}")
+    return "\n".join(piece if isinstance(piece, str) else _included(path, piece, depth) for piece in pieces)
+
+
+@lru_cache(maxsize=256)
+def _pieces(
+    path: Path, changed: int, size: int, section: str | None
+) -> tuple[tuple[str | _Named, ...], tuple[str, ...]]:
+    """What ``section`` of ``path`` is made of: checked lines and other files, in order; names of all sections of ``path``.
+
+    Lines of other sections are not carried into a deck, and only their cards of sections and includes are checked.
+    """
+    # ``changed`` and ``size`` are part of the key: an edited file is read again.
+    del changed, size
+    pieces: list[str | _Named] = []
     names: list[str] = []
-    lines: list[str] = []
-    inside = False
-    for number, line in enumerate(_read(path, depth).split("\n"), start=1):
+    carried: list[tuple[int, str]] = []
+    inside: str | None = None
+
+    def end_of_carried() -> None:
+        if carried:
+            pieces.append(_checked(path, carried))
+            carried.clear()
+
+    for number, line in enumerate(_read(path).split("\n"), start=1):
         card = _parsed(line, path, number)
         kind = card["card"].lower() if card else ""
         if card is not None and kind == "lib" and card["section"] is None:
-            name = _target(card)
-            names.append(name)
-            inside = name.lower() == section.lower()
+            names.append(_target(card))
+            inside = names[-1].lower()
         elif kind == "endl":
-            inside = False
-        elif inside:
-            lines.append(_expanded(line, card, path, depth))
-    if section.lower() not in (name.lower() for name in names):
-        known = ", ".join(dict.fromkeys(names)) or "none"
-        raise TechnologyError(f"{path} has no section {section!r}; it has {known}")
-    return "\n".join(lines)
+            inside = None
+        elif inside == section:
+            if card is not None:
+                end_of_carried()
+                pieces.append(_Named(number, _target(card), card["section"]))
+            else:
+                carried.append((number, line))
+    end_of_carried()
+    return tuple(pieces), tuple(names)
+
+
+def _checked(path: Path, numbered: list[tuple[int, str]]) -> str:
+    """The lines ``numbered`` of ``path`` as text, if each of their cards may stand in a deck.
+
+    Raises:
+        TechnologyError: for the first card that may not, with its line.
+    """
+    for card, why in refusals(joined(lines_of(numbered)), MODELS):
+        raise TechnologyError(f"{path}, line {card.number}: {shown(card.text)} is refused: {why}")
+    return "\n".join(harmless(line) for _, line in numbered)
 
 
 def with_included(path: Path) -> tuple[Path, ...]:
@@ -114,14 +156,12 @@ def _parsed(line: str, path: Path, number: int) -> re.Match[str] | None:
     return card
 
 
-def _expanded(line: str, card: re.Match[str] | None, path: Path, depth: int) -> str:
-    if card is None or not _names_a_file(card):
-        return line
-    target = _beside(path, _target(card))
+def _included(path: Path, named: _Named, depth: int) -> str:
+    target = _beside(path, named.file)
     if not target.is_file():
         raise TechnologyError(f"{path} includes {target}, which is not a file")
-    if card["card"].lower() == "lib":
-        return section_text(target, card["section"], depth + 1)
+    if named.section is not None:
+        return section_text(target, named.section, depth + 1)
     return file_text(target, depth + 1)
 
 
@@ -145,11 +185,11 @@ def _beside(path: Path, name: str) -> Path:
     return target
 
 
-def _read(path: Path, depth: int) -> str:
-    if depth > _DEEPEST:
-        raise TechnologyError(f"{path} is included by a file that it includes itself; break the circle")
+def _read(path: Path) -> str:
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError as error:
         raise TechnologyError(f"model file {path} cannot be read: {error.strerror}") from error
-    return checked_models(text, path)
+    if "\0" in text:
+        raise TechnologyError(f"{path} holds a NUL character: a model file must be text; save it as UTF-8 or ASCII")
+    return text

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from pyspice_cim.errors import TechnologyError
 from pyspice_cim.technology.binning import Bin, bins_of
+from pyspice_cim.technology.cards import is_comment
 from pyspice_cim.technology.fields import CornerModels
 from pyspice_cim.technology.model import Technology
 from pyspice_cim.technology.modelfiles import file_text, section_text
-from pyspice_cim.technology.modelguard import check_code_models
 
 _MODEL = re.compile(r"\s*\.model\s+\S+\s+(nmos|pmos)\b", re.IGNORECASE)
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
@@ -32,8 +32,6 @@ def model_text(technology: Technology, process: str) -> str:
     libraries = [_section(technology, *item, process) for item in technology.library_sections(process)]
     binned = _binned(technology, process)
     text = "\n".join([*scale, *parameters, *included, *libraries, *binned]) + "\n"
-    # Each file was checked; a card of one may go on in the next.
-    check_code_models(text, f"technology {technology.name}, corner {process}: the text of all model files")
     return shifted(text, technology.corners[process], technology.name)
 
 
@@ -74,9 +72,9 @@ def shifted(text: str, corner: CornerModels, name: str = "") -> str:
     for line in text.removesuffix("\n").split("\n"):
         if match := _MODEL.match(line):
             polarity = match.group(1)[0].lower()
-        elif line.strip() and not line.lstrip().startswith(("+", "*")):
+        elif line.strip() and not (line.lstrip().startswith("+") or is_comment(line)):
             polarity = ""
-        if polarity and not line.lstrip().startswith("*"):
+        if polarity and not is_comment(line):
             sign = 1.0 if polarity == "n" else -1.0
             shift = sign * getattr(corner.dvt_mv, polarity) * 1e-3
             line, count = _edited(line, "vth0", 1.0, shift)

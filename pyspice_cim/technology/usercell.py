@@ -6,8 +6,9 @@
     X<name> NODE ... SUBCIRCUIT  [KEY=VALUE ...]
     R<name> A B VALUE         C<name> A B VALUE
 
-and lines that continue (``+``) or comment (``*``). A deck can run programs of the machine, so nothing of the text is ever
-copied: a file becomes names, nodes and numbers, each checked, and ``netlists/own_cell.py`` draws with those.
+and continued lines and comments, which ``cards.py`` reads as in every text. A deck can run programs of the machine, so no
+text of the file is ever copied: a file becomes names, nodes and numbers, each checked, and ``netlists/own_cell.py`` draws
+with those.
 """
 
 import re
@@ -16,9 +17,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.cards import joined, lines_of, shown
 
-# What a line may hold: no `;`, no quotes that run commands, no expressions.
-_FOREIGN = re.compile(r"[^A-Za-z0-9_.+\-={}'\s]")
+# What a card may hold: no double quotes, no expressions, no control characters.
+_FOREIGN = re.compile(r"[^A-Za-z0-9_.+\-={}' \t]")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
 # Nodes may begin with a digit, and may be digits.
 _NODE = re.compile(r"[a-z0-9_]+\Z")
@@ -144,30 +146,23 @@ class _Line:
         return f"{self.path}, line {self.number}"
 
     def refused(self, why: str) -> TechnologyError:
-        shown = self.text if len(self.text) < 80 else self.text[:77] + "..."
-        return TechnologyError(f"{self.where}: {shown!r} is refused: {why}")
+        return TechnologyError(f"{self.where}: {shown(self.text)} is refused: {why}")
 
 
 def _cards(path: Path, text: str) -> Iterator[tuple[_Line, list[str]]]:
     """Every card with its place, as words: continued lines joined, comments left out, ``a = b`` as ``a=b``."""
-    joined: list[tuple[_Line, str]] = []
-    for count, raw in enumerate(text.splitlines(), start=1):
-        line = _Line(path, count, raw.strip())
-        if not line.text or line.text.startswith("*"):
-            continue
-        if foreign := _FOREIGN.search(raw):
-            raise line.refused(
+    lines = lines_of(enumerate(text.split("\n"), start=1))
+    for number, content in lines:
+        if foreign := _FOREIGN.search(content):
+            raise _Line(path, number, content).refused(
                 f"the character {foreign.group()!r} may not stand in a cell; values are numbers or {{NAME}} of a .param, "
                 "and a comment is a line of its own that begins with *"
             )
-        if line.text.startswith("+"):
-            if not joined:
-                raise line.refused("there is no card that it continues; remove the +")
-            first, before = joined[-1]
-            joined[-1] = (first, f"{before} {line.text[1:]}")
-        else:
-            joined.append((line, line.text))
-    for line, card in joined:
+    written = dict(lines)
+    for number, card in joined(lines):
+        line = _Line(path, number, written[number])
+        if card.startswith("+"):
+            raise line.refused("there is no card that it continues; remove the +")
         tight = re.sub(r"\s*=\s*", "=", card.lower())
         yield line, re.sub(r"([{'])\s*(\w+)\s*([}'])", r"\1\2\3", tight).split()
 

@@ -68,19 +68,19 @@ def script(tmp_path, text):
 
 
 def test_a_run_that_hangs_is_killed(tmp_path):
-    result = run(Deck(text=RC, timeout=0.3), program=script(tmp_path, "sleep 60"))
+    result = run(Deck(text=RC.format(extra="", stop="1n"), timeout=0.3), program=script(tmp_path, "sleep 60"))
     assert result.reason == "timeout: killed after 0.3 s"
 
 
 def test_a_crash_is_a_reason(tmp_path):
-    result = run(Deck(text=RC), program=script(tmp_path, "kill -SEGV $$"))
+    result = run(Deck(text=RC.format(extra="", stop="1n")), program=script(tmp_path, "kill -SEGV $$"))
     assert result.reason == "crashed: ngspice ended by SIGSEGV"
 
 
 def test_garbage_is_a_reason(tmp_path):
-    result = run(Deck(text=RC), program=script(tmp_path, "echo garbage > deck.raw"))
+    result = run(Deck(text=RC.format(extra="", stop="1n")), program=script(tmp_path, "echo garbage > deck.raw"))
     assert "cut short" in result.reason
-    result = run(Deck(text=RC), program=script(tmp_path, "exit 0"))
+    result = run(Deck(text=RC.format(extra="", stop="1n")), program=script(tmp_path, "exit 0"))
     assert "wrote no result" in result.reason
 
 
@@ -222,3 +222,53 @@ def test_text_that_could_leave_its_place_in_a_deck_is_refused(name):
 def test_repeated_times_in_a_source_are_refused():
     with pytest.raises(NetlistError, match="must rise"):
         pwl([(0.0, 0.0), (1e-9, 1.0), (1e-9, 0.0)])
+
+
+# Variables that ngspice's source reads, and those that the C library reads for it.
+VARIABLES = (
+    *("SPICE_USERINIT_DIR", "SPICE_SCRIPTS", "SPICE_LIB_DIR", "SPICE_EXEC_DIR", "SPICE_ASCIIRAWFILE", "SPICE_PATH"),
+    *("SPICE_HELP_DIR", "SPICE_NEWS", "SPICE_HOST", "SPICE_BUGADDR", "SPICE_EDITOR", "SPICE_NO_DATASEG_CHECK"),
+    *("NGSPICE_INPUT_DIR", "NGSPICE_MEAS_PRECISION", "HOME", "USERPROFILE", "SHELL", "TERM", "DISPLAY", "TMPDIR"),
+    *("LC_ALL", "LC_NUMERIC", "LANG", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT"),
+)
+SETTINGS = "option gmin=1e-3\nset filetype=ascii\nset rawfile=elsewhere.raw\nshell touch touched\n"
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_no_variable_of_the_environment_changes_a_number(name, tmp_path, monkeypatch):
+    deck = Deck(text=RC.format(extra="D1 out 0 leak\n.model leak d is=1e-15", stop="5n"), stop_time=5e-9)
+    expected = run(deck)
+    assert expected.ok, expected.reason
+    settings = tmp_path / "settings"
+    settings.mkdir()
+    for file in ("spinit", ".spiceinit", "scripts", "news"):
+        (settings / file).write_text(SETTINGS)
+    for value in (str(settings), "1", "de_DE.UTF-8"):
+        monkeypatch.setenv(name, value)
+        if name == "TMPDIR":
+            # Of ours: where the folders of the runs are made.
+            monkeypatch.setattr(tempfile, "tempdir", None)
+            continue
+        found = run(deck)
+        assert found.ok, found.reason
+        assert found.vectors.keys() == expected.vectors.keys()
+        for vector, wave in expected.vectors.items():
+            np.testing.assert_array_equal(found.vectors[vector], wave)
+    assert sorted(path.name for path in settings.iterdir()) == [".spiceinit", "news", "scripts", "spinit"]
+
+
+def test_ngspice_sees_no_variable_that_is_not_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("SECRET_OF_OURS", "x")
+    monkeypatch.setenv("SPICE_SCRIPTS", "/elsewhere")
+    seen = tmp_path / "seen"
+    said = f"env > {seen}; echo options $@ >> {seen}"
+    run(Deck(text=RC.format(extra="", stop="1n")), program=script(tmp_path, said))
+    lines = seen.read_text().splitlines()
+    names = {line.partition("=")[0] for line in lines[:-1]}
+    assert "-n" in lines[-1].split()
+    # PWD, SHLVL and _ are the shell's own.
+    assert names <= {
+        *("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT"),
+        *("HOME", "TMPDIR", "SPICE_SCRIPTS", "LC_ALL", "OMP_THREAD_LIMIT", "PWD", "SHLVL", "OLDPWD", "_"),
+    }
+    assert "SPICE_SCRIPTS=/elsewhere" not in lines

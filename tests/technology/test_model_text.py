@@ -66,7 +66,7 @@ def test_a_file_per_corner_a_parameter_and_a_library_section(copied: Path) -> No
 def test_a_model_file_that_runs_commands_is_refused(copied: Path) -> None:
     cards = copied.with_suffix(".cards")
     cards.write_text(cards.read_text() + ".control\nshell true\n.endc\n")
-    with pytest.raises(TechnologyError, match=r"holds a \.control"):
+    with pytest.raises(TechnologyError, match=r"generic45lp\.cards, line \d+: '\.control' is refused"):
         model_text(load_technology(copied), "tt")
 
 
@@ -75,15 +75,16 @@ def test_a_synthetic_corner_cuts_no_comment_in_two(copied: Path) -> None:
     cards = copied.with_suffix(".cards")
     cards.write_text(cards.read_text() + "* a\f.control\n* b\x1cshell true\n* c\x85.endc\n")
     lines = model_text(load_technology(copied), "ff").split("\n")
-    assert lines[-4:] == ["* a\f.control", "* b\x1cshell true", "* c\x85.endc", ""]
+    assert lines[-4:] == ["* a .control", "* b shell true", "* c\x85.endc", ""]
 
 
-def test_a_card_that_goes_on_in_the_next_file_is_checked_as_one(copied: Path) -> None:
+def test_no_card_goes_on_in_the_next_file(copied: Path) -> None:
     (copied.parent / "first").write_text(".model a\n")
-    (copied.parent / "second").write_text("+ filesource (file=x)\n")
+    (copied.parent / "second").write_text("* models\n+ filesource (file=x)\n")
     text = copied.read_text()
-    copied.write_text(text.replace('"generic45lp.cards"]', '"generic45lp.cards", "first", "second"]'))
-    with pytest.raises(
-        TechnologyError, match=r"corner tt: the text of all model files, line \d+: '\.model a filesource'"
-    ):
+    copied.write_text(text.replace('"generic45lp.cards"]', '"generic45lp.cards", "second"]'))
+    with pytest.raises(TechnologyError, match=r"second, line 2: '\+ filesource .*' is refused: there is no card"):
+        model_text(load_technology(copied), "tt")
+    copied.write_text(text.replace('"generic45lp.cards"]', '"generic45lp.cards", "first"]'))
+    with pytest.raises(TechnologyError, match=r"first, line 1: '\.model a' is refused"):
         model_text(load_technology(copied), "tt")
