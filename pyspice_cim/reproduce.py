@@ -19,7 +19,6 @@ from rich.markup import escape
 from rich.table import Table as RichTable
 
 from pyspice_cim import __version__
-from pyspice_cim.behavioral.baseline import state_update
 from pyspice_cim.behavioral.datasets import digits
 from pyspice_cim.behavioral.network import Network, RunReport
 from pyspice_cim.behavioral.network_file import load_network
@@ -30,6 +29,7 @@ from pyspice_cim.characterization.sweep import characterize
 from pyspice_cim.characterization.technology_figures import measure_technology
 from pyspice_cim.characterization.waveforms import column_waveforms
 from pyspice_cim.errors import CimError
+from pyspice_cim.organisation import UPDATES
 from pyspice_cim.report.energy import draw_energy
 from pyspice_cim.report.membranes import draw_membranes
 from pyspice_cim.report.progress import EngineProgress
@@ -150,13 +150,11 @@ def state_update_curve(network: Network) -> dict[str, list[float]]:
     macro = network.macros[0]
     rows = network.table.quantity("sequential_read_time")["sequential_rows"].values
     neurons = [n for n in (2**k for k in range(13)) if rows.min() <= n <= rows.max()]
-    update = state_update(macro.config, network.table, macro.calibration, neurons)
-    return {
-        "neurons": neurons,
-        "parallel": update.parallel_time.tolist(),
-        "sequential": update.sequential_time["subtract"].tolist(),
-        "sequential_exponential": update.sequential_time["multiply"].tolist(),
-    }
+    curves = {"parallel": [macro.calibration.operation_time(1)] * len(neurons)}
+    for name, update in UPDATES.items():
+        if update.unit is not None:
+            curves[name] = update.unit(network.table, macro.config.place, np.array(neurons)).time.tolist()
+    return {"neurons": neurons, **curves}
 
 
 def cosim_dict(cosim: CosimReport) -> dict[str, Any]:

@@ -9,6 +9,9 @@ import numpy as np
 from pyspice_cim.behavioral.checks import check_integer, check_number
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
+from pyspice_cim.organisation import Organisation, Place
+
+_DEFAULT = Organisation()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,7 @@ class MacroConfig:
         process, vdd, temperature_c: operating conditions; V and degrees Celsius.
         margin: cycle over the table's minimum cycle.
         outside: what to do where a look-up leaves the table: ``raise``, or ``clip`` and count.
+        organisation: how the macro accumulates its inputs and updates its membranes.
 
     Raises:
         ConfigError: if a field is of another type or out of range.
@@ -43,6 +47,7 @@ class MacroConfig:
     temperature_c: float = 27.0
     margin: float = 1.10
     outside: Literal["raise", "clip"] = "raise"
+    organisation: Organisation = _DEFAULT
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -63,6 +68,8 @@ class MacroConfig:
             raise ConfigError(f"margin is {self.margin!r}; a macro cannot work below its minimum cycle: give 1 or more")
         if self.outside not in ("raise", "clip"):
             raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")
+        if not isinstance(self.organisation, Organisation):
+            raise ConfigError(f"organisation is {self.organisation!r}; give an Organisation")
 
         if self.bits > self.rows:
             raise ConfigError(
@@ -77,6 +84,17 @@ class MacroConfig:
         half = 2 ** (self.weight_bits - 1)
         extremes = np.tile(np.array([half - 1, -half]), (self.inputs, 1))
         return column_bits(extremes, self.membrane_bits)
+
+    @property
+    def place(self) -> Place:
+        """Where the macro stands in a table."""
+        return Place(
+            process=self.process,
+            vdd=self.vdd,
+            temperature_c=self.temperature_c,
+            membrane_bits=self.membrane_bits,
+            outside=self.outside,
+        )
 
     @property
     def segments(self) -> int:

@@ -34,8 +34,8 @@ class Execution:
         spike_counts: spikes of the last layer over all steps, int64, (batch, *shape of the layer).
         membranes: after the last step, int32, (batch, *shape of the layer).
         spikes: uint8, (time, batch, *shape of the layer); ``None`` if they were not recorded.
-        events: counts by kind of operation (``macro_table.KINDS``) and event (``microcode.EVENTS``), summed over the columns
-            of all macros, (batch, kinds, events).
+        events: counts by kind of operation (a row of the layer's step program) and event (``microcode.EVENTS``), summed
+            over the columns of all macros, (batch, kinds, events).
         writes: scratch cells written, by ``macro_table.TRANSITIONS``, (batch, 4).
     """
 
@@ -92,7 +92,7 @@ def execute(
         spike_counts=np.zeros((batch, *outputs[-1]), np.int64),
         membranes=tuple(np.empty((batch, *each), np.int32) for each in outputs),
         spikes=tuple(np.empty((steps, batch, *each), np.uint8) for each in outputs) if record else None,
-        events=tuple(np.zeros((batch, table.KINDS, len(EVENTS)), np.int64) for _ in maps),
+        events=tuple(np.zeros((batch, len(each.program), len(EVENTS)), np.int64) for each in maps),
         writes=tuple(np.zeros((batch, len(table.TRANSITIONS)), np.int64) for _ in maps),
     )
     layouts = layouts_of(mapping) if faults is None else tuple(each.layout for each in faults)

@@ -28,6 +28,7 @@ from pyspice_cim.behavioral.macro_layout import NO_FAULTS, Counted, Layout
 from pyspice_cim.behavioral.mapped_layer import CalibratedLayer
 from pyspice_cim.behavioral.mapping import LayerMap, Mapping
 from pyspice_cim.microcode import EVENTS
+from pyspice_cim.organisation import Guard, StepProgram
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -91,9 +92,9 @@ def expected_events(
     least = _NEGLIGIBLE * sum(counts.sum() * len(each.valid) for counts, each in zip(operations, layouts, strict=True))
     lacking: list[tuple[int, Window]] = []
     for at, counts in enumerate(operations):
-        had = np.zeros(table.KINDS, np.int64)
+        had = np.zeros(counts.shape[1], np.int64)
         matters = counts.sum(axis=0) * len(layouts[at].valid) > least
-        for kind in np.flatnonzero(_missed(parts[at], counts) & matters).tolist():
+        for kind in np.flatnonzero(_missed(parts[at], counts, layers[at].mapped.program) & matters).tolist():
             if not had[kind]:
                 sample = int(counts[:, kind].argmax())
                 length = choice.windows[0].length
@@ -121,7 +122,7 @@ def _choose(
     ]
     most = [min(samples * each, len(all_work(layout))) for layout in layouts]
     lead = max(
-        _lead(mapped, counts.sum(axis=0)[table.BEGIN] / batch / steps)
+        _lead(mapped, counts.sum(axis=0)[mapped.program.kinds(Guard.FIRST_AT_PARTIAL)].sum() / batch / steps)
         for mapped, counts in zip(mapping.maps, operations, strict=True)
     )
     affordable = CALIBRATION_OPERATIONS / (samples * each)
@@ -161,7 +162,7 @@ def _executed(mapping: Mapping, spikes: Any, choice: _Choice, threads: int, tile
         layer = opened[at].of(which, lead + length)
         work = all_work(layouts[at])[block :: choice.strides[at]]
         for values, fired in (layer.values[:lead], layer.fired[: lead + 1]), (layer.values[lead:], layer.fired[lead:]):
-            events = np.zeros((len(which), table.KINDS, len(EVENTS)), np.int64)
+            events = np.zeros((len(which), len(mapping.maps[at].program), len(EVENTS)), np.int64)
             writes = np.zeros((len(which), len(table.TRANSITIONS)), np.int64)
             run_layer(mapping.maps[at], layouts[at], layer.state, NO_FAULTS, values, fired, (events, writes), work)
         for number, *part in zip(which.tolist(), events, writes, strict=True):
@@ -179,17 +180,20 @@ def _executed(mapping: Mapping, spikes: Any, choice: _Choice, threads: int, tile
     return found
 
 
-def _missed(parts: Sequence[_Part], counts: Ints) -> NDArray[np.bool_]:
+def _missed(parts: Sequence[_Part], counts: Ints, program: StepProgram) -> NDArray[np.bool_]:
     """Kinds of which the windows have much less than the share that they have of all steps."""
     seen = np.sum([part.events[:, _CYCLE] for part in parts], axis=0)
     total = counts.sum(axis=0)
-    return np.asarray((total > 0) & (seen * total[table.DECAY] <= _MISSED * seen[table.DECAY] * total))
+    # Kinds that run once a step, or in one of two kinds of steps, count the steps.
+    steps = program.kinds(Guard.BEFORE_INPUTS, Guard.AFTER_INPUTS) or program.kinds(Guard.AFTER_SOME, Guard.AFTER_NONE)
+    seen_steps, all_steps = seen[steps[:1]].sum(), total[steps[:1]].sum()
+    return np.asarray((total > 0) & (seen * all_steps <= _MISSED * seen_steps * total))
 
 
 def _from_means(layer: CalibratedLayer, counts: Ints, parts: list[_Part], more: list[_Part]) -> Expected:
     windows, writes = (np.stack(each).astype(np.float64) for each in zip(*parts, strict=True))
     column_cycles = layer.mapped.config.bits * layer.mapped.config.neurons
-    missed = _missed(parts, counts)
+    missed, sending = _missed(parts, counts, layer.mapped.program), layer.mapped.program.kinds(Guard.SENT)
     events = windows.sum(axis=0)
     means = _means(events)
     for part in more:
@@ -197,8 +201,8 @@ def _from_means(layer: CalibratedLayer, counts: Ints, parts: list[_Part], more: 
     # What was executed nowhere at all may cost anything: its mean is uncertain by all of itself.
     better = _means(events)
     mended = np.where(events[:, _CYCLE, None] > 0, better - means, better)
-    written = writes.sum(axis=0) + (np.sum([part.writes for part in more], axis=0) if missed[table.SEND] else 0.0)
-    sent = counts[:, table.SEND] * column_cycles
+    written = writes.sum(axis=0) + (np.sum([part.writes for part in more], axis=0) if missed[sending].any() else 0.0)
+    sent = counts[:, sending[:1]].sum(axis=1) * column_cycles
     return Expected(
         events=(counts * column_cycles)[:, :, None] * better,
         writes=sent[:, None] * written / max(1.0, written.sum()),

@@ -1,7 +1,7 @@
 """Windows of a run: some steps of one sample, with all that macros need to be executed there and nowhere else.
 
-At the start of a window, the words of the home macros follow from the membranes, ``v - theta`` where the neuron did not fire
-and ``v`` where it did, and the flags from the spikes. Four things do not follow from them: what a reset to zero left in a word,
+At the start of a window, the words and flags of the home macros follow from membranes and spikes (``Update.after_step``). Four
+things do not follow from them: what a reset to zero left in a word,
 sums below the range of a membrane, the last words of macros that only add, and what was last received from them. The first
 two are gone after a step, the others once these macros were active; so a window is led in by some steps, which are executed
 and not counted.
@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral import macro_table as table
 from pyspice_cim.behavioral.kernels import as_spikes, plan_of, run_plan
 from pyspice_cim.behavioral.macro_layout import Counted, Layout, State, planes_of, state_at_rest
 from pyspice_cim.behavioral.mapping import LayerMap, Mapping
@@ -121,12 +120,14 @@ def _states(
 ) -> State:
     """States after steps that left ``membranes`` and in which neurons ``fired``, (windows, neurons); at ``rest`` before all."""
     state = state_at_rest(mapped, layout, len(membranes))
-    homes, theta = layout.group_tiles[:-1], mapped.layer.params.theta
-    word = np.full((len(membranes), len(homes), mapped.config.neurons), -theta, np.int64)
-    flag = np.ones_like(word)
+    homes = layout.group_tiles[:-1]
+    v = np.zeros((len(membranes), len(homes), mapped.config.neurons), np.int64)
+    spikes = np.zeros_like(v)
     for g, group in enumerate(mapped.groups):
-        flag[:, g, : len(group.neurons)] = 1 - fired[:, group.neurons]
-        word[:, g, : len(group.neurons)] = membranes[:, group.neurons] - theta * flag[:, g, : len(group.neurons)]
+        v[:, g, : len(group.neurons)] = membranes[:, group.neurons]
+        spikes[:, g, : len(group.neurons)] = fired[:, group.neurons]
+    columns = mapped.update.after_step(v, spikes, mapped.layer.params)
+    word, flag = columns.word, columns.flag
     later = np.flatnonzero(~rest)[:, None]
     state.words[later, homes] = planes_of(word[later[:, 0]], mapped.config.bits)
     # A step ends with a fire, whose last sum bit is the flag.
@@ -143,8 +144,8 @@ def busiest(
     from pyspice_cim.behavioral.kernel_counts import count_operations
 
     steps = int(spikes.shape[0])
-    found = np.zeros((-(-steps // length), table.KINDS), np.int64)
-    rest = np.zeros((1, counted.decay.shape[1])), np.zeros(1, np.int64), np.zeros(1, np.int64)
+    found = np.zeros((-(-steps // length), counted.guards.size), np.int64)
+    rest = np.zeros((1, counted.before_inputs.shape[1])), np.zeros(1, np.int64), np.zeros(1, np.int64)
 
     def count(some: slice, own: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
         begin = when.start

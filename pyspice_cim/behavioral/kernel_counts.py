@@ -5,19 +5,23 @@
 import numba
 import numpy as np
 
-from pyspice_cim.behavioral.macro_table import (
-    ADD,
-    ADD_RECEIVED,
-    BEGIN,
-    DECAY,
-    FIRE,
-    FIRE_SILENT,
-    FIRST,
-    FIRST_RECEIVED,
-    SATURATE,
-    SEND,
-)
 from pyspice_cim.behavioral.simd import ones, spike_word
+from pyspice_cim.organisation.program import Guard
+
+(
+    BEFORE_INPUTS,
+    FIRST_INPUT,
+    FIRST_AT_PARTIAL,
+    LATER_INPUT,
+    EVERY_INPUT,
+    SENT,
+    FIRST_RECEIVED,
+    LATER_RECEIVED,
+    AFTER_INPUTS,
+    AFTER_SOME,
+    AFTER_NONE,
+) = map(int, Guard)
+GUARDS = len(Guard)
 
 _inlined = numba.njit(nogil=True, inline="always", error_model="numpy")
 _compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -69,11 +73,21 @@ def count_operations(counted, values, before, operations, path, active, sops, fi
         operations, path, active, sops: as in ``mapped_run.LayerRun``, of these samples, added to.
     """
     many, inputs, runs, tile_runs = counted.many, counted.inputs, counted.runs, counted.tile_runs
-    group_tiles, copies, decay = counted.group_tiles, counted.copies, counted.decay
-    steps, updates = values.shape[0], decay.shape[1]
-    # By step: inputs of a tile; of a group: those at home, further macros with some, and most of them in one.
-    n, own, sent, slowest = np.empty((4, steps), np.int64)
-    busiest = np.empty((updates, steps))
+    group_tiles, copies, before_inputs, guards = (
+        counted.group_tiles,
+        counted.copies,
+        counted.before_inputs,
+        counted.guards,
+    )
+    steps, updates, kinds = values.shape[0], before_inputs.shape[1], guards.size
+    # Operations of a row, by guard.
+    of = np.zeros(GUARDS, np.int64)
+    for kind in range(kinds):
+        of[guards[kind]] += 1
+    # By step: inputs of a tile; of a group: those at home, further macros with some, most operations in one of them, and
+    # inputs that are not the first one of their macro.
+    n, own, sent, slowest, later, every = np.empty((6, steps), np.int64)
+    busiest, times = np.empty((updates, steps)), np.zeros(GUARDS, np.int64)
     for sample in range(first, last):
         count = operations[sample]
         for i in range(inputs.shape[0]):
@@ -90,28 +104,35 @@ def count_operations(counted, values, before, operations, path, active, sops, fi
                 for i in range(tile_runs[t], tile_runs[t + 1]):
                     add_run(values, before, sample, runs[i, 0], runs[i, 1], many, n)
                 if t == group_tiles[g]:
-                    own[:] = n
+                    own[:], every[:] = n, n
+                    for step in range(steps):
+                        later[step] = max(n[step] - 1, 0)
                     continue
                 for step in range(steps):
-                    sent[step] += n[step] > 0
-                    slowest[step] = max(slowest[step], n[step])
-                    count[ADD] += same * max(n[step] - 1, 0)
-            count[DECAY] += same * steps
+                    some, rest = n[step] > 0, max(n[step] - 1, 0)
+                    sent[step] += some
+                    every[step] += n[step]
+                    later[step] += rest
+                    adds = of[FIRST_AT_PARTIAL] * some + of[LATER_INPUT] * rest + of[EVERY_INPUT] * n[step]
+                    slowest[step] = max(slowest[step], adds)
             for step in range(steps):
                 mine, others = own[step] > 0, sent[step] > 0
-                count[ADD] += same * max(own[step] - 1, 0)
-                count[FIRST] += same * mine
-                count[FIRST_RECEIVED] += same * (others and not mine)
-                count[BEGIN] += same * sent[step]
-                count[SEND] += same * sent[step]
-                count[ADD_RECEIVED] += same * (sent[step] if mine else max(sent[step] - 1, 0))
-                count[SATURATE] += same * (mine or others)
-                count[FIRE] += same * (mine or others)
-                count[FIRE_SILENT] += same * (not (mine or others))
-                # A transfer: the write of the word, during which it is read, and its accumulate.
-                after = 2 * sent[step] + (2 if mine or others else 1)
+                some = mine or others
+                times[BEFORE_INPUTS] = times[AFTER_INPUTS] = 1
+                times[FIRST_INPUT], times[LATER_INPUT], times[EVERY_INPUT] = mine, later[step], every[step]
+                times[FIRST_AT_PARTIAL] = times[SENT] = sent[step]
+                times[FIRST_RECEIVED] = others and not mine
+                times[LATER_RECEIVED] = sent[step] - times[FIRST_RECEIVED]
+                times[AFTER_SOME], times[AFTER_NONE] = some, not some
+                for kind in range(kinds):
+                    count[kind] += same * times[guards[kind]]
+                adds = of[FIRST_INPUT] * mine + of[LATER_INPUT] * max(own[step] - 1, 0) + of[EVERY_INPUT] * own[step]
+                # A transfer: the write of the word, during which the word is read, and its accumulate.
+                after = of[SENT] * times[SENT] + of[FIRST_RECEIVED] * times[FIRST_RECEIVED]
+                after += of[LATER_RECEIVED] * times[LATER_RECEIVED]
+                after += of[AFTER_INPUTS] + (of[AFTER_SOME] if some else of[AFTER_NONE])
                 for u in range(updates):
-                    busiest[u, step] = max(busiest[u, step], max(decay[g, u] + own[step], slowest[step]) + after)
+                    busiest[u, step] = max(busiest[u, step], max(before_inputs[g, u] + adds, slowest[step]) + after)
         for u in range(updates):
             # Step by step, so that a sum does not depend on how the steps were cut into tiles.
             for step in range(steps):

@@ -17,20 +17,23 @@ import numba
 import numpy as np
 
 from pyspice_cim.behavioral.kernel_faults import operate_faulty, written
-from pyspice_cim.behavioral.macro_table import (
-    ADD,
-    ADD_RECEIVED,
-    BEGIN,
-    DECAY,
-    EVENT,
-    FIRE,
-    FIRE_SILENT,
-    FIRST,
-    FIRST_RECEIVED,
-    SATURATE,
-    SEND,
-)
+from pyspice_cim.behavioral.macro_table import EVENT
 from pyspice_cim.behavioral.simd import ones
+from pyspice_cim.organisation.program import Guard
+
+(
+    BEFORE_INPUTS,
+    FIRST_INPUT,
+    FIRST_AT_PARTIAL,
+    LATER_INPUT,
+    EVERY_INPUT,
+    SENT,
+    FIRST_RECEIVED,
+    LATER_RECEIVED,
+    AFTER_INPUTS,
+    AFTER_SOME,
+    AFTER_NONE,
+) = map(int, Guard)
 
 _E_CYCLE, _E_V, _E_R, _E_O, _E_O_WEIGHT, _E_C = (EVENT[name] for name in ("cycle", "v", "r", "o", "o_weight", "c"))
 _E_RO, _E_RC, _E_OC, _E_ROC, _E_EDGE = (EVENT[name] for name in ("ro", "rc", "oc", "roc", "carry_edge"))
@@ -122,9 +125,9 @@ def constant(operand, k0, k1, flag, valid):
 
 @_inlined
 def perform(kind, control, word, latches, planes, base, rows, begin, end, valid, counts, faults, stuck, sample):
-    """Operations of ``kind``, one for each of the rows; for kinds without a weight, the constant is written there first."""
-    weight, capture, flag = control[kind, 2], control[kind, 5], latches[0]
-    if not weight:
+    """Operations of ``kind``, one for each of the rows; for kinds without a row to add, the constant is written there first."""
+    added, capture, flag = control[kind, 2], control[kind, 5], latches[0]
+    if not added:
         constant(planes[0], control[kind, 0], control[kind, 1], flag, valid)
     # A control value is 0 or 1: its negative is a plane of it.
     mask = ((flag & -control[kind, 3]) | (~flag & -control[kind, 4])) & valid
@@ -132,9 +135,9 @@ def perform(kind, control, word, latches, planes, base, rows, begin, end, valid,
         stream, gaps, log_kept = faults.streams[sample], faults.gaps[sample], faults.log_kept
         for i in range(begin, end):
             operand = planes[base + rows[i]]
-            operate_faulty(word, latches, operand, mask, capture, weight, valid, stuck, stream, gaps, log_kept)
+            operate_faulty(word, latches, operand, mask, capture, added, valid, stuck, stream, gaps, log_kept)
     else:
-        operate(word, latches, planes, base, rows, begin, end, mask, capture, weight, valid, counts[kind])
+        operate(word, latches, planes, base, rows, begin, end, mask, capture, added, valid, counts[kind])
 
 
 @_compiled
@@ -155,44 +158,63 @@ def receive(word, scratch, valid, writes, faults, stuck, sample):
 
 @_inlined
 def run_group(layout, state, faults, g, block, sample, rows, ends, operand, counts, writes):
-    """One step of the columns ``block`` of group ``g``; ``rows[ends[i] : ends[i + 1]]``: active lines of its tile i.
+    """One step of the columns ``block`` of group ``g``, by the rows of ``layout.control`` (``organisation.program``).
 
-    ``ends[0]`` is 1, and ``rows[0]`` is 0: the only row of a constant.
+    ``rows[ends[i] : ends[i + 1]]``: active lines of its tile i. ``ends[0]`` is 1, and ``rows[0]`` is 0: the only row of a
+    constant, or of a sum received.
     """
     home, tiles, valid = layout.group_tiles[g], layout.group_tiles[g + 1], layout.valid[block]
     control, planes = layout.control, layout.planes[block]
-    started = ends[1] > 1
+    kinds, some = control.shape[0], ends[1] > 1
     for t in range(home, tiles):
         begin, end, base = ends[t - home], ends[t - home + 1], layout.tile_planes[t]
         word, latches = state.words[sample, t, block], state.latches[sample, t, block]
         stuck = faults.stuck[t if faults.any else 0, block]
-        if t == home:
-            perform(DECAY, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
-        if begin < end:
-            kind = FIRST if t == home else BEGIN
-            perform(
-                kind, control, word, latches, planes, base, rows, begin, begin + 1, valid, counts, faults, stuck, sample
-            )
-            perform(
-                ADD, control, word, latches, planes, base, rows, begin + 1, end, valid, counts, faults, stuck, sample
-            )
-        if t == home or begin == end:
+        sends = t > home and begin < end
+        for place in range(kinds):
+            kind = control[place, 7]
+            guard = control[kind, 6]
+            if guard == BEFORE_INPUTS:
+                if t == home:
+                    perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+                continue
+            # The part of the active lines that this row adds.
+            first, last = begin, end
+            if guard == FIRST_INPUT:
+                last = min(begin + 1, end) if t == home else begin
+            elif guard == FIRST_AT_PARTIAL:
+                last = begin + 1 if sends else begin
+            elif guard == LATER_INPUT:
+                first = min(begin + 1, end)
+            elif guard != EVERY_INPUT:
+                continue
+            if first < last:
+                perform(
+                    kind, control, word, latches, planes, base, rows, first, last, valid, counts, faults, stuck, sample
+                )
+        if not sends:
             continue
-        perform(SEND, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+        for place in range(kinds):
+            kind = control[place, 7]
+            if control[kind, 6] == SENT:
+                perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
         scratch = state.scratch[sample, g, block]
         receive(word, scratch[0], valid, writes, faults, faults.stuck_scratch[g if faults.any else 0, block], sample)
-        kind = ADD_RECEIVED if started else FIRST_RECEIVED
+        guard = LATER_RECEIVED if some else FIRST_RECEIVED
         word, latches = state.words[sample, home, block], state.latches[sample, home, block]
         stuck = faults.stuck[home if faults.any else 0, block]
-        perform(kind, control, word, latches, scratch, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
-        started = True
+        for place in range(kinds):
+            kind = control[place, 7]
+            if control[kind, 6] == guard:
+                perform(kind, control, word, latches, scratch, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+        some = True
     word, latches = state.words[sample, home, block], state.latches[sample, home, block]
     stuck = faults.stuck[home if faults.any else 0, block]
-    if started:
-        perform(SATURATE, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
-        perform(FIRE, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
-    else:
-        perform(FIRE_SILENT, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+    for place in range(kinds):
+        kind = control[place, 7]
+        guard = control[kind, 6]
+        if guard == AFTER_INPUTS or guard == (AFTER_SOME if some else AFTER_NONE):
+            perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
     return ~latches[0]
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyspice_cim.behavioral import macro_table as table
 from pyspice_cim.behavioral.kernel_plan import Part, Plan
 from pyspice_cim.behavioral.mapping import LayerMap
-from pyspice_cim.microcode import ColumnState, columns_at_rest, membranes
+from pyspice_cim.microcode import ColumnState
 
 BLOCK = 64
 Ints = NDArray[np.int64]
@@ -24,7 +24,7 @@ Stored = Callable[[int, int, NDArray[np.int8]], NDArray[np.int8]]
 class Layout(NamedTuple):
     """Macros of one layer.
 
-    ``control``: of every kind of operation k0, k1, and whether it has a weight, za, zb and captures. Group g has the macros
+    ``control``: of every kind of operation, see ``organisation.StepProgram.control``. Group g has the macros
     ``group_tiles[g]`` .. ``group_tiles[g + 1]``, the home first, and the neurons ``neurons[group_neurons[g] ..]``. Macro t
     has the lines ``lines[tile_lines[t] ..]`` with the weights ``planes[:, tile_planes[t] ..]``, planes (W, rows, weight
     bits). ``valid``: columns, (W,).
@@ -66,7 +66,8 @@ class Counted(NamedTuple):
     """Where the inputs of a layer's macros lie in ``Plan.values``, as runs (start, stop, fan-out).
 
     What lies past the end is of the step before. Groups that see the same lines are counted once and stand for ``copies``;
-    ``decay``: operations that a decay takes, by group and kind of update, the largest of the copies.
+    ``before_inputs``: operations that the update takes before the inputs, by group and update, the largest of the copies.
+    ``guards``: of every kind of operation.
     """
 
     many: bool
@@ -75,7 +76,8 @@ class Counted(NamedTuple):
     copies: Ints
     tile_runs: Ints
     runs: Ints
-    decay: NDArray[np.float64]
+    before_inputs: NDArray[np.float64]
+    guards: Ints
 
 
 NO_FAULTS = Faults(
@@ -107,10 +109,7 @@ def layout_of(mapped: LayerMap, stored: Stored | None = None) -> Layout:
                 size += len(weights)
             starts.append(seen[key])
     return Layout(
-        control=np.array(
-            [(o.k0, o.k1, o.weight is not None, o.za, o.zb, o.capture) for o in table.operations(mapped.layer.params)],
-            np.int64,
-        ),
+        control=mapped.program.control,
         group_tiles=_starts(len(group.tiles) for group in groups),
         tile_lines=_starts(len(tile) for group in groups for tile in group.tiles),
         lines=np.concatenate([tile for group in groups for tile in group.tiles]),
@@ -148,13 +147,13 @@ def integers_of(planes: Ints, columns: int) -> Ints:
 def state_at_rest(mapped: LayerMap, layout: Layout, batch: int) -> State:
     """Membranes at rest in the home macros, words of 0 in the others."""
     config, groups = mapped.config, len(mapped.groups)
-    rest = columns_at_rest(np.zeros(config.neurons, np.int64), theta=mapped.layer.params.theta)
+    rest = mapped.update.rest(np.zeros(config.neurons, np.int64), mapped.layer.params)
     blocks = len(layout.valid)
     words = np.zeros((batch, mapped.macros, blocks, config.bits), np.int64)
     latches = np.zeros((batch, mapped.macros, blocks, 2), np.int64)
     home = layout.group_tiles[:-1]
     words[:, home] = planes_of(rest.word, config.bits)
-    latches[:, home, :, 0] = layout.valid
+    latches[:, home, :, 0] = planes_of(rest.flag, 1)[..., 0]
     several = mapped.macros > groups
     return State(
         words=words, latches=latches, scratch=np.zeros((batch, groups * several, blocks, 1, config.bits), np.int64)
@@ -163,22 +162,17 @@ def state_at_rest(mapped: LayerMap, layout: Layout, batch: int) -> State:
 
 def membranes_of(mapped: LayerMap, layout: Layout, state: State) -> NDArray[np.int32]:
     """Membranes after a step, (batch, neurons)."""
-    config, params, home = mapped.config, mapped.layer.params, layout.group_tiles[:-1]
+    config, home = mapped.config, layout.group_tiles[:-1]
     word = integers_of(state.words[:, home], config.neurons)
     flag = -integers_of(state.latches[:, home, :, :1], config.neurons)
-    v = membranes(
-        ColumnState(word=word, flag=flag, last_sum=flag),
-        theta=params.theta,
-        membrane_bits=config.membrane_bits,
-        reset=params.reset,
-    )
+    v = mapped.update.membranes(ColumnState(word=word, flag=flag, last_sum=flag), mapped.layer.params)
     found = np.empty((len(word), len(layout.neurons)), np.int32)
     for g, group in enumerate(mapped.groups):
         found[:, group.neurons] = v[:, g, : len(group.neurons)]
     return found
 
 
-def counted_of(mapped: LayerMap, plan: Plan, part: Part, decay: NDArray[np.float64]) -> Counted:
+def counted_of(mapped: LayerMap, plan: Plan, part: Part, before_inputs: NDArray[np.float64]) -> Counted:
     """Where the lines of ``mapped`` lie in the values of ``plan``, of which ``part`` is this layer's."""
     places = np.concatenate([part.inputs, plan.values + part.target + part.places.ravel()])
     fan_out = mapped.fan_out()
@@ -195,7 +189,8 @@ def counted_of(mapped: LayerMap, plan: Plan, part: Part, decay: NDArray[np.float
         copies=np.array([len(same) for same in alike.values()], np.int64),
         tile_runs=_starts(len(each) for each in runs),
         runs=np.concatenate(runs),
-        decay=np.array([decay[same].max(axis=0) for same in alike.values()]),
+        before_inputs=np.array([before_inputs[same].max(axis=0) for same in alike.values()]),
+        guards=np.array([row.guard for row in mapped.program.rows], np.int64),
     )
 
 

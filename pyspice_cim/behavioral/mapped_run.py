@@ -13,7 +13,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral import macro_table as table
 from pyspice_cim.behavioral.execution import execute
 from pyspice_cim.behavioral.expected import expected_events
 from pyspice_cim.behavioral.integer_reference import check_shape
@@ -66,15 +65,15 @@ def run_mapped(
         raise DataError(f"an input has shape {tuple(spikes.shape[2:])}; the network was mapped for {mapping.shape}")
     threads = processors() if threads is None else threads
     plan, counted = plan_of(mapping.layers, mapping.shape), _counted(mapping, tuple(layers))
-    batch, updates = spikes.shape[1], counted[0].decay.shape[1]
+    batch = spikes.shape[1]
     runs = [
         LayerRun(
-            operations=np.zeros((batch, table.KINDS), np.int64),
-            path=np.zeros((batch, updates)),
+            operations=np.zeros((batch, each.guards.size), np.int64),
+            path=np.zeros((batch, each.before_inputs.shape[1])),
             active=np.zeros(batch, np.int64),
             sops=np.zeros(batch, np.int64),
         )
-        for _ in counted
+        for each in counted
     ]
 
     def count(some: slice, own: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
@@ -105,4 +104,4 @@ def run_mapped(
 def _counted(mapping: Mapping, layers: tuple[CalibratedLayer, ...]) -> tuple[Counted, ...]:
     plan = plan_of(mapping.layers, mapping.shape)
     each = zip(mapping.maps, plan.parts, layers, strict=True)
-    return tuple(counted_of(mapped, plan, part, layer.decays) for mapped, part, layer in each)
+    return tuple(counted_of(mapped, plan, part, layer.before_inputs) for mapped, part, layer in each)

@@ -27,6 +27,7 @@ are then divided; otherwise the layer is refused (scaling lambda and theta by D 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.layers import AnyLayer, Conv2d, FullyConnected, Link, NeuronLayer, Recurrent, chain
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
+from pyspice_cim.organisation import UPDATES, StepProgram, Update
 
 Indices = NDArray[np.int64]
 
@@ -65,6 +67,16 @@ class LayerMap:
     link: Link
     config: MacroConfig
     groups: tuple[Group, ...]
+
+    @cached_property
+    def program(self) -> StepProgram:
+        """The step program of the layer's neurons on its macros."""
+        return self.config.organisation.program(self.layer.params)
+
+    @property
+    def update(self) -> Update:
+        """The update organisation of its macros."""
+        return UPDATES[self.config.organisation.update]
 
     @property
     def macros(self) -> int:

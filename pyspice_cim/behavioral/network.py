@@ -8,12 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim import __version__
-from pyspice_cim.behavioral.baseline import UPDATES
 from pyspice_cim.behavioral.checks import as_sliceable
 from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.layers import AnyLayer
 from pyspice_cim.behavioral.macro import Macro, integer_layer
-from pyspice_cim.behavioral.mapped_layer import LayerRun, calibrated_layer
+from pyspice_cim.behavioral.mapped_layer import CalibratedLayer, LayerRun, calibrated_layer
 from pyspice_cim.behavioral.mapped_run import EnergyMode, run_mapped
 from pyspice_cim.behavioral.mapping import Mapping, map_layers
 from pyspice_cim.behavioral.network_file import NetworkFile
@@ -21,6 +20,7 @@ from pyspice_cim.behavioral.readout import check_labels, classify
 from pyspice_cim.behavioral.run_report import RunReport
 from pyspice_cim.errors import DataError
 from pyspice_cim.microcode import column_bits
+from pyspice_cim.organisation import UPDATES, Guard
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY
 from pyspice_cim.tables import Table, reference_table
 
@@ -35,6 +35,8 @@ class MappedNetwork:
         shape: of an input, one sample in one step.
         table: the calibration; ``None``: the reference table of the macro's technology.
         macro: the macro of all layers, or one a layer of neurons.
+        compare: update organisations whose latency and energy the report gives beside the macros' own; ``None``: all that
+            the table holds for the macros of every layer.
 
     Raises:
         DataError, ConfigError: see ``mapping.map_layers``.
@@ -47,10 +49,12 @@ class MappedNetwork:
         shape: Iterable[int],
         table: Table | None,
         macro: MacroConfig | Sequence[MacroConfig],
+        *,
+        compare: Sequence[str] | None = None,
     ) -> None:
         self.mapping: Mapping = map_layers(layers, shape, macro)
         self.table = table or reference_table(self.mapping.maps[0].config.technology)
-        self.layers = tuple(calibrated_layer(each, self.table) for each in self.mapping.maps)
+        self.layers = tuple(calibrated_layer(each, self.table, compare=compare) for each in self.mapping.maps)
 
     @property
     def sha256(self) -> str:
@@ -108,16 +112,16 @@ class MappedNetwork:
     ) -> RunReport:
         predictions = classify(counts, final)
         layers = self.layers
-        times = sum(layer.times(run, steps).mean(axis=0) for layer, run in zip(layers, runs, strict=True))
-        latency = dict(zip(_DECAYS, np.asarray(times).tolist(), strict=True))
+        latency, update_energy = self._updates(runs, steps)
         parts = [layer.energy(run) for layer, run in zip(layers, runs, strict=True)]
         components, operations = (_means(each) for each in zip(*parts, strict=True))
-        update_energy: dict[str, float] = {}
         if components:
-            components["leakage"] = sum(layer.leakage for layer in layers) * latency["parallel"]
-            update_energy["parallel"] = operations["decay"]
-            for name, update in zip(_DECAYS[1:], UPDATES, strict=True):
-                update_energy[name] = steps * float(sum(each.update.sequential_energy[update].sum() for each in layers))
+            own = next(iter(latency))
+            components["leakage"] = sum(layer.leakage for layer in layers) * latency[own]
+            before = {layer.mapped.program.names[k] for layer in layers for k in _before(layer)}
+            update_energy = {own: sum(operations[name] for name in sorted(before)), **update_energy}
+        else:
+            update_energy = {}
         return RunReport(
             predictions=predictions,
             spike_counts=counts,
@@ -149,6 +153,21 @@ class MappedNetwork:
             },
         )
 
+    def _updates(self, runs: Sequence[LayerRun], steps: int) -> tuple[dict[str, float], dict[str, float]]:
+        """Latency of an inference by update, the macros' own first, s; and the energy of each compared unit, J."""
+        names = [name for name in self.layers[0].compared if all(name in each.compared for each in self.layers)]
+        own = UPDATES[self.mapping.maps[0].config.organisation.update].latency
+        latency, energy = {own: 0.0} | {UPDATES[name].latency: 0.0 for name in names}, {}
+        for layer, run in zip(self.layers, runs, strict=True):
+            times = layer.times(run, steps).mean(axis=0).tolist()
+            latency[own] += times[0]
+            for name in names:
+                latency[UPDATES[name].latency] += times[1 + layer.compared.index(name)]
+        for name in names:
+            of_a_step = float(sum(layer.units[name].energy.sum() for layer in self.layers))
+            energy[UPDATES[name].latency] = steps * of_a_step
+        return latency, energy
+
 
 class Network(MappedNetwork):
     """The network of a file, each layer on one macro of its own size, calibrated by ``table``.
@@ -156,13 +175,21 @@ class Network(MappedNetwork):
     Args:
         network: the layers.
         table: the calibration; by default the reference table of ``technology``.
+        compare: as for ``MappedNetwork``.
         conditions: fields of ``MacroConfig`` other than the layer's own (``vdd``, ``process``, ``rows``, ...).
 
     Raises:
         ConfigError, TableError: see ``MappedNetwork``.
     """
 
-    def __init__(self, network: NetworkFile, table: Table | None = None, **conditions: Any) -> None:
+    def __init__(
+        self,
+        network: NetworkFile,
+        table: Table | None = None,
+        *,
+        compare: Sequence[str] | None = None,
+        **conditions: Any,
+    ) -> None:
         conditions.setdefault("technology", DEFAULT_TECHNOLOGY if table is None else table.technology)
         configs = [
             MacroConfig(
@@ -177,7 +204,7 @@ class Network(MappedNetwork):
         ]
         self.network = network
         layers = [integer_layer(layer) for layer in network.layers]
-        super().__init__(layers, (network.layers[0].inputs,), table, configs)
+        super().__init__(layers, (network.layers[0].inputs,), table, configs, compare=compare)
 
     @property
     def macros(self) -> list[Macro]:
@@ -190,8 +217,9 @@ class Network(MappedNetwork):
         return self.network.sha256
 
 
-# How the decay is done, in the order of ``CalibratedLayer.decays``.
-_DECAYS = ("parallel", "sequential", "sequential_exponential")
+def _before(layer: CalibratedLayer) -> list[int]:
+    """Kinds of operations that update the membranes before the inputs of a step."""
+    return layer.mapped.program.kinds(Guard.BEFORE_INPUTS)
 
 
 def _means(parts: Iterable[dict[str, NDArray[Any]]]) -> dict[str, float]:

@@ -44,14 +44,14 @@ class Operation:
     """Control values of one operation (see the module's table).
 
     Attributes:
-        name: ``decay``, ``accumulate``, ``saturate`` or ``fire``.
+        name: operation that a report charges, e.g. ``decay`` or ``accumulate``.
         k0, k1: operand of columns with FS = 0 and FS = 1; both 0 where a weight row is the operand.
         weight: index of the active input whose weight row is the operand, or ``None``.
         za, zb: mask lines: what a column with FS = 1 and with FS = 0 is masked by.
         capture: latch the sign of the sum into FS after the last bit.
     """
 
-    name: Literal["decay", "accumulate", "saturate", "fire"]
+    name: str
     k0: int = 0
     k1: int = 0
     weight: int | None = None

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyspice_cim.behavioral.baseline import state_update
 from pyspice_cim.behavioral.config import MacroConfig
 from pyspice_cim.behavioral.encoding import Encoder
 from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
@@ -17,6 +16,7 @@ from pyspice_cim.behavioral.network_file import Layer, NetworkFile
 from pyspice_cim.behavioral.reference import run_reference
 from pyspice_cim.errors import ConfigError, DataError, OutsideTableError, TableError
 from pyspice_cim.microcode import columns_at_rest, count_events, execute, step_program
+from pyspice_cim.organisation import UPDATES
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
@@ -107,15 +107,17 @@ def test_energy_depends_on_the_data():
     assert loud.operation_energy["decay"][0] != quiet.operation_energy["decay"][0]
 
 
-def test_state_update_is_constant_in_the_array_and_linear_one_by_one():
+def test_a_sequential_update_is_linear_in_the_number_of_neurons():
     config = MacroConfig(technology="generic45lp", neurons=12, inputs=9)
-    update = state_update(config, TABLE, Macro(config, TABLE).calibration, [8, 64, 256])
-    assert np.unique(update.parallel_time).size == 1
-    for name in ("subtract", "multiply"):
-        per_neuron = update.sequential_time[name] / update.neurons
+    neurons = np.array([8, 64, 256])
+    times = {
+        name: UPDATES[name].unit(TABLE, config.place, neurons).time for name in ("sequential", "sequential_exponential")
+    }
+    for time in times.values():
+        per_neuron = time / neurons
         # A word of a larger memory is farther away: never faster, and by less than the gates of the path.
         assert (np.diff(per_neuron) > 0).all() and per_neuron[-1] < 1.5 * per_neuron[0]
-    assert (update.sequential_time["multiply"] > update.sequential_time["subtract"]).all()
+    assert (times["sequential_exponential"] > times["sequential"]).all()
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapped_networks import macro, mapped_networks
 
-from pyspice_cim.behavioral import macro_table as kinds
 from pyspice_cim.behavioral.execution import execute
 from pyspice_cim.behavioral.integer_reference import passed, run_integer
 from pyspice_cim.behavioral.layers import Conv2d, Flatten, FullyConnected, MaxPool2d, NeuronLayer, Recurrent
@@ -19,11 +18,13 @@ from pyspice_cim.behavioral.mapping import map_layers
 from pyspice_cim.behavioral.network import MappedNetwork, Network
 from pyspice_cim.behavioral.network_file import load_network
 from pyspice_cim.errors import ConfigError, DataError, OutsideTableError
-from pyspice_cim.microcode import ColumnState, columns_at_rest, count_events
+from pyspice_cim.microcode import EVENTS, ColumnState, columns_at_rest, count_events
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table, reference_table
 
 TABLE = load_table(shipped("reference", "generic45lp.h5"))
+# Rows of the step program of ``serial`` and ``in_array``, in their order.
+DECAY, FIRST, ADD, SATURATE, FIRE, FIRE_SILENT, BEGIN, SEND, FIRST_RECEIVED, ADD_RECEIVED = range(10)
 
 
 class Columns:
@@ -52,9 +53,9 @@ def transitions(before, after, bits):
 
 def layer_by_microcode(mapped, inputs, fired):
     """Events, writes and path of one sample: ``inputs`` (time, inputs), ``fired`` (time, neurons)."""
-    params, bits = mapped.layer.params, mapped.config.bits
-    operations = kinds.operations(params)
-    events = np.zeros((kinds.KINDS, len(kinds.EVENT)), np.int64)
+    bits = mapped.config.bits
+    operations = mapped.program.operations
+    events = np.zeros((len(operations), len(EVENTS)), np.int64)
     writes, path, macros = np.zeros(4, np.int64), 0, []
     for group in mapped.groups:
         macros.append([Columns(mapped, group, t) for t in range(len(group.tiles))])
@@ -65,25 +66,25 @@ def layer_by_microcode(mapped, inputs, fired):
         for g, group in enumerate(mapped.groups):
             active = [np.repeat(np.arange(len(tile)), values[tile]) for tile in group.tiles]
             home, *others = macros[g]
-            home.run(events, kinds.DECAY, operations[kinds.DECAY])
+            home.run(events, DECAY, operations[DECAY])
             added = 0
             for line in active[0]:
-                kind = kinds.ADD if added else kinds.FIRST
+                kind = ADD if added else FIRST
                 home.run(events, kind, operations[kind], home.weights[line])
                 added += 1
             sent = 0
             for other, lines in zip(others, active[1:], strict=True):
                 for n, line in enumerate(lines):
-                    kind = kinds.ADD if n else kinds.BEGIN
+                    kind = ADD if n else BEGIN
                     other.run(events, kind, operations[kind], other.weights[line])
                 if len(lines):
-                    other.run(events, kinds.SEND, operations[kinds.SEND])
+                    other.run(events, SEND, operations[SEND])
                     writes += transitions(scratch[g], other.state.word, bits)
                     scratch[g] = other.state.word
-                    kind = kinds.ADD_RECEIVED if added else kinds.FIRST_RECEIVED
+                    kind = ADD_RECEIVED if added else FIRST_RECEIVED
                     home.run(events, kind, operations[kind], scratch[g])
                     added, sent = added + 1, sent + 1
-            ending = [kinds.SATURATE, kinds.FIRE] if added else [kinds.FIRE_SILENT]
+            ending = [SATURATE, FIRE] if added else [FIRE_SILENT]
             for kind in ending:
                 home.run(events, kind, operations[kind])
             assert np.array_equal(1 - home.state.flag[: len(group.neurons)], spikes[group.neurons])
@@ -156,18 +157,18 @@ def test_energy_and_latency_are_those_of_the_operations_one_by_one(reset):
         for sample in range(2):
             fired = trains[at][:, sample].reshape(6, -1)
             events, writes, path = layer_by_microcode(layer.mapped, inputs[:, sample], fired)
-            counts = events[:, kinds.EVENT["cycle"]] // (config.bits * config.neurons)
+            counts = events[:, tuple(EVENTS).index("cycle")] // (config.bits * config.neurons)
             assert np.array_equal(found.operations[sample], counts)
             assert found.path[sample, 0] == path
             total = 0.0
-            for kind, operation in enumerate(kinds.operations(layer.mapped.layer.params)):
+            for kind, operation in enumerate(layer.mapped.program.operations):
                 parts = layer.calibration.operation_energy(operation, events[kind])
                 fixed = layer.calibration.lines_energy(operation)
                 # Lines are charged for every operation, columns by the events of all of them.
                 total += sum(float(part) for name, part in parts.items() if name not in fixed)
                 total += counts[kind] * sum(fixed.values())
             total += float(writes @ layer.write_energy)
-            total += counts[kinds.SEND] * config.bits * layer.calibration.line_energy["wwv"]
+            total += counts[SEND] * config.bits * layer.calibration.line_energy["wwv"]
             assert math.isclose(sum(part[sample] for part in components.values()), total, rel_tol=1e-12)
             assert math.isclose(sum(part[sample] for part in operations.values()), total, rel_tol=1e-12)
             active = inputs[:, sample].sum(axis=0)
@@ -225,12 +226,13 @@ def test_sequential_decay_of_macros_in_parallel():
     layer = FullyConnected(weights=np.ones((4, 32), int), params=LDLIFParams(lambda_=2, theta=9))
     spikes = np.zeros((3, 1, 4), np.uint8)
     two = MappedNetwork([layer], (4,), TABLE, macro(neurons=16, inputs=20, rows=16))
-    update = two.layers[0].update
+    layer = two.layers[0]
+    unit = layer.units["sequential"]
     report = two.run(spikes)
     assert report.macros == (2,)
-    more = update.sequential_time["subtract"][0] - update.parallel_time[0]
+    more = unit.time[0] - layer.calibration.operation_time(1)
     assert report.latency["sequential"] - report.latency["parallel"] == pytest.approx(3 * more, rel=1e-9, abs=0)
-    one = 3 * update.sequential_energy["subtract"][0]
+    one = 3 * unit.energy[0]
     assert report.state_update_energy["sequential"] == pytest.approx(2 * one, rel=1e-9, abs=0)
 
 

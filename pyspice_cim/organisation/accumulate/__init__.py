@@ -1,0 +1,1 @@
+"""Accumulate organisations, one file a variant."""

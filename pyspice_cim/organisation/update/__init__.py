@@ -1,0 +1,1 @@
+"""Update organisations, one file a variant."""
