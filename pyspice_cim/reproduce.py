@@ -30,6 +30,7 @@ from pyspice_cim.characterization.sweep import characterize
 from pyspice_cim.characterization.technology_figures import measure_technology
 from pyspice_cim.characterization.waveforms import column_waveforms
 from pyspice_cim.errors import CimError
+from pyspice_cim.report.console import VisibleConsole
 from pyspice_cim.report.energy import draw_energy
 from pyspice_cim.report.membranes import draw_membranes
 from pyspice_cim.report.progress import EngineProgress
@@ -214,14 +215,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, help="another plan than characterization/plans/demo.toml")
     parser.add_argument("--workers", type=int, help="ngspice processes; default: one a core")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = VisibleConsole()
     try:
         report = reproduce(options.out, plan_path=options.plan, workers=options.workers, console=console)
     except CimError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        VisibleConsole(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         return error.exit_status
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
+        VisibleConsole(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
         return 130
     return 1 if report["cosim"]["bits_wrong"] or report["cosim"]["failures"] else 0
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyspice_cim.cli.files import plain_console, print_json
+from pyspice_cim.cli.files import plain_console, print_json, say
 from pyspice_cim.errors import ConfigError, NetlistError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, write_atomically
 
@@ -56,7 +56,7 @@ def show(
     found = decks.get(name) or decks.get(f"{name}.cir")
     if found is None:
         raise NetlistError(f"there is no deck {name!r}; there are: {', '.join(decks)}")
-    typer.echo(found.text, nl=False)
+    say(found.text, end="")
 
 
 @app.command()
@@ -75,7 +75,7 @@ def render(
         raise ConfigError(f"cannot make the folder {out}: {error.strerror or error}") from error
     for name, deck in decks.items():
         write_atomically(out / name, deck.text.encode())
-        typer.echo(out / name)
+        say(str(out / name))
 
 
 def _decks(technology: str) -> "dict[str, Deck]":
