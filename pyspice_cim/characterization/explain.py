@@ -18,12 +18,13 @@ from pyspice_cim import __version__
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, make_folder, write_deck
+from pyspice_cim.characterization.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, write_deck
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, Simulator
 from pyspice_cim.characterization.plan import MAX_COORDINATE, Plan, Point, started
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation
 from pyspice_cim.characterization.table_technology import technology_of
 from pyspice_cim.errors import TableError
+from pyspice_cim.resources import make_folder
 from pyspice_cim.tables import Table
 from pyspice_cim.tables.origin import Node, Origin
 from pyspice_cim.tables.table import CORNER_AXES
@@ -115,6 +116,7 @@ def trace_cached(
 
     Raises:
         TableError: if the table is not one of this version's benches.
+        ConfigError: if a file of a deck's name is there that holds another text, or a link.
     """
     simulator = NothingRuns(str(table.dataset.attrs["ngspice"]))
     with ThreadPoolExecutor(1) as pool:
@@ -132,6 +134,7 @@ def trace_simulated(
 
     Raises:
         TableError: if the table is not one of this version's benches.
+        ConfigError: if a file of such a name is there that holds something else, or a link.
         MissingDependencyError: if ngspice is not there.
     """
     simulator: Simulator = NgspiceSimulator() if decks is None else KeepsWaveforms(decks, NgspiceSimulator())
