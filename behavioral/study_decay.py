@@ -85,7 +85,9 @@ def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rule
             settings = replace(task.settings, decay=decay)
             records, networks = run_study(data, settings, seeds, progress=progress)
             runs = [*read_runs(folder), *({"task": name, "recipe": recipe} | record for record in records)]
-            write_atomically(folder / "runs.jsonl", "".join(json.dumps(each) + "\n" for each in runs).encode())
+            write_atomically(
+                folder / "runs.jsonl", "".join(json.dumps(each) + "\n" for each in runs).encode(), follow=False
+            )
             for numbers in ("real", "integer"):
                 print(f"{name}, {decay}, {numbers}: {[round(record[numbers], 4) for record in records]}", flush=True)
             if (name, decay, seeds[0]) == ("spoken", "clamp", 0):
@@ -108,8 +110,8 @@ def report(folder: Path) -> None:
     if not runs:
         raise DataError(f"{folder / 'runs.jsonl'} has no runs; make some with: python behavioral/study_decay.py run")
     found = results(runs, TASKS)
-    write_atomically(folder / "results.json", (json.dumps(found, indent=1) + "\n").encode())
-    write_atomically(folder / "results.md", text(found, runs).encode())
+    write_atomically(folder / "results.json", (json.dumps(found, indent=1) + "\n").encode(), follow=False)
+    write_atomically(folder / "results.md", text(found, runs).encode(), follow=False)
     draw_decay_study(found, folder / "decay.png")
     print("\n".join(f"{task['title']}: {task['verdict']}" for task in found["tasks"].values()))
 

@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         decks = example_decks(load_technology(chosen.technology))
         for name, deck in decks.items():
-            write_atomically(chosen.out / name, deck.text.encode())
+            write_atomically(chosen.out / name, deck.text.encode(), follow=False)
     except CimError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_status

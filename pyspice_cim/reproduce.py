@@ -30,12 +30,13 @@ from pyspice_cim.characterization.technology_figures import measure_technology
 from pyspice_cim.characterization.waveforms import column_waveforms
 from pyspice_cim.errors import CimError
 from pyspice_cim.organisation import UPDATES
+from pyspice_cim.report.console import VisibleConsole
 from pyspice_cim.report.energy import draw_energy
 from pyspice_cim.report.membranes import draw_membranes
 from pyspice_cim.report.progress import EngineProgress
 from pyspice_cim.report.state_update import draw_state_update
 from pyspice_cim.report.waveforms import draw_waveforms
-from pyspice_cim.resources import shipped, write_atomically
+from pyspice_cim.resources import make_folder, refuse_link, shipped, write_atomically
 from pyspice_cim.tables import Table, load_table, save_table
 from pyspice_cim.technology import Corner, Technology, load_technology
 from pyspice_cim.units import engineering
@@ -51,10 +52,15 @@ def reproduce(
 ) -> dict[str, Any]:
     """Run every stage, write everything below ``out``, and return the report.
 
+    Files of an earlier run are replaced, and so is any other of their names. A link of such a name is not followed.
+
     Raises:
+        ConfigError: if ``out`` cannot be made, or a link is there in the place of a file or folder of the run.
         CimError: where a stage cannot be done; files of the stages before it are whole.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
+    for name in ("netlists", "table.h5", "report.json", *FIGURES):
+        refuse_link(out / name)
     plan = load_plan(plan_path or shipped("plans", "demo.toml"))
     technology = load_technology(plan.technology)
     engine = Engine(workers=workers or os.cpu_count() or 1)
@@ -68,9 +74,9 @@ def reproduce(
     console.print(", ".join(f"{name} {devices[name]}" for name in _SHOWN_DEVICES if name in devices), style="dim")
 
     stage(2, "netlists")
-    (out / "netlists").mkdir(exist_ok=True)
+    make_folder(out / "netlists")
     for name, deck in example_decks(technology).items():
-        write_atomically(out / "netlists" / name, deck.text.encode())
+        write_atomically(out / "netlists" / name, deck.text.encode(), follow=False)
 
     stage(3, f"characterization by plan {plan.name}")
     with _shown(engine, "characterization", "points", console):
@@ -90,7 +96,7 @@ def reproduce(
 
     stage(6, "report and figures")
     report = build_report(table, cosim, run, simulated)
-    write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode())
+    write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode(), follow=False)
     with _shown(engine, "waveforms", "columns", console):
         waves = column_waveforms(table, engine)
     draw_waveforms(waves, out / FIGURES[0])
@@ -212,14 +218,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, help="another plan than characterization/plans/demo.toml")
     parser.add_argument("--workers", type=int, help="ngspice processes; default: one a core")
     options = parser.parse_args(arguments)
-    console = Console()
+    console = VisibleConsole()
     try:
         report = reproduce(options.out, plan_path=options.plan, workers=options.workers, console=console)
     except CimError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
+        VisibleConsole(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         return error.exit_status
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
+        VisibleConsole(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
         return 130
     return 1 if report["cosim"]["bits_wrong"] or report["cosim"]["failures"] else 0
 

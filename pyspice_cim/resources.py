@@ -1,9 +1,11 @@
-"""Files that come with the package, and the one way in which any file is written."""
+"""Files that come with the package, and the ways in which any file is written."""
 
 import contextlib
+import errno
 import os
 import secrets
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pyspice_cim.errors import ConfigError, DataError
@@ -16,6 +18,9 @@ _SOURCE_FOLDERS = {
     "networks": "behavioral/networks",
 }
 
+
+# What a file system says that knows no second name of a file.
+_NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
 # The technology of what is shipped, where none is named.
 DEFAULT_TECHNOLOGY = "generic45lp"
@@ -58,17 +63,23 @@ def _folders(kind: str) -> tuple[Path, Path]:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | Path) -> Iterator[Path]:
+def atomic_write(path: str | Path, *, follow: bool = True) -> Iterator[Path]:
     """Give a temporary path in the folder of ``path``; on leaving without an error it becomes ``path`` in one step.
 
     A reader sees the old file or the whole new one. The bytes are on disk before the rename; after an error nothing is
     left behind and the old file is as it was. A symbolic link is followed: it stays, and the file that it points at is
     replaced, or made. What is there and is no regular file (a device, a pipe, a socket) is never replaced.
 
+    Args:
+        follow: whether ``path`` is a name that the user gave. A link in the place of a name that the program chose was
+            put there by somebody else: it is refused.
+
     Raises:
         ConfigError: if the folder is missing or not writable, ``path`` is a folder, something that is no regular file, or
             no name that the system takes, or the disk is full.
     """
+    if not follow:
+        refuse_link(path)
     target = _target(path)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
@@ -103,10 +114,118 @@ def _target(path: str | Path) -> Path:
     return target
 
 
-def write_atomically(path: str | Path, data: bytes) -> None:
+def write_atomically(path: str | Path, data: bytes, *, follow: bool = True) -> None:
     """Write ``data`` to ``path`` by ``atomic_write``; the same guarantees and errors."""
-    with atomic_write(path) as temporary:
+    with atomic_write(path, follow=follow) as temporary:
         temporary.write_bytes(data)
+
+
+def write_own(path: Path, data: bytes, ours: Callable[[bytes], bool]) -> None:
+    """Write a file whose name the program chose, in one step. No link is followed.
+
+    Args:
+        ours: whether the bytes of the file that is there are some that the program wrote, which may be replaced.
+
+    Raises:
+        ConfigError: if another file is there, or a link, and as ``atomic_write``.
+    """
+    check_own(path, ours)
+    write_atomically(path, data, follow=False)
+
+
+def check_own(path: Path, ours: Callable[[bytes], bool]) -> None:
+    """Raise if ``write_own`` would not write ``path``.
+
+    Raises:
+        ConfigError: as ``write_own``.
+    """
+    if os.path.lexists(path) and not ours(_content(path)):
+        raise ConfigError(
+            f"cannot write {path}: a file of that name is there that this program did not make; move it, or give another "
+            "folder"
+        )
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write ``data`` to a new file, in one step. Where the same bytes are there already, nothing is done.
+
+    No link is followed, and nothing is replaced.
+
+    Raises:
+        ConfigError: if another file is there, or a link, and as ``atomic_write``.
+    """
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
+    try:
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        with open(descriptor, "wb") as file:  # noqa: PTH123
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _publish(temporary, path)
+    except FileExistsError:
+        if _content(path) != data:
+            raise ConfigError(
+                f"cannot write {path}: a file of that name is there, with another content; move it, or give an empty folder"
+            ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _publish(temporary: Path, path: Path) -> None:
+    """Give the file ``temporary`` the name ``path`` as well, if nothing has it: unlike a rename, this replaces nothing."""
+    try:
+        os.link(temporary, path, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), "wb") as file:  # noqa: PTH123
+            file.write(temporary.read_bytes())
+
+
+def refuse_link(path: str | Path) -> None:
+    """Raise if ``path``, whose name the program chose, is a symbolic link.
+
+    Raises:
+        ConfigError: naming the link, and what to do.
+    """
+    # A name that the system does not take is for whoever writes it to say.
+    if os.path.islink(path):  # noqa: PTH114
+        raise ConfigError(
+            f"cannot write {path}: it is a link to another place, which is not followed; remove it, or give another folder"
+        )
+
+
+def make_folder(folder: Path) -> None:
+    """Make ``folder``, with those above it, if it is not there.
+
+    Raises:
+        ConfigError: if it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"cannot make the folder {folder}: {error.strerror or error}") from error
+
+
+def _content(path: Path) -> bytes:
+    """Bytes of the regular file ``path``, which the program is about to write.
+
+    Raises:
+        ConfigError: if it is a link, or anything else, or cannot be read.
+    """
+    refuse_link(path)
+    try:
+        # A pipe would have us wait for whoever writes into it.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise ConfigError(f"cannot write {path}: it is there and no regular file; give another folder")
+            return file.read()
+    except OSError as error:
+        raise ConfigError(f"cannot write {path}: it is there, and cannot be read: {error.strerror or error}") from error
 
 
 def _sync(path: Path) -> None:

@@ -1,12 +1,13 @@
 """Shipped files and atomic writes."""
 
+import errno
 import os
 import stat
 
 import pytest
 
 from pyspice_cim.errors import ConfigError, DataError
-from pyspice_cim.resources import atomic_write, shipped, shipped_names, write_atomically
+from pyspice_cim.resources import atomic_write, shipped, shipped_names, write_atomically, write_new, write_own
 
 
 def test_shipped_files_are_found_and_listed():
@@ -104,3 +105,63 @@ def test_a_folder_without_permission_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(ConfigError, match="Permission denied"):
         write_atomically(tmp_path / "a", b"")
+
+
+def everything(folder):
+    """Name to content, or to where a link points."""
+    return {
+        path.name: str(path.readlink()) if path.is_symlink() else path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def test_a_new_file_is_new(tmp_path):
+    write_new(tmp_path / "a", b"x")
+    write_new(tmp_path / "a", b"x")
+    with pytest.raises(ConfigError, match="a: a file of that name is there, with another content; .* an empty folder"):
+        write_new(tmp_path / "a", b"y")
+    assert everything(tmp_path) == {"a": b"x"}
+
+
+@pytest.mark.parametrize("code", ["EPERM", "EOPNOTSUPP"])
+def test_a_new_file_where_files_have_one_name_each(tmp_path, monkeypatch, code):
+    def no_links(*arguments, **how):
+        raise OSError(getattr(errno, code), "no")
+
+    monkeypatch.setattr(os, "link", no_links)
+    test_a_new_file_is_new(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["there", "absent", "a"])
+def test_a_link_in_the_place_of_an_own_name_is_not_followed(tmp_path, target):
+    (tmp_path / "there").write_bytes(b"x")
+    (tmp_path / "a").symlink_to(target)
+    before = everything(tmp_path)
+    for write in (
+        lambda path: write_new(path, b"x"),
+        lambda path: write_own(path, b"x", lambda data: True),
+        lambda path: write_atomically(path, b"x", follow=False),
+    ):
+        with pytest.raises(ConfigError, match="a: it is a link to another place, which is not followed; remove it"):
+            write(tmp_path / "a")
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir])
+def test_what_is_no_file_is_not_waited_for(tmp_path, make):
+    make(tmp_path / "a")
+    for write in (lambda path: write_new(path, b"x"), lambda path: write_own(path, b"x", lambda data: True)):
+        with pytest.raises(ConfigError, match="cannot write .*a: it is there"):
+            write(tmp_path / "a")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_an_own_file_replaces_own_ones(tmp_path):
+    write_own(tmp_path / "a", b"ours, old", lambda data: data.startswith(b"ours"))
+    write_own(tmp_path / "a", b"ours, new", lambda data: data.startswith(b"ours"))
+    assert everything(tmp_path) == {"a": b"ours, new"}
+    (tmp_path / "a").write_bytes(b"months of work")
+    with pytest.raises(ConfigError, match="a: a file of that name is there that this program did not make; move it"):
+        write_own(tmp_path / "a", b"ours, new", lambda data: data.startswith(b"ours"))
+    assert everything(tmp_path) == {"a": b"months of work"}

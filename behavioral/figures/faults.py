@@ -65,7 +65,7 @@ def main() -> None:
         "accuracy_without_faults": fault_free,
     }
     points_found = [each.to_dict() for each in found]
-    with atomic_write(options.out.with_suffix(".json")) as path:
+    with atomic_write(options.out.with_suffix(".json"), follow=False) as path:
         path.write_text(json.dumps(origin | {"points": points_found}, indent=1) + "\n")
     draw_faults(found, options.out, fault_free=fault_free)
 

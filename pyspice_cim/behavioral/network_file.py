@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from pyspice_cim.behavioral.encoding import Encoder
 from pyspice_cim.behavioral.ldlif import DECAYS, LDLIFParams, NeuronParams
 from pyspice_cim.errors import CimError, DataError
+from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import write_atomically
 
 SCHEMA = "pyspice-cim network"
@@ -181,19 +182,22 @@ def load_network(path: str | Path) -> NetworkFile:
     """Read a network that ``save_network`` wrote, checking every field.
 
     Raises:
-        DataError: if the file is missing, is not HDF5, is cut short or damaged, has another schema, or holds a value
-            that is not valid; the message names the file and the field.
+        DataError: if the file is missing, is not HDF5, is cut short or damaged, points at other files, has another schema,
+            or holds a value that is not valid; the message names the file and the field.
     """
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
     try:
         with h5py.File(path, "r") as file:
-            return _read(file)
+            refused = why_refused(file)
+            if not refused:
+                return _read(file)
     except CimError as error:
         raise DataError(f"{path}: {error}") from error
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise DataError(f"{path}: not a network file, or one that is cut short or damaged ({error})") from error
+    raise DataError(f"{path} {refused}")
 
 
 def _read(file: h5py.File) -> NetworkFile:

@@ -4,24 +4,20 @@ NIR (Neuromorphic Intermediate Representation) is a graph of computational nodes
 the package ``nir``, see Pedersen et al., Nature Communications 15, 8122 (2024).
 """
 
+import io
 import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from pyspice_cim import hdf5_guard
 from pyspice_cim.errors import DataError, MissingDependencyError
 
 if TYPE_CHECKING:
     import nir
 
 READ_SECONDS = 60.0
-# Reads every byte that counts, and visits what is linked twice once.
-_PROBE = """
-import sys, h5py
-with h5py.File(sys.argv[1], "r") as file:
-    file.visititems(lambda name, each: each[()] if isinstance(each, h5py.Dataset) else None)
-"""
 
 
 def nir_package() -> ModuleType:
@@ -43,7 +39,8 @@ def read_graph(source: "str | Path | nir.NIRGraph") -> "nir.NIRGraph":
     """The graph of a NIR file, or ``source`` itself if it is a graph.
 
     Raises:
-        DataError: if the file is missing, is no NIR file, is cut short or damaged, or has nodes that NIR does not define.
+        DataError: if the file is missing, is no NIR file, is cut short or damaged, points at other files, or has nodes that
+            NIR does not define.
         MissingDependencyError: if the package ``nir`` is not installed.
     """
     nir = nir_package()
@@ -54,11 +51,16 @@ def read_graph(source: "str | Path | nir.NIRGraph") -> "nir.NIRGraph":
     path = Path(source)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    _probe(path)
     try:
-        types = _types(path)
+        # Read once: what is probed is what is loaded.
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    _probe(path, data)
+    try:
+        types = _types(data)
         unknown = {name: kind for name, kind in types.items() if kind not in nir.ir.__all__}
-        graph = nir.read(path, type_check=False) if types[""] == "NIRGraph" and not unknown else None
+        graph = nir.read(io.BytesIO(data), type_check=False) if types[""] == "NIRGraph" and not unknown else None
     except Exception as error:  # whatever the bytes of a foreign file lead its reader to
         raise DataError(f"{path}: not a NIR file, or one that is damaged ({_reason(error)})") from error
     if types[""] != "NIRGraph":
@@ -69,25 +71,28 @@ def read_graph(source: "str | Path | nir.NIRGraph") -> "nir.NIRGraph":
     return graph
 
 
-def _probe(path: Path) -> None:
+def _probe(path: Path, data: bytes) -> None:
     # NIR's texts lie in heaps without a checksum: damage there can send the HDF5 library into an endless loop or a
-    # segmentation fault, so another process reads the file first.
+    # segmentation fault, so another process looks at the file, and reads it, first.
     try:
         ran = subprocess.run(
-            [sys.executable, "-P", "-c", _PROBE, str(path.resolve())],
+            [sys.executable, "-P", hdf5_guard.__file__],
+            input=data,
             capture_output=True,
-            text=True,
             timeout=READ_SECONDS,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{path}: damaged: it cannot be read within {READ_SECONDS:g} s; write it again") from error
+    said = ran.stderr.decode(errors="backslashreplace").strip()
+    if ran.returncode == hdf5_guard.REFUSED:
+        raise DataError(f"{path} {said}")
     if ran.returncode:
-        last = (ran.stderr.strip().splitlines() or ["the HDF5 library crashed"])[-1]
+        last = (said.splitlines() or ["the HDF5 library crashed"])[-1]
         raise DataError(f"{path}: not a NIR file, or one that is cut short or damaged ({last})")
 
 
-def _types(path: Path) -> dict[str, str]:
+def _types(data: bytes) -> dict[str, str]:
     """Type of each node by its dotted name; that of the whole is at ``""``."""
     import h5py
 
@@ -98,7 +103,7 @@ def _types(path: Path) -> dict[str, str]:
         for child, node in group["nodes"].items() if found[name] == "NIRGraph" else ():
             visit(node, f"{name}.{child}" if name else child)
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(io.BytesIO(data), "r") as file:
         visit(file["node"], "")
     return found
 

@@ -75,7 +75,7 @@ class Cache:
             raise CimError(
                 f"cannot write the cache folder {self.folder}: {error}. Set PYSPICE_CIM_CACHE to a writable folder"
             ) from error
-        write_atomically(path, json.dumps({**stored, "sha256": _checksum(stored)}).encode())
+        write_atomically(path, json.dumps({**stored, "sha256": _checksum(stored)}).encode(), follow=False)
 
     def _path(self, key: str) -> Path:
         return self.folder / key[:2] / f"{key}.json"

@@ -135,4 +135,4 @@ class Costs:
         if self.path is not None and self.fresh and self.path.parent.is_dir():
             rows = [(*key, c.points, c.cpu_seconds, c.decks) for key, c in {**self.known, **self.fresh}.items()]
             with contextlib.suppress(CimError):
-                write_atomically(self.path, json.dumps(sorted(rows)).encode())
+                write_atomically(self.path, json.dumps(sorted(rows)).encode(), follow=False)

@@ -18,15 +18,19 @@ from pyspice_cim import __version__
 from pyspice_cim.characterization.benches import BENCHES
 from pyspice_cim.characterization.cache import Cache
 from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, make_folder, write_deck
+from pyspice_cim.characterization.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, write_deck
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, Simulator
-from pyspice_cim.characterization.plan import Plan, Point, started
+from pyspice_cim.characterization.plan import MAX_COORDINATE, Plan, Point, started
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation
-from pyspice_cim.errors import TableError, TechnologyError
+from pyspice_cim.characterization.table_technology import technology_of
+from pyspice_cim.errors import TableError
+from pyspice_cim.resources import make_folder
 from pyspice_cim.tables import Table
 from pyspice_cim.tables.origin import Node, Origin
 from pyspice_cim.tables.table import CORNER_AXES
-from pyspice_cim.technology import Corner, Technology, load_technology
+from pyspice_cim.technology import Corner, Technology
+
+__all__ = ["DeckTrace", "PointTrace", "differences", "technology_of", "trace_cached", "trace_simulated"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,26 +87,6 @@ class PointTrace:
         return float(np.max(np.abs(self.value - self.node.value) / np.where(scale > 0, scale, 1.0)))
 
 
-def technology_of(table: Table, given: str | Path | None = None) -> Technology:
-    """The technology of ``table``: built in, or the TOML file ``given``.
-
-    Raises:
-        TechnologyError: if it is not built in and none is given, or the given one has another name.
-        MissingDependencyError: if its models are not installed.
-    """
-    if given is None:
-        try:
-            return load_technology(table.technology)
-        except TechnologyError as error:
-            raise TechnologyError(
-                f"table {table.source} is of technology {table.technology!r}, which is not built in; give its file with "
-                "--technology FILE.toml"
-            ) from error
-    technology = load_technology(given)
-    table.require_technology(technology.name)
-    return technology
-
-
 def differences(table: Table, technology: Technology, ngspice: str) -> list[str]:
     """What is other today than when ``table`` was made, in words; empty if nothing is."""
     attributes = table.dataset.attrs
@@ -132,6 +116,7 @@ def trace_cached(
 
     Raises:
         TableError: if the table is not one of this version's benches.
+        ConfigError: if a file of a deck's name is there that holds another text, or a link.
     """
     simulator = NothingRuns(str(table.dataset.attrs["ngspice"]))
     with ThreadPoolExecutor(1) as pool:
@@ -149,6 +134,7 @@ def trace_simulated(
 
     Raises:
         TableError: if the table is not one of this version's benches.
+        ConfigError: if a file of such a name is there that holds something else, or a link.
         MissingDependencyError: if ngspice is not there.
     """
     simulator: Simulator = NgspiceSimulator() if decks is None else KeepsWaveforms(decks, NgspiceSimulator())
@@ -186,8 +172,23 @@ def _started(table: Table, technology: Technology, bench: str, node: Node) -> Be
         )
     conditions = {name: node.place[name] for name in CORNER_AXES}
     corner = Corner.model_validate(conditions).check(technology)
-    coordinates = {axis: int(node.place[f"{bench}_{axis}"]) for axis in kind.axes}
+    coordinates = {axis: _count(table, f"{bench}_{axis}", node) for axis in kind.axes}
     return started(_plan(table), technology, Point(bench=bench, corner=corner, coordinates=coordinates))
+
+
+def _count(table: Table, axis: str, node: Node) -> int:
+    """The coordinate of ``node`` along ``axis``, if it is one that a plan may ask for.
+
+    Raises:
+        TableError: if it is none.
+    """
+    value = node.place[axis]
+    if isinstance(value, str) or value != int(value) or not 1 <= value <= MAX_COORDINATE:
+        raise TableError(
+            f"table {table.source}: {axis} = {value!r} is no place of a bench; a plan asks for whole numbers from 1 to "
+            f"{MAX_COORDINATE}: the table was edited; characterize again"
+        )
+    return int(value)
 
 
 def _plan(table: Table) -> Plan:

@@ -22,7 +22,7 @@ from scipy.optimize import least_squares
 from pyspice_cim.characterization.devices import device_figures, transfer_curves, transfer_deck
 from pyspice_cim.characterization.ngspice import Simulator
 from pyspice_cim.characterization.template import FITTED, card, check_constants
-from pyspice_cim.resources import write_atomically
+from pyspice_cim.resources import check_own, write_own
 from pyspice_cim.technology.fields import Models
 from pyspice_cim.technology.model import Corner, Technology
 from pyspice_cim.technology.targets import FIT_FIGURES, Targets
@@ -39,6 +39,8 @@ _STEP = 1e-3
 _SWEEP_STEP = 0.02
 # A residual where a figure cannot be read off, e.g. no threshold within the sweep.
 _UNREADABLE = 100.0
+# What the files of a fit say of themselves.
+_MADE = "Made by `pyspice-cim technology fit` from the targets file; edit that and fit again."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,10 +88,7 @@ def fit_cards(targets: Targets, simulator: Simulator, progress: Progress | None 
         fits[device] = _fit_device(targets, device, simulator, progress)
         kind = targets.devices[device]
         texts.append(card(kind.model, kind.polarity, targets.card[device], fits[device].parameters))
-    header = (
-        f"* {targets.name}: {targets.source}\n"
-        "* Made by `pyspice-cim technology fit` from the targets file; edit that and fit again.\n"
-    )
+    header = f"* {targets.name}: {targets.source}\n* {_MADE}\n"
     missed = tuple(
         f"{device} {figure}: {fits[device].figures[figure]:.4g} for {target.si:.4g} (tolerance {target.tolerance:.0%})"
         for device in fits
@@ -109,14 +108,22 @@ def fit_cards(targets: Targets, simulator: Simulator, progress: Progress | None 
 def write_fit(result: FitResult, folder: Path) -> tuple[Path, Path]:
     """Write ``NAME.cards`` and ``NAME.toml`` into ``folder``, each in one step; returns their paths, the TOML's first.
 
+    The name is that of the targets file: ``pyproject`` is one as well. Files of an earlier fit are replaced, no others.
+
     Raises:
-        ConfigError: if the folder cannot be written.
+        ConfigError: if the folder cannot be written, or a file of such a name is there that no fit has made.
     """
     cards, toml = folder / f"{result.name}.cards", folder / f"{result.name}.toml"
+    check_own(toml, _is_fitted)
     # Cards first: a TOML never names a file that is not there.
-    write_atomically(cards, result.cards.encode())
-    write_atomically(toml, result.toml.encode())
+    write_own(cards, result.cards.encode(), _is_fitted)
+    write_own(toml, result.toml.encode(), _is_fitted)
     return toml, cards
+
+
+def _is_fitted(data: bytes) -> bool:
+    """Whether ``data`` is a file that a fit has made: it says so in its first or second line."""
+    return any(line.endswith(_MADE.encode()) for line in data.splitlines()[:2])
 
 
 def residuals(figures: Mapping[str, float], wanted: Mapping[str, float]) -> Array:
@@ -194,6 +201,4 @@ def _technology_toml(targets: Targets) -> str:
     data["models"] = {"include": [f"{targets.name}.cards"]}
     # The long table of targets last.
     data["targets"] = data.pop("targets")
-    return "# Made by `pyspice-cim technology fit` from the targets file; edit that and fit again.\n\n" + toml_text(
-        data
-    )
+    return f"# {_MADE}\n\n" + toml_text(data)

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pyspice_cim.characterization.ngspice import NgspiceSimulator, SimResult
-from pyspice_cim.characterization.rawfile import write_raw
-from pyspice_cim.errors import ConfigError
+from pyspice_cim.characterization.rawfile import raw_bytes
 from pyspice_cim.netlists.deck import Deck
-from pyspice_cim.resources import write_atomically
+from pyspice_cim.resources import make_folder, write_new
 
 NOT_CACHED = "not in the cache"
 
@@ -25,7 +24,10 @@ class NothingRuns:
 
 @dataclass(frozen=True)
 class KeepsWaveforms:
-    """ngspice, with the waveforms of every good run kept in ``folder``; retries have decks of their own."""
+    """ngspice, with the waveforms of every good run kept in ``folder``; retries have decks of their own.
+
+    Files are new ones, or hold the same bytes already: the same ngspice gives the same waveforms.
+    """
 
     folder: Path
     simulator: NgspiceSimulator
@@ -40,24 +42,17 @@ class KeepsWaveforms:
         for deck, result in zip(decks, results, strict=True):
             path = write_deck(self.folder, deck)
             if result.ok:
-                write_raw(path.with_suffix(".raw"), result.vectors, deck.text.partition("\n")[0].lstrip("* "))
+                title = deck.text.partition("\n")[0].lstrip("* ")
+                write_new(path.with_suffix(".raw"), raw_bytes(result.vectors, title))
         return results
 
 
-def make_folder(folder: Path) -> None:
-    """Make ``folder`` if it is not there.
+def write_deck(folder: Path, deck: Deck) -> Path:
+    """Write ``deck`` to ``folder`` as ``<first 16 digits of its hash>.cir``; returns the path.
 
     Raises:
-        ConfigError: if it cannot be made.
+        ConfigError: if another file of that name is there, or a link.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot make the folder {folder}: {error.strerror or error}") from error
-
-
-def write_deck(folder: Path, deck: Deck) -> Path:
-    """Write ``deck`` to ``folder`` as ``<first 16 digits of its hash>.cir``; returns the path."""
     path = folder / f"{deck.sha256[:16]}.cir"
-    write_atomically(path, deck.text.encode())
+    write_new(path, deck.text.encode())
     return path

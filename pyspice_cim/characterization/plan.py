@@ -49,10 +49,12 @@ def _of_their_types(settings: object) -> object:
 
 # A plan beyond this is a slip of the pen: at a tenth of a second a point it is hours.
 MAX_POINTS = 100_000
+# The largest value along an axis of a bench: rows of a memory.
+MAX_COORDINATE = 4096
 
 # Strict: a number in quotes, or true in the place of 1, is refused and not read as one.
 Axis = Annotated[
-    tuple[Annotated[int, Strict(), Field(gt=0, le=4096)], ...], Field(min_length=1), AfterValidator(rising)
+    tuple[Annotated[int, Strict(), Field(gt=0, le=MAX_COORDINATE)], ...], Field(min_length=1), AfterValidator(rising)
 ]
 Floats = Annotated[tuple[Annotated[FiniteFloat, Strict()], ...], Field(min_length=1), AfterValidator(rising)]
 
@@ -253,11 +255,15 @@ def started(plan: Plan, technology: Technology, point: Point) -> Bench:
     """The bench of ``point``, from its start, as ``plan`` sets it.
 
     Raises:
-        PlanError: if it is no bench of the plan.
+        PlanError: if it is no bench of the plan, or draws samples and the plan does not say how many.
     """
     if point.bench not in plan.benches:
         raise PlanError(f"plan {plan.name} has no bench {point.bench!r}; it has {', '.join(plan.benches)}")
     kind, asked = BENCHES[point.bench], plan.benches[point.bench]
+    if kind.samples and plan.monte_carlo is None:
+        raise PlanError(
+            f"plan {plan.name}: benches.{point.bench} draws samples; add a table [monte_carlo] with count and seed"
+        )
     return kind.start(technology, point.corner, point.coordinates, asked.settings, plan.monte_carlo)
 
 

@@ -53,11 +53,16 @@ def read_raw(path: Path) -> list[Vectors]:
 
 
 def write_raw(path: Path, vectors: Vectors, title: str) -> None:
-    """Write ``vectors`` of one analysis, all of one length, as ``read_raw`` and waveform viewers read them.
+    """Write ``raw_bytes`` to ``path``.
 
     Raises:
         ConfigError: if the file cannot be written.
     """
+    write_atomically(path, raw_bytes(vectors, title))
+
+
+def raw_bytes(vectors: Vectors, title: str) -> bytes:
+    """``vectors`` of one analysis, all of one length, as ``read_raw`` and waveform viewers read them."""
     kinds = {"t": "time", "v": "voltage", "i": "current"}
     # ngspice puts the vector that the others are plotted against first.
     names = sorted(vectors, key=lambda name: name != "time")
@@ -72,4 +77,4 @@ def write_raw(path: Path, vectors: Vectors, title: str) -> None:
         "Binary:\n",
     ]
     block = np.stack([vectors[name] for name in names], axis=1).astype("<f8")
-    write_atomically(path, "\n".join(header).encode() + block.tobytes())
+    return "\n".join(header).encode() + block.tobytes()

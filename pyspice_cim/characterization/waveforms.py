@@ -12,12 +12,13 @@ from pyspice_cim.characterization.engine import Engine
 from pyspice_cim.characterization.measure import value_at
 from pyspice_cim.characterization.rawfile import Vectors
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
+from pyspice_cim.characterization.table_technology import technology_of
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.microcode import ColumnState, column_bits, columns_at_rest, step_program
 from pyspice_cim.netlists.array import ArrayShape
 from pyspice_cim.netlists.stimulus import Timing
 from pyspice_cim.tables import Table
-from pyspice_cim.technology import Corner, load_technology
+from pyspice_cim.technology import Corner
 
 NODES = ("ph1", "ph2", "rv_0", "rw_0", "xs0.ql", "xs0.ci", "fs0")
 _SAMPLES_PER_CYCLE = 60
@@ -55,8 +56,9 @@ def column_waveforms(table: Table, engine: Engine) -> ColumnWaveforms:
 
     Raises:
         SimulationError: if ngspice fails.
+        TechnologyError: if the table's technology is not built in.
     """
-    technology = load_technology(table.technology)
+    technology = technology_of(table)
     minimum = table.quantity("column_minimum_cycle")
     nominal = {"vdd": technology.supply.nominal_v, "temperature_c": technology.temperature.nominal_c}
     process = "tt" if "tt" in minimum["process"] else str(minimum["process"].values[0])

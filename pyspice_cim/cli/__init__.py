@@ -10,15 +10,22 @@ import importlib
 import io
 import os
 import sys
+import traceback
+import warnings
+from types import TracebackType
 from typing import Annotated, Any
 
 import typer
 
 from pyspice_cim import __version__
 from pyspice_cim.errors import CimError, MissingDependencyError
+from pyspice_cim.terminal import visible
 
 # In the order in which a newcomer meets them.
 COMMANDS = ("technology", "netlist", "characterize", "table", "explain", "validate", "simulate", "doctor")
+
+# As Python has it.
+_format_warning = warnings.formatwarning
 
 # What the system says of a path that it will not even look at.
 _REFUSED_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
@@ -78,14 +85,17 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A path may hold bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
+    # What libraries warn of, and a defect, may quote a file as well.
+    warnings.formatwarning = _warning
+    sys.excepthook = _defect
     try:
         _run()
     except CimError as error:
-        print(f"error: {error}", file=sys.stderr)
+        _print_error(error)
         sys.exit(error.exit_status)
     except ModuleNotFoundError as error:
         missing = _missing(error)
-        print(f"error: {missing}", file=sys.stderr)
+        _print_error(missing)
         sys.exit(missing.exit_status)
     except OSError as error:
         # A path that the system refuses to look at is the user's to mend, whichever command meets it first.
@@ -96,7 +106,7 @@ def main() -> None:
         else:
             raise
         with contextlib.suppress(OSError):
-            print(f"error: {message}", file=sys.stderr)
+            _print_error(message)
         sys.exit(CimError.exit_status)
     except KeyboardInterrupt:
         _interrupted()
@@ -105,6 +115,20 @@ def main() -> None:
         if stop.code == 130:
             _interrupted()
         raise
+
+
+def _print_error(error: object) -> None:
+    print(visible(f"error: {error}"), file=sys.stderr)
+
+
+def _warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    return visible(_format_warning(message, category, filename, lineno, line))
+
+
+def _defect(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    print(visible("".join(traceback.format_exception(kind, error, trace))), end="", file=sys.stderr)
 
 
 def _run() -> None:

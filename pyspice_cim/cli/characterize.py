@@ -17,6 +17,7 @@ from pyspice_cim.cli.files import (
     named_or_shipped,
     plain_console,
     print_json,
+    say,
 )
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
@@ -125,9 +126,7 @@ def characterize(
     else:
         _print_summary(table, out, tally)
         if unknown:
-            typer.echo(
-                f"{unknown} errors at points held out or audited are not known: `pyspice-cim table info` says why"
-            )
+            say(f"{unknown} errors at points held out or audited are not known: `pyspice-cim table info` says why")
     if (status != "ok").any() or unknown:
         raise typer.Exit(1)
 

@@ -78,12 +78,12 @@ def operating_point(
     Raises:
         OutsideTableError, TableError: if the table does not reach what was given; the message names the option.
     """
-    from pyspice_cim.technology import load_technology
+    from pyspice_cim.technology import builtin_technology
 
     axes = {name: nodes_of(table, MACRO_QUANTITY, name) for name in ("vdd", "temperature_c")}
     try:
         # Its models are not needed: the table holds what they gave.
-        known = technology or load_technology(table.technology, check_files=False)
+        known = technology or builtin_technology(table.technology, check_files=False)
         nominal = {"vdd": known.supply.nominal_v, "temperature_c": known.temperature.nominal_c}
     except TechnologyError:
         nominal = {name: nodes[len(nodes) // 2] for name, nodes in axes.items()}

@@ -156,7 +156,7 @@ def _cache() -> str:
     folder = default_cache_folder()
     folder.mkdir(parents=True, exist_ok=True)
     probe = folder / ".doctor"
-    write_atomically(probe, b"")
+    write_atomically(probe, b"", follow=False)
     probe.unlink()
     sizes = [path.stat().st_size for path in folder.rglob("*.json")]
     source = "PYSPICE_CIM_CACHE" if os.environ.get("PYSPICE_CIM_CACHE") else "default; PYSPICE_CIM_CACHE is not set"

@@ -38,7 +38,13 @@ def explain(
     technology: Annotated[
         str | None, typer.Option(help="TOML file of the table's technology, if it is not a built-in one.")
     ] = None,
-    decks: Annotated[Path | None, typer.Option(help="Folder to write the decks to; each runs with ngspice -b.")] = None,
+    decks: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder to write the decks to; each runs with ngspice -b. Files are new: one that is there with another "
+            "content, or a link, is an error. Give an empty folder."
+        ),
+    ] = None,
     run: Annotated[
         bool, typer.Option("--run", help="Simulate the points again and compare; with --decks, keep the waveforms.")
     ] = False,

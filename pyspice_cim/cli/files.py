@@ -11,6 +11,7 @@ import typer
 
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped, shipped_names
+from pyspice_cim.terminal import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,10 +125,18 @@ def duration(text: str) -> float:
 
 
 def plain_console(*, stderr: bool = False) -> "Console":
-    """A console that prints text as it is: ``[old]`` or ``:x:`` in a path, a reason or a label is no markup."""
-    from rich.console import Console
+    """A console that prints text as it is: ``[old]`` or ``:x:`` in a path, a reason or a label is no markup.
 
-    return Console(stderr=stderr, markup=False, emoji=False)
+    Control characters are shown as escapes.
+    """
+    from pyspice_cim.report.console import VisibleConsole
+
+    return VisibleConsole(stderr=stderr, markup=False, emoji=False)
+
+
+def say(text: str, *, err: bool = False, end: str = "\n") -> None:
+    """Print ``text`` as it is; control characters are shown as escapes."""
+    typer.echo(visible(text) + end, err=err, nl=False)
 
 
 def print_json(data: Mapping[str, Any]) -> None:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pyspice_cim.cli.files import plain_console, print_json
-from pyspice_cim.errors import ConfigError, NetlistError
-from pyspice_cim.resources import DEFAULT_TECHNOLOGY, write_atomically
+from pyspice_cim.cli.files import plain_console, print_json, say
+from pyspice_cim.errors import NetlistError
+from pyspice_cim.resources import DEFAULT_TECHNOLOGY, make_folder, write_own
 
 if TYPE_CHECKING:
     from pyspice_cim.netlists.deck import Deck
@@ -56,7 +56,7 @@ def show(
     found = decks.get(name) or decks.get(f"{name}.cir")
     if found is None:
         raise NetlistError(f"there is no deck {name!r}; there are: {', '.join(decks)}")
-    typer.echo(found.text, nl=False)
+    say(found.text, end="")
 
 
 @app.command()
@@ -66,16 +66,15 @@ def render(
 ) -> None:
     """Write every deck into a folder; each runs by hand with ngspice -b.
 
+    Decks that are there are replaced. A file of such a name that is no deck, or a link, is an error.
+
     Example: pyspice-cim netlist render --out decks
     """
     decks = _decks(technology)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot make the folder {out}: {error.strerror or error}") from error
+    make_folder(out)
     for name, deck in decks.items():
-        write_atomically(out / name, deck.text.encode())
-        typer.echo(out / name)
+        write_own(out / name, deck.text.encode(), _is_deck)
+        say(str(out / name))
 
 
 def _decks(technology: str) -> "dict[str, Deck]":
@@ -83,6 +82,10 @@ def _decks(technology: str) -> "dict[str, Deck]":
     from pyspice_cim.technology import load_technology
 
     return example_decks(load_technology(technology))
+
+
+def _is_deck(data: bytes) -> bool:
+    return data.endswith(b"\n.end\n")
 
 
 def _title(deck: "Deck") -> str:

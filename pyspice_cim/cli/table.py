@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from pyspice_cim.cli.conditions import check_axes, numbers, pairs
-from pyspice_cim.cli.files import check_writable, plain_console, print_json
+from pyspice_cim.cli.files import check_writable, plain_console, print_json, say
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import engineering
 
@@ -102,7 +102,7 @@ def plot(
     check_axes(table, quantity, "--label", labels)
     check_axes(table, quantity, "--at", place)
     draw_table(table, quantity, out, against=against, processes=process or (), labels=labels, **place)
-    typer.echo(f"wrote {out}", err=True)
+    say(f"wrote {out}", err=True)
 
 
 def _print_info(found: dict[str, Any]) -> None:

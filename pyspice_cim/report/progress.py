@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from pyspice_cim.characterization.engine import Tally
+from pyspice_cim.report.console import VisibleConsole
 from pyspice_cim.units import clock
 
 # Seconds between two plain lines, and between two drawings of the bar.
@@ -24,7 +25,7 @@ class EngineProgress:
 
     def __init__(self, label: str, *, unit: str = "points", console: Console | None = None) -> None:
         self.label, self.unit = label, unit
-        self.console = console or Console(stderr=True)
+        self.console = console or VisibleConsole(stderr=True)
         self._last: Tally | None = None
         self._shown = time.monotonic()
         # Drawn by us alone: a thread that draws would be running while the pool forks its workers.

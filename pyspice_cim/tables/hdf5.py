@@ -1,13 +1,16 @@
 """Tables as HDF5 files (netCDF-4 layout): ``h5py`` and ``xarray.open_dataset(..., engine="h5netcdf")`` open both."""
 
 import hashlib
+import io
 from pathlib import Path
 from typing import Literal
 
+import h5py
 import numpy as np
 import xarray as xr
 
 from pyspice_cim.errors import TableError
+from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped
 from pyspice_cim.tables.layout import layout_problem
 from pyspice_cim.tables.table import SCHEMA, SCHEMA_VERSION, Table
@@ -39,17 +42,24 @@ def load_table(path: str | Path) -> Table:
     """Read and check a table.
 
     Raises:
-        TableError: if the file is missing, is no HDF5 file or cut short, follows another schema, or lacks what a table has;
-            the message names the file and what is wrong with it.
+        TableError: if the file is missing, is no HDF5 file or cut short, points at other files, follows another schema, or
+            lacks what a table has; the message names the file and what is wrong with it.
     """
     path = Path(path)
     if not path.is_file():
         raise TableError(f"no table at {path}; make one with `pyspice-cim characterize PLAN.toml --out {path.name}`")
     try:
-        with xr.open_dataset(path, engine=_BACKEND) as opened:
-            dataset = opened.load()
+        # Read once: what is checked, what is loaded and what is hashed are the same bytes.
+        data = path.read_bytes()
+        with h5py.File(io.BytesIO(data), "r") as file:
+            refused = why_refused(file)
+        if not refused:
+            with xr.open_dataset(io.BytesIO(data), engine=_BACKEND) as opened:
+                dataset = opened.load()
     except Exception as error:  # h5netcdf and h5py raise many kinds for one cause: a file that is not whole
         raise TableError(f"table {path} cannot be read: it is no HDF5 table or was cut short ({error})") from error
+    if refused:
+        raise TableError(f"table {path} {refused}")
     schema, version = (dataset.attrs.get(name) for name in ("schema", "schema_version"))
     # An attribute may be an array, which is neither equal to a text nor not.
     if not isinstance(schema, str) or schema != SCHEMA:
@@ -63,4 +73,4 @@ def load_table(path: str | Path) -> Table:
             dataset[name] = dataset[name].astype(np.str_)
     if problem := layout_problem(dataset):
         raise TableError(f"table {path} {problem}: it was cut short or edited; characterize again")
-    return Table(dataset=dataset, source=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    return Table(dataset=dataset, source=path.name, sha256=hashlib.sha256(data).hexdigest())

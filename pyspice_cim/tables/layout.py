@@ -1,6 +1,7 @@
 """Whether a file has the layout of a table, so that what reads tables need not ask: see ``table.py``."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from pyspice_cim.tables.table import ATTRIBUTES, CORNER_AXES
 _POINT = ("bench", "status", "reason", "rung", "decks")
 _STATUS = ("ok", "failed", "missing")
 _NUMBERS = "if"
+# What a technology may be called.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def layout_problem(dataset: xr.Dataset) -> str:
@@ -32,6 +35,13 @@ def _attributes(dataset: xr.Dataset) -> Iterator[str]:
     for name in ATTRIBUTES:
         if not isinstance(dataset.attrs[name], str):
             yield f"has an attribute {name} that is no text ({_short(dataset.attrs[name])})"
+            return
+    if not _NAME.fullmatch(dataset.attrs["technology"]):
+        # A path would have whoever wrote the file choose what is read.
+        yield (
+            f"has an attribute technology that is no plain name ({_short(dataset.attrs['technology'])}), of letters, "
+            "digits and underscores"
+        )
 
 
 def _axes(dataset: xr.Dataset) -> Iterator[str]:

@@ -39,16 +39,32 @@ def load_technology(name_or_path: str | Path, *, check_files: bool = True) -> Te
         MissingDependencyError: if its models come with a Python package that is not installed.
     """
     path = Path(name_or_path)
-    if path.suffix == ".toml" or len(path.parts) > 1:
-        if not path.is_file():
-            raise TechnologyError(f"{path} is not a file; give the path of a technology's TOML file")
-    else:
-        if str(name_or_path) not in builtin_technologies():
-            raise TechnologyError(
-                f"there is no technology {str(name_or_path)!r}; built in: {', '.join(builtin_technologies())}; "
-                "or give the path of a TOML file"
-            )
-        path = builtin_folder() / f"{path}.toml"
+    if path.suffix != ".toml" and len(path.parts) <= 1:
+        return builtin_technology(str(name_or_path), check_files=check_files)
+    if not path.is_file():
+        raise TechnologyError(f"{path} is not a file; give the path of a technology's TOML file")
+    return parse_technology(read_toml(path), path, check_files=check_files)
+
+
+def builtin_technology(name: str, *, check_files: bool = True) -> Technology:
+    """Read the technology with a built-in name, and never another file.
+
+    A name out of a file (a table, the plan in it) comes here: whoever wrote that file must not choose what is read.
+    ``load_technology`` takes what the user gave.
+
+    Args:
+        check_files: whether its model files have to be there.
+
+    Raises:
+        TechnologyError: if there is no such technology, e.g. if ``name`` is a path.
+        MissingDependencyError: if its models come with a Python package that is not installed.
+    """
+    if name not in builtin_technologies():
+        raise TechnologyError(
+            f"there is no technology {name!r}; built in: {', '.join(builtin_technologies())}; "
+            "or give the path of a TOML file"
+        )
+    path = builtin_folder() / f"{name}.toml"
     return parse_technology(read_toml(path), path, check_files=check_files)
 
 

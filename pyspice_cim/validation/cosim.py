@@ -18,12 +18,13 @@ from pyspice_cim.behavioral.macro import Macro
 from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
 from pyspice_cim.characterization.engine import Engine
 from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome
+from pyspice_cim.characterization.table_technology import technology_of
 from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.microcode import column_bits, columns_at_rest, count_events, membranes, step_program
 from pyspice_cim.netlists.array import ArrayShape
 from pyspice_cim.netlists.stimulus import Timing
 from pyspice_cim.tables import Table
-from pyspice_cim.technology import Corner, Technology, load_technology
+from pyspice_cim.technology import Corner, Technology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,9 +189,10 @@ def cosimulate(
     Raises:
         MissingDependencyError: if ngspice is not there.
         TableError: if the table does not cover the macro, or was made from other models than ``technology`` has.
+        TechnologyError: if no technology is given, and the table's is not built in.
     """
     engine = engine or Engine()
-    technology = technology or load_technology(table.technology)
+    technology = technology or technology_of(table)
     table.require_technology(technology.name)
     if table.dataset.attrs["technology_sha256"] != technology.sha256:
         raise TableError(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.hdf5_guard import why_refused
 
 NMNIST_SIDE = 34
 SHD_INPUTS = 700
@@ -116,7 +117,7 @@ def read_shd(path: str | Path) -> tuple[list[Events], NDArray[np.int64]]:
     HDF5: ``spikes/times`` (s) and ``spikes/units``, one array of variable length for each recording, and ``labels``.
 
     Raises:
-        DataError: if the file is missing, is not HDF5, is cut short, or is not laid out so.
+        DataError: if the file is missing, is not HDF5, is cut short, points at other files, or is not laid out so.
 
     Source: B. Cramer et al., "The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks",
     IEEE TNNLS 33, 2022; data: https://zenkelab.org/datasets/
@@ -126,9 +127,13 @@ def read_shd(path: str | Path) -> tuple[list[Events], NDArray[np.int64]]:
         raise DataError(f"{path}: no such file; get the data from https://zenkelab.org/datasets/ and unpack it")
     try:
         with h5py.File(path, "r") as file:
-            times, units, labels = (_dataset(file, name) for name in ("spikes/times", "spikes/units", "labels"))
+            refused = why_refused(file)
+            if not refused:
+                times, units, labels = (_dataset(file, name) for name in ("spikes/times", "spikes/units", "labels"))
     except (OSError, RuntimeError, KeyError, ValueError) as error:
         raise DataError(f"{path}: not a file of SHD, or one that is cut short ({error})") from error
+    if refused:
+        raise DataError(f"{path} {refused}")
     if not len(times) == len(units) == len(labels):
         raise DataError(f"{path} has {len(times)} spikes/times, {len(units)} spikes/units and {len(labels)} labels")
     recordings = []
