@@ -5,7 +5,7 @@
 
 All seeds of a rule train at once and then add a line each to runs.jsonl; a study that was interrupted goes on with the rule
 where it stopped. Runs of a recipe or of data that have changed since are not counted as done. What a run does is said in
-`pyspice_cim.training.study`.
+`pyspice_cim.training.study.study`.
 """
 
 import argparse
@@ -50,11 +50,11 @@ def main(arguments: list[str] | None = None) -> int:
 def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rules: list[str] | None) -> None:
     """Do the runs that are missing, and write the spoken digits' ``network`` of clamp and seed 0."""
     # Imported here: without PyTorch, --help still works and the error says what to install.
-    from pyspice_cim.behavioral.network_file import save_network
+    from pyspice_cim.behavioral.network.file import save_network
     from pyspice_cim.training._torch import torch
     from pyspice_cim.training.export import export
-    from pyspice_cim.training.study import DECAYS, missing_rules, recipe_of, run_study
-    from pyspice_cim.training.study_tasks import TASKS
+    from pyspice_cim.training.study.study import DECAYS, missing_rules, recipe_of, run_study
+    from pyspice_cim.training.study.tasks import TASKS
 
     torch.set_num_threads(1)
     for kind, asked, there in (("task", names, TASKS), ("rule", rules, DECAYS)):
@@ -103,8 +103,8 @@ def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rule
 def report(folder: Path) -> None:
     """Write ``results.json``, ``results.md`` and ``decay.png`` from the runs of the latest recipe of each task."""
     from pyspice_cim.report.decay_figure import draw_decay_study
-    from pyspice_cim.training.study_report import results, text
-    from pyspice_cim.training.study_tasks import TASKS
+    from pyspice_cim.training.study.report import results, text
+    from pyspice_cim.training.study.tasks import TASKS
 
     runs = read_runs(folder)
     if not runs:

@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 
 from pyspice_cim.behavioral.datasets import digits
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.network_file import NetworkFile, save_network
-from pyspice_cim.behavioral.reference import run_reference
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.network.file import NetworkFile, save_network
+from pyspice_cim.behavioral.network.file_reference import run_reference
 from pyspice_cim.errors import CimError
 
 OUTPUT = Path(__file__).resolve().parent / "networks" / "digits.h5"

@@ -44,12 +44,12 @@ import numba
 import numpy as np
 from peers import NEURONS, PEERS, Peer, Workload
 
-from pyspice_cim.behavioral.config import MacroConfig
-from pyspice_cim.behavioral.kernels import fast_run
-from pyspice_cim.behavioral.layers import Conv2d, Flatten, FullyConnected, MaxPool2d, Recurrent
-from pyspice_cim.behavioral.ldlif import NeuronParams
-from pyspice_cim.behavioral.network import MappedNetwork
-from pyspice_cim.behavioral.simd import sum_rows
+from pyspice_cim.behavioral.kernels.run import fast_run
+from pyspice_cim.behavioral.kernels.simd import sum_rows
+from pyspice_cim.behavioral.macro.config import MacroConfig
+from pyspice_cim.behavioral.macro.network import MappedNetwork
+from pyspice_cim.behavioral.network.layers import Conv2d, Flatten, FullyConnected, MaxPool2d, Recurrent
+from pyspice_cim.behavioral.neuron.ldlif import NeuronParams
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
@@ -167,7 +167,7 @@ import numpy as np
 start = time.perf_counter()
 sys.path.insert(0, sys.argv[1])
 from behavioral import workloads
-from pyspice_cim.behavioral.kernels import fast_run
+from pyspice_cim.behavioral.kernels.run import fast_run
 work = workloads()["W1"]
 ready = time.perf_counter()
 fast_run(work.layers, work.spikes[:1, :1], 1)

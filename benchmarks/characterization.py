@@ -3,7 +3,7 @@
     python benchmarks/characterization.py [--json] [--rounds N] [--operations N]
 
 An operation is one write and one read of one 6T cell with mismatch of its own: the transient of
-``pyspice_cim.characterization.margins_access`` at generic45lp, tt, 1.1 V, 27 C, 64 rows (13 transistors a copy). All ways
+``pyspice_cim.characterization.variation.access`` at generic45lp, tt, 1.1 V, 27 C, 64 rows (13 transistors a copy). All ways
 simulate the same samples with the same options and two processes at a time:
 
     ours               the engine with a pool of two processes, no cache: decks of 32 copies, judged and reduced
@@ -30,16 +30,16 @@ from typing import Any
 
 from PySpice.Spice.Netlist import Circuit
 
-from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.margins import Fixture, sampled
-from pyspice_cim.characterization.margins_access import access_fixture, nominal_split
-from pyspice_cim.characterization.measure import Array
-from pyspice_cim.characterization.ngspice import NgspiceSimulator, find_ngspice
-from pyspice_cim.characterization.packing import PACK
-from pyspice_cim.characterization.simulation import Bench, Simulation, execute
-from pyspice_cim.characterization.timescale import gate_delay, gate_delay_simulation
-from pyspice_cim.characterization.variation import MonteCarloSettings, Population, standard_normals
-from pyspice_cim.characterization.word6t import Word
+from pyspice_cim.characterization.benches.word6t import Word
+from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.packing import PACK
+from pyspice_cim.characterization.spice.measure import Array
+from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, find_ngspice
+from pyspice_cim.characterization.spice.simulation import Bench, Simulation, execute
+from pyspice_cim.characterization.variation.access import access_fixture, nominal_split
+from pyspice_cim.characterization.variation.fixture import Fixture, sampled
+from pyspice_cim.characterization.variation.population import MonteCarloSettings, Population, standard_normals
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology
 

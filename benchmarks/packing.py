@@ -3,7 +3,7 @@
     python benchmarks/packing.py [--json] [--rounds N]
 
 W1's first layer (784-256, 4-bit weights, 100 steps of 32 samples) on one thread. ``rows`` is the kernel of
-``pyspice_cim.behavioral.kernels``: rows of active inputs are added, or those of the others taken from the sum of all where
+``pyspice_cim.behavioral.kernels.run``: rows of active inputs are added, or those of the others taken from the sum of all where
 they are fewer. ``planes`` packs the weights into bit planes, and sums 2^k popcount(spikes & plane k): its time does not
 depend on the rate. The kernels have no such path, because this shows none of the rates at which it would pay where a
 processor has no population count of whole vectors (AVX-512 VPOPCNTDQ); run it on yours.
@@ -19,10 +19,10 @@ from typing import Any
 import numba
 import numpy as np
 
-from pyspice_cim.behavioral.kernels import fast_run
-from pyspice_cim.behavioral.layers import FullyConnected
-from pyspice_cim.behavioral.ldlif import LDLIFParams
-from pyspice_cim.behavioral.simd import ones
+from pyspice_cim.behavioral.kernels.run import fast_run
+from pyspice_cim.behavioral.kernels.simd import ones
+from pyspice_cim.behavioral.network.layers import FullyConnected
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
 
 STEPS, BATCH, INPUTS, NEURONS, BITS = 100, 32, 784, 256, 4
 RATES = (0.03, 0.1, 0.3, 0.5, 0.7, 0.9)

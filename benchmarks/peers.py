@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pyspice_cim.behavioral.layers import Conv2d, Flatten, MaxPool2d, Recurrent
+from pyspice_cim.behavioral.network.layers import Conv2d, Flatten, MaxPool2d, Recurrent
 
 PEERS = ("snntorch", "norse", "sinabs", "spikingjelly")
 

@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from pyspice_cim.characterization.examples import example_decks
+from pyspice_cim.characterization.benches.examples import example_decks
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically
 from pyspice_cim.technology import load_technology

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from pyspice_cim.behavioral.config import MacroConfig
     from pyspice_cim.behavioral.datasets import digits
-    from pyspice_cim.behavioral.encoding import Encoder
-    from pyspice_cim.behavioral.ldlif import LDLIFParams, LDLIFState, ldlif_step
-    from pyspice_cim.behavioral.macro import Macro
-    from pyspice_cim.behavioral.network import Network, RunReport
-    from pyspice_cim.behavioral.network_file import Layer, NetworkFile, load_network, save_network
-    from pyspice_cim.behavioral.nir_export import export_nir, save_nir
-    from pyspice_cim.behavioral.nir_import import NIRNetwork, import_nir
-    from pyspice_cim.characterization.engine import Engine
-    from pyspice_cim.characterization.plan import load_plan
-    from pyspice_cim.characterization.sweep import characterize
+    from pyspice_cim.behavioral.macro.config import MacroConfig
+    from pyspice_cim.behavioral.macro.macro import Macro
+    from pyspice_cim.behavioral.macro.network import Network, RunReport
+    from pyspice_cim.behavioral.network.encoding import Encoder
+    from pyspice_cim.behavioral.network.file import Layer, NetworkFile, load_network, save_network
+    from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, ldlif_step
+    from pyspice_cim.behavioral.nir.exporter import export_nir, save_nir
+    from pyspice_cim.behavioral.nir.importer import NIRNetwork, import_nir
+    from pyspice_cim.characterization.engine.engine import Engine
+    from pyspice_cim.characterization.plans.plan import load_plan
+    from pyspice_cim.characterization.plans.sweep import characterize
     from pyspice_cim.errors import CimError
     from pyspice_cim.resources import shipped
     from pyspice_cim.tables import Lookup, Table, load_table, reference_table, save_table
@@ -34,33 +34,33 @@ _HOMES = {
     "Corner": "technology",
     "CosimReport": "validation",
     "CosimSpec": "validation",
-    "Encoder": "behavioral.encoding",
-    "Engine": "characterization.engine",
-    "LDLIFParams": "behavioral.ldlif",
-    "LDLIFState": "behavioral.ldlif",
-    "Layer": "behavioral.network_file",
+    "Encoder": "behavioral.network.encoding",
+    "Engine": "characterization.engine.engine",
+    "LDLIFParams": "behavioral.neuron.ldlif",
+    "LDLIFState": "behavioral.neuron.ldlif",
+    "Layer": "behavioral.network.file",
     "Lookup": "tables",
-    "Macro": "behavioral.macro",
-    "MacroConfig": "behavioral.config",
-    "NIRNetwork": "behavioral.nir_import",
-    "Network": "behavioral.network",
-    "NetworkFile": "behavioral.network_file",
-    "RunReport": "behavioral.network",
+    "Macro": "behavioral.macro.macro",
+    "MacroConfig": "behavioral.macro.config",
+    "NIRNetwork": "behavioral.nir.importer",
+    "Network": "behavioral.macro.network",
+    "NetworkFile": "behavioral.network.file",
+    "RunReport": "behavioral.macro.network",
     "Table": "tables",
     "Technology": "technology",
-    "characterize": "characterization.sweep",
+    "characterize": "characterization.plans.sweep",
     "cosimulate": "validation",
     "digits": "behavioral.datasets",
-    "export_nir": "behavioral.nir_export",
-    "import_nir": "behavioral.nir_import",
-    "ldlif_step": "behavioral.ldlif",
-    "load_network": "behavioral.network_file",
-    "load_plan": "characterization.plan",
+    "export_nir": "behavioral.nir.exporter",
+    "import_nir": "behavioral.nir.importer",
+    "ldlif_step": "behavioral.neuron.ldlif",
+    "load_network": "behavioral.network.file",
+    "load_plan": "characterization.plans.plan",
     "load_table": "tables",
     "load_technology": "technology",
     "reference_table": "tables",
-    "save_network": "behavioral.network_file",
-    "save_nir": "behavioral.nir_export",
+    "save_network": "behavioral.network.file",
+    "save_nir": "behavioral.nir.exporter",
     "save_table": "tables",
     "shipped": "resources",
 }

@@ -20,14 +20,14 @@ from rich.table import Table as RichTable
 
 from pyspice_cim import __version__
 from pyspice_cim.behavioral.datasets import digits
-from pyspice_cim.behavioral.network import Network, RunReport
-from pyspice_cim.behavioral.network_file import load_network
-from pyspice_cim.characterization.engine import Engine, Tally
-from pyspice_cim.characterization.examples import example_decks
-from pyspice_cim.characterization.plan import load_plan
-from pyspice_cim.characterization.sweep import characterize
-from pyspice_cim.characterization.technology_figures import measure_technology
-from pyspice_cim.characterization.waveforms import column_waveforms
+from pyspice_cim.behavioral.macro.network import Network, RunReport
+from pyspice_cim.behavioral.network.file import load_network
+from pyspice_cim.characterization.benches.examples import example_decks
+from pyspice_cim.characterization.benches.waveforms import column_waveforms
+from pyspice_cim.characterization.devices.figures import measure_technology
+from pyspice_cim.characterization.engine.engine import Engine, Tally
+from pyspice_cim.characterization.plans.plan import load_plan
+from pyspice_cim.characterization.plans.sweep import characterize
 from pyspice_cim.errors import CimError
 from pyspice_cim.organisation import UPDATES
 from pyspice_cim.report.console import VisibleConsole

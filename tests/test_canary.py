@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from pyspice_cim.characterization.devices import transfer_deck
-from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.ngspice import NgspiceSimulator, find_ngspice
-from pyspice_cim.characterization.simulation import Simulation, execute
-from pyspice_cim.characterization.stimulus import BenchCircuit, instance
+from pyspice_cim.characterization.benches.testbench import BenchCircuit, instance
+from pyspice_cim.characterization.devices.curves import transfer_deck
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, find_ngspice
+from pyspice_cim.characterization.spice.simulation import Simulation, execute
 from pyspice_cim.errors import CimError, NetlistError
-from pyspice_cim.netlists.bitcells import sram6t
+from pyspice_cim.netlists.cells.bitcells import sram6t
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology
 from pyspice_cim.technology.loader import builtin_folder

@@ -13,7 +13,7 @@ import pytest
 
 from pyspice_cim import hdf5_guard
 from pyspice_cim.behavioral.datasets import read_shd
-from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.errors import DataError, TableError
 from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import shipped
@@ -47,7 +47,7 @@ def write_nir(path: Path) -> None:
 
 
 def read_nir(path: Path) -> object:
-    from pyspice_cim.behavioral.nir_file import read_graph
+    from pyspice_cim.behavioral.nir.reader import read_graph
 
     return read_graph(path)
 

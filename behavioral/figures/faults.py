@@ -13,10 +13,10 @@ import numpy as np
 
 from pyspice_cim import __version__
 from pyspice_cim.behavioral.datasets import digits
-from pyspice_cim.behavioral.fault_rates import FAILURES, variation_rates
-from pyspice_cim.behavioral.fault_sweep import FaultPoint, fault_sweep
-from pyspice_cim.behavioral.network import Network
-from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.behavioral.faults.rates import FAILURES, variation_rates
+from pyspice_cim.behavioral.faults.sweep import FaultPoint, fault_sweep
+from pyspice_cim.behavioral.macro.network import Network
+from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.report.fault_figure import draw_faults
 from pyspice_cim.resources import atomic_write, shipped
@@ -28,7 +28,12 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=None, help="with tails; default: generic45lp_variation")
     parser.add_argument("--network", type=Path, default=None, help="for 8 x 8 digits; default: the shipped one")
     parser.add_argument("--cycles-ns", type=float, nargs="+", default=[1.4, 1.5, 1.6, 1.8, 2.1])
-    parser.add_argument("--failures", choices=FAILURES, default="cells", help="see fault_rates.py; default: cells")
+    parser.add_argument(
+        "--failures",
+        choices=FAILURES,
+        default="cells",
+        help="see pyspice_cim/behavioral/faults/rates.py; default: cells",
+    )
     parser.add_argument("--chips", type=int, default=10)
     parser.add_argument("--samples", type=int, default=0, help="held-out images; default: all")
     parser.add_argument("--out", type=Path, default=Path("faults.png"))

@@ -7,7 +7,7 @@ import argparse
 from pathlib import Path
 
 from pyspice_cim.behavioral.datasets import digits
-from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.report.membranes import draw_membranes
 from pyspice_cim.resources import shipped
 

@@ -10,8 +10,8 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyspice_cim.characterization.ngspice import NgspiceSimulator
-from pyspice_cim.characterization.technology_figures import technology_curves
+from pyspice_cim.characterization.devices.figures import technology_curves
+from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.report.technology_figure import technology_figure
 from pyspice_cim.technology import Corner, load_technology
 

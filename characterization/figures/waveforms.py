@@ -6,8 +6,8 @@ python characterization/figures/waveforms.py --table build/demo/table.h5 --out w
 import argparse
 from pathlib import Path
 
-from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.waveforms import column_waveforms
+from pyspice_cim.characterization.benches.waveforms import column_waveforms
+from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.report.waveforms import draw_waveforms
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table

@@ -1,0 +1,1 @@
+"""LD-LIF networks on macros that a table calibrates. Nothing here needs PySpice or ngspice."""

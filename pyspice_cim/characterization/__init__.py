@@ -1,0 +1,1 @@
+"""Circuits in ngspice: benches measure them, plans say where, tables hold the results."""

@@ -23,8 +23,8 @@ from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
 
 if TYPE_CHECKING:
-    from pyspice_cim.characterization.engine import Engine, Tally
-    from pyspice_cim.characterization.plan import Plan
+    from pyspice_cim.characterization.engine.engine import Engine, Tally
+    from pyspice_cim.characterization.plans.plan import Plan
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
 
@@ -71,11 +71,11 @@ def characterize(
         check_writable(out)
         _check_nothing_lost(out, path)
     # Imported here: --help answers at once.
-    from pyspice_cim.characterization.cache import Cache
-    from pyspice_cim.characterization.engine import Engine
-    from pyspice_cim.characterization.executors import open_executor
-    from pyspice_cim.characterization.plan import load_plan
-    from pyspice_cim.characterization.sweep import characterize as run_plan
+    from pyspice_cim.characterization.engine.cache import Cache
+    from pyspice_cim.characterization.engine.engine import Engine
+    from pyspice_cim.characterization.engine.executors import open_executor
+    from pyspice_cim.characterization.plans.plan import load_plan
+    from pyspice_cim.characterization.plans.sweep import characterize as run_plan
     from pyspice_cim.report.progress import EngineProgress
     from pyspice_cim.tables import load_table, save_table
     from pyspice_cim.tables.summary import audit, failures, held_out
@@ -160,7 +160,7 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
 
     from rich.table import Table as RichTable
 
-    from pyspice_cim.characterization.forecast import forecast
+    from pyspice_cim.characterization.plans.forecast import forecast
     from pyspice_cim.report.progress import EngineProgress
 
     with EngineProgress(f"look for {plan.name} in the cache") as progress:

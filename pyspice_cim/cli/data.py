@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pyspice_cim.behavioral import datasets
 from pyspice_cim.behavioral.datasets.events import NMNIST_SIDE, SHD_INPUTS
 from pyspice_cim.behavioral.datasets.recordings import NMNIST_SOURCE, SHD_SOURCE
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.readout import check_labels
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.network.readout import check_labels
 from pyspice_cim.errors import ConfigError, DataError
 
 # Values in 0..1 and labels, from the time steps and the inputs of the network that is to see them.

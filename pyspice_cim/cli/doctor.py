@@ -135,7 +135,7 @@ def _tried(name: str, look: Callable[[], str], *, remedy: str) -> Check:
 
 
 def _ngspice() -> str:
-    from pyspice_cim.characterization.ngspice import NgspiceSimulator, find_ngspice
+    from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, find_ngspice
     from pyspice_cim.errors import SimulationError
     from pyspice_cim.netlists.deck import Deck
 
@@ -150,7 +150,7 @@ def _ngspice() -> str:
 
 
 def _cache() -> str:
-    from pyspice_cim.characterization.cache import default_cache_folder
+    from pyspice_cim.characterization.engine.cache import default_cache_folder
     from pyspice_cim.resources import write_atomically
 
     folder = default_cache_folder()
@@ -171,7 +171,7 @@ def _reference_table() -> str:
 
 
 def _digits_network() -> str:
-    from pyspice_cim.behavioral.network_file import load_network
+    from pyspice_cim.behavioral.network.file import load_network
 
     network = load_network(shipped("networks", "digits.h5"))
     return f"{'-'.join(map(str, network.shape))}, {network.steps} steps, sha256 {network.sha256[:16]}"

@@ -15,7 +15,7 @@ from pyspice_cim.units import engineering
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pyspice_cim.characterization.explain import PointTrace
+    from pyspice_cim.characterization.plans.explain import PointTrace
     from pyspice_cim.tables import Table
     from pyspice_cim.tables.origin import Origin
 
@@ -83,9 +83,9 @@ def _traced(
     table: "Table", found: "Origin", technology: str | None, decks: Path | None, run: bool, workers: int | None
 ) -> "tuple[tuple[PointTrace, ...], list[str]]":
     """The points behind the value, and what is other today than when the table was made."""
-    from pyspice_cim.characterization.cache import Cache
-    from pyspice_cim.characterization.explain import differences, technology_of, trace_cached, trace_simulated
-    from pyspice_cim.characterization.ngspice import NgspiceSimulator
+    from pyspice_cim.characterization.engine.cache import Cache
+    from pyspice_cim.characterization.plans.explain import differences, technology_of, trace_cached, trace_simulated
+    from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 
     try:
         loaded = technology_of(table, technology)

@@ -8,9 +8,9 @@ from pyspice_cim.cli.conditions import MACRO_QUANTITY, check_inside, nodes_of
 from pyspice_cim.errors import ConfigError, OutsideTableError
 
 if TYPE_CHECKING:
-    from pyspice_cim.behavioral.layers import AnyLayer
-    from pyspice_cim.behavioral.mapping import LayerMap
-    from pyspice_cim.behavioral.network import MappedNetwork
+    from pyspice_cim.behavioral.macro.mapping import LayerMap
+    from pyspice_cim.behavioral.macro.network import MappedNetwork
+    from pyspice_cim.behavioral.network.layers import AnyLayer
     from pyspice_cim.tables import Table
 
 # Rows of a segment where none are given, and the macro for networks that are not fully connected.
@@ -27,7 +27,7 @@ def not_computed(layers: "Sequence[AnyLayer]", shape: Sequence[int]) -> str:
     Raises:
         DataError, ConfigError: if the layers do not chain.
     """
-    from pyspice_cim.behavioral.layers import NeuronLayer, chain
+    from pyspice_cim.behavioral.network.layers import NeuronLayer, chain
 
     for index, (layer, link) in enumerate(zip(layers, chain(layers, shape), strict=True)):
         if not isinstance(layer, NeuronLayer):
@@ -65,9 +65,9 @@ def mapped_network(
     Raises:
         ConfigError, OutsideTableError: if there are no such macros; the message names the option.
     """
-    from pyspice_cim.behavioral.config import MacroConfig
-    from pyspice_cim.behavioral.mapping import map_layers
-    from pyspice_cim.behavioral.network import MappedNetwork
+    from pyspice_cim.behavioral.macro.config import MacroConfig
+    from pyspice_cim.behavioral.macro.mapping import map_layers
+    from pyspice_cim.behavioral.macro.network import MappedNetwork
 
     for name, value in size.items():
         if not 1 <= value <= MACRO_LIMIT:
@@ -122,7 +122,7 @@ def macros_text(layer: "LayerMap") -> str:
 
 def _lines(each: "LayerMap") -> int:
     """Inputs of a fully connected layer, with those for its own spikes; 0 for a convolution."""
-    from pyspice_cim.behavioral.layers import FullyConnected, Recurrent
+    from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
 
     if not isinstance(each.layer, FullyConnected):
         return 0

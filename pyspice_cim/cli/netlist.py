@@ -78,7 +78,7 @@ def render(
 
 
 def _decks(technology: str) -> "dict[str, Deck]":
-    from pyspice_cim.characterization.examples import example_decks
+    from pyspice_cim.characterization.benches.examples import example_decks
     from pyspice_cim.technology import load_technology
 
     return example_decks(load_technology(technology))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.encoding import Encoder
+from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.cli.data import load_spikes
 from pyspice_cim.cli.files import given_only, named_or_shipped, plain_console
 from pyspice_cim.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pyspice_cim.behavioral.layers import AnyLayer
-    from pyspice_cim.behavioral.nir_import import NIRNetwork
+    from pyspice_cim.behavioral.network.layers import AnyLayer
+    from pyspice_cim.behavioral.nir.importer import NIRNetwork
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -23,7 +23,7 @@ class Loaded:
     """A network, and how it wants its inputs.
 
     Attributes:
-        layers: of ``behavioral.layers``.
+        layers: of ``behavioral.network.layers``.
         shape: of an input, one sample in one step; ``seen``: with the inputs that spike in every step (biases).
         steps: time steps, ``None`` if the file does not state them.
         encoder: of the file, or the default one.
@@ -42,7 +42,7 @@ class Loaded:
     @property
     def classes(self) -> int:
         """Neurons of the last layer."""
-        from pyspice_cim.behavioral.layers import chain
+        from pyspice_cim.behavioral.network.layers import chain
 
         return math.prod(chain(self.layers, self.seen)[-1].output)
 
@@ -63,7 +63,7 @@ def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
         ConfigError: if options of the import are given for a network that is not imported, or one is out of range.
     """
     if Path(network).suffix == ".nir":
-        from pyspice_cim.behavioral.nir_import import import_nir
+        from pyspice_cim.behavioral.nir.importer import import_nir
 
         calibration = None if calibrate is None else load_spikes(calibrate, None)[0]
         imported = import_nir(network, calibration=calibration, **given_only(**options))
@@ -77,8 +77,8 @@ def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
             provenance={},
             imported=imported,
         )
-    from pyspice_cim.behavioral.macro import integer_layer
-    from pyspice_cim.behavioral.network_file import load_network
+    from pyspice_cim.behavioral.macro.macro import integer_layer
+    from pyspice_cim.behavioral.network.file import load_network
 
     if given := [f"--{name.replace('_', '-')}" for name in given_only(**options, calibrate=calibrate)]:
         raise ConfigError(f"{', '.join(given)}: only a .nir network is imported, {network} is none; leave it out")

@@ -14,8 +14,8 @@ from pyspice_cim.units import engineering
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pyspice_cim.behavioral.layers import AnyLayer
-    from pyspice_cim.behavioral.network import MappedNetwork, RunReport
+    from pyspice_cim.behavioral.macro.network import MappedNetwork, RunReport
+    from pyspice_cim.behavioral.network.layers import AnyLayer
 
 NOT_ASKED = "--energy none was given"
 
@@ -24,8 +24,8 @@ def run_without_macros(
     layers: "Sequence[AnyLayer]", spikes: "NDArray[Any]", labels: Any, reason: str
 ) -> dict[str, Any]:
     """The report of the bits alone: accuracy and spikes, and why there is no energy."""
-    from pyspice_cim.behavioral.kernels import fast_run
-    from pyspice_cim.behavioral.readout import classify
+    from pyspice_cim.behavioral.kernels.run import fast_run
+    from pyspice_cim.behavioral.network.readout import classify
 
     samples = spikes.shape[1]
     run = fast_run(layers, spikes)

@@ -9,11 +9,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from pyspice_cim.characterization.fitting import fit_cards, write_fit
-from pyspice_cim.characterization.ngspice import NgspiceSimulator
-from pyspice_cim.characterization.simulation import Measurement
-from pyspice_cim.characterization.technology_check import TechnologyCheck, check_technology
-from pyspice_cim.characterization.technology_figures import measure_technology, technology_curves
+from pyspice_cim.characterization.devices.figures import measure_technology, technology_curves
+from pyspice_cim.characterization.devices.fitting import fit_cards, write_fit
+from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
+from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.characterization.technology_check.check import TechnologyCheck, check_technology
 from pyspice_cim.cli.files import plain_console
 from pyspice_cim.errors import CimError, TechnologyError
 from pyspice_cim.resources import atomic_write

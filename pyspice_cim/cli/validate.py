@@ -56,8 +56,8 @@ def validate(
     """
     checked_workers(workers)
     opened = open_table(table, technology)
-    from pyspice_cim.characterization.cache import Cache
-    from pyspice_cim.characterization.engine import Engine
+    from pyspice_cim.characterization.engine.cache import Cache
+    from pyspice_cim.characterization.engine.engine import Engine
     from pyspice_cim.report.progress import EngineProgress
     from pyspice_cim.technology import load_technology
     from pyspice_cim.validation import CosimSpec, cosimulate

@@ -14,7 +14,7 @@ from pyspice_cim.microcode.operations import Operation
 
 
 class Window(Enum):
-    """Part of a cycle in which a line is active; ``netlists.stimulus`` gives each its times."""
+    """Part of a cycle in which a line is active; ``netlists.waves`` gives each its times."""
 
     PHASE1 = "phase1"
     PRECHARGE = "precharge"

@@ -1,0 +1,1 @@
+"""Netlists as PySpice subcircuits, and the decks that ngspice reads."""

@@ -66,6 +66,7 @@ def ngspice_input(deck: Deck) -> str:
         NetlistError: as ``Deck``.
     """
     title, lines = _checked(deck.text)
+    title = title if title.startswith("*") else f"* {title}"
     return "\n".join([title, *(line.text for line in without_unused(lines)), ""])
 
 
@@ -76,9 +77,9 @@ def _checked(text: str) -> tuple[str, list[Line]]:
             f"the deck is refused: its line {shown(found.group().strip())} would run as a command; remove it"
         )
     title, _, rest = text.partition("\n")
-    if not title.startswith(("*", ".title ")):
+    if title.startswith(".") and not title.startswith(".title "):
         raise NetlistError(
-            f"the deck is refused: its first line, {shown(title)}, is no title; write it as a comment (*)"
+            f"the deck is refused: its first line, {shown(title)}, is no title; write a comment (*) first"
         )
     lines = lines_of(enumerate(rest.split("\n"), start=2))
     for card, why in refusals(joined(lines), DECK):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell
 from pyspice_cim.technology import Technology
-from pyspice_cim.technology.usercell import number
+from pyspice_cim.technology.user_cell.parse import number
 
 # Where the tag of the copy goes, in the nodes that are given to ``draw_flat``: ``q{t}`` is q0, q1, ...
 TAG = "{t}"

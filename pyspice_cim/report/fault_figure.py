@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from pyspice_cim.behavioral.fault_sweep import FaultAccuracy
+from pyspice_cim.behavioral.faults.sweep import FaultAccuracy
 from pyspice_cim.errors import DataError
 from pyspice_cim.report.style import figure
 from pyspice_cim.units import engineering

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.ldlif import LDLIFState, ldlif_step
-from pyspice_cim.behavioral.network_file import NetworkFile
+from pyspice_cim.behavioral.network.file import NetworkFile
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFState, ldlif_step
 from pyspice_cim.report.style import figure
 
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pyspice_cim.characterization.technology_figures import DEVICES, TechnologyCurves
+from pyspice_cim.characterization.devices.figures import DEVICES, TechnologyCurves
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

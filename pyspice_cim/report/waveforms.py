@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.characterization.waveforms import ColumnWaveforms
+from pyspice_cim.characterization.benches.waveforms import ColumnWaveforms
 from pyspice_cim.report.style import figure
 
 _PANELS: Sequence[tuple[str, tuple[tuple[str, str], ...]]] = (

@@ -12,7 +12,7 @@ import xarray as xr
 from pyspice_cim.errors import TableError
 from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped
-from pyspice_cim.tables.layout import layout_problem
+from pyspice_cim.tables.schema_check import layout_problem
 from pyspice_cim.tables.table import SCHEMA, SCHEMA_VERSION, Table
 
 _BACKEND: Literal["h5netcdf"] = "h5netcdf"

@@ -8,7 +8,7 @@ write files. So a text of a user is known line by line, and everything that is n
 - a card begins with a letter of ``Language.elements`` or is one of ``Language.dots``, in full;
 - the type of a ``.model`` is one of ``MODEL_TYPES``.
 
-Model files (``modelfiles.py``), bit cells (``usercell.py``) and finished decks (``netlists/deck.py``) are read by this
+Model files (``modelfiles.py``), bit cells (``user_cell/parse.py``) and finished decks (``netlists/deck.py``) are read by this
 module alone.
 """
 

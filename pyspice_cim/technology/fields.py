@@ -240,7 +240,7 @@ class CellNetlist(Data):
     """A bit cell of the user's own, drawn in place of the built-in one by every circuit that has such a cell.
 
     Attributes:
-        file: SPICE file, relative to the TOML; ``usercell.py`` says what may stand in it.
+        file: SPICE file, relative to the TOML; ``user_cell/parse.py`` says what may stand in it.
         subckt: the subcircuit that is the cell.
         ports: role (``CELL_ROLES``) to the port that plays it, or the ports, where wells have some of their own
             (``gnd = ["VSS", "VNB"]``). ``q`` and ``qb`` may be inner nodes; ``gnd`` may be left out if the file

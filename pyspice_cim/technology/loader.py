@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from pyspice_cim.errors import TechnologyError
 from pyspice_cim.technology.fields import CELL_ROLES
 from pyspice_cim.technology.model import Technology
-from pyspice_cim.technology.usercell_checks import user_cell
+from pyspice_cim.technology.user_cell.checks import user_cell
 
 # Characters of a value in a message.
 _LONGEST = 200

@@ -1,4 +1,4 @@
-"""The decay rules of ``pyspice_cim.behavioral.decay`` for training: their learned leak, in real numbers and in integers.
+"""The decay rules of ``pyspice_cim.behavioral.neuron.decay`` for training: their learned leak, in real numbers and in integers.
 
 Each layer learns one leak: lambda in units of theta ("clamp", "toward_zero"), or x of beta = 1 / (1 + exp(-x))
 ("exponential"), which cannot leave 0..1. In integers they are::

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.layers import FullyConnected, Recurrent
-from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
-from pyspice_cim.behavioral.network_file import Layer, NetworkFile
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.network.file import Layer, NetworkFile
+from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.training._torch import torch
 from pyspice_cim.training.decay import BETA_SHIFT
 from pyspice_cim.training.layers import LDLIFLayer, LDLIFNetwork

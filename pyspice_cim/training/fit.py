@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.network_file import NetworkFile
+from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.training._torch import torch
 from pyspice_cim.training.ensemble import clip_gradients

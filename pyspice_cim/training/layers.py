@@ -1,4 +1,4 @@
-"""LD-LIF layers in PyTorch, with the equations of ``pyspice_cim.behavioral.ldlif`` and any rule of ``decay.py``.
+"""LD-LIF layers in PyTorch, with the equations of ``pyspice_cim.behavioral.neuron.ldlif`` and any rule of ``decay.py``.
 
 A layer trains in real numbers with threshold 1 first. After ``start_quantized`` it computes in exact integers, so that
 its forward pass equals ``ldlif_step`` bit for bit while gradients still reach the real weights and the real leak.
@@ -10,7 +10,7 @@ import itertools
 import math
 from typing import NamedTuple
 
-from pyspice_cim.behavioral.ldlif import Reset
+from pyspice_cim.behavioral.neuron.ldlif import Reset
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.training._torch import torch
 from pyspice_cim.training.decay import DECAYS

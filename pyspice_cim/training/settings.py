@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import RESETS, Reset
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.neuron.ldlif import RESETS, Reset
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.training.decay import DECAYS
 

@@ -12,18 +12,18 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.config import MacroConfig
-from pyspice_cim.behavioral.ldlif import LDLIFParams, LDLIFState, ldlif_step
-from pyspice_cim.behavioral.macro import Macro
-from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
-from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.simulation import Bench, Measurement, Outcome
-from pyspice_cim.characterization.table_technology import technology_of
+from pyspice_cim.behavioral.macro.config import MacroConfig
+from pyspice_cim.behavioral.macro.macro import Macro
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, ldlif_step
+from pyspice_cim.characterization.benches.array import ArrayRun, array_simulation
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
 from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.microcode import column_bits, columns_at_rest, count_events, membranes, step_program
-from pyspice_cim.netlists.array import ArrayShape
-from pyspice_cim.netlists.stimulus import Timing
+from pyspice_cim.netlists.columns.array import ArrayShape
+from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.tables import Table
+from pyspice_cim.tables.technology import technology_of
 from pyspice_cim.technology import Corner, Technology
 
 

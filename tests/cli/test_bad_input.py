@@ -10,8 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from pyspice_cim.behavioral.network_file import load_network
-from pyspice_cim.characterization import ngspice
+from pyspice_cim.behavioral.network.file import load_network
+from pyspice_cim.characterization.spice import ngspice
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 from pyspice_cim.technology.loader import builtin_folder

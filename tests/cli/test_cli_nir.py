@@ -8,16 +8,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pyspice_cim.behavioral.integer_reference import run_integer
-from pyspice_cim.behavioral.network_file import load_network
-from pyspice_cim.behavioral.nir_export import save_nir
-from pyspice_cim.behavioral.nir_import import import_nir
-from pyspice_cim.behavioral.readout import classify
+from pyspice_cim.behavioral.network.file import load_network
+from pyspice_cim.behavioral.network.readout import classify
+from pyspice_cim.behavioral.network.reference import run_integer
+from pyspice_cim.behavioral.nir.exporter import save_nir
+from pyspice_cim.behavioral.nir.importer import import_nir
 from pyspice_cim.cli.networks import print_import
 from pyspice_cim.resources import shipped
 
 nir = pytest.importorskip("nir")
-GRAPHS = Path(__file__).parents[1] / "behavioral" / "nir_graphs"
+GRAPHS = Path(__file__).parents[1] / "behavioral" / "nir" / "graphs"
 
 
 @pytest.fixture

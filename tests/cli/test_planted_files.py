@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pyspice_cim.characterization.cache import Cache
-from pyspice_cim.characterization.explain import trace_cached
-from pyspice_cim.characterization.fitting import DeviceFit, FitResult, write_fit
-from pyspice_cim.characterization.simulation import Outcome
+from pyspice_cim.characterization.devices.fitting import DeviceFit, FitResult, write_fit
+from pyspice_cim.characterization.engine.cache import Cache
+from pyspice_cim.characterization.plans.explain import trace_cached
+from pyspice_cim.characterization.spice.simulation import Outcome
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.reproduce import main as reproduce
 from pyspice_cim.resources import shipped

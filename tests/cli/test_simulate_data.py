@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 from pyspice_cim.behavioral.datasets import bin_events, digits, nmnist, read_shd
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
-from pyspice_cim.behavioral.network_file import Layer, NetworkFile, load_network, save_network
-from pyspice_cim.behavioral.reference import run_reference
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.network.file import Layer, NetworkFile, load_network, save_network
+from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.resources import shipped
 
-GRAPHS = Path(__file__).parents[1] / "behavioral" / "nir_graphs"
+GRAPHS = Path(__file__).parents[1] / "behavioral" / "nir" / "graphs"
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_digits_by_any_code(cim, network):
 
 def test_an_exported_network_takes_the_digits(cim, tmp_path):
     pytest.importorskip("nir")
-    from pyspice_cim.behavioral.nir_export import save_nir
+    from pyspice_cim.behavioral.nir.exporter import save_nir
 
     made = load_network(shipped("networks", "digits.h5"))
     save_nir(made, tmp_path / "net.nir")

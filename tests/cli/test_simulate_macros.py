@@ -10,10 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
-from pyspice_cim.behavioral.encoding import Encoder
-from pyspice_cim.behavioral.ldlif import LDLIFParams, NeuronParams
-from pyspice_cim.behavioral.network_file import Layer, NetworkFile, save_network
-from pyspice_cim.behavioral.reference import run_reference
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.network.file import Layer, NetworkFile, save_network
+from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.resources import shipped
 
 WITHOUT_MODELS = "sky130"

@@ -7,9 +7,9 @@ from pathlib import Path
 import h5py
 import pytest
 
-from pyspice_cim.characterization.engine import Engine
-from pyspice_cim.characterization.explain import technology_of
-from pyspice_cim.characterization.waveforms import column_waveforms
+from pyspice_cim.characterization.benches.waveforms import column_waveforms
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.plans.explain import technology_of
 from pyspice_cim.errors import TechnologyError
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import Table, load_table

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pyspice_cim.behavioral.ldlif import LDLIFParams, LDLIFState, ldlif_step
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, ldlif_step
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import (
     EVENTS,

@@ -42,11 +42,21 @@ PLAIN = "* title\nV1 a 0 1\n.model n nmos\n* .control\n*x # .include\n+ level=54
 )
 def test_a_line_that_runs_a_program_or_reads_or_writes_a_file_is_refused(line: str) -> None:
     deck = Deck(text=PLAIN)
-    for text in (f"{line}\n{PLAIN}", PLAIN.replace(".op\n", f"{line}\n.op\n")):
+    for text in (f"* title\n{line}\n{PLAIN}", PLAIN.replace(".op\n", f"{line}\n.op\n")):
         with pytest.raises(NetlistError, match="the deck is refused: "):
             Deck(text=text)
         with pytest.raises(NetlistError, match="the deck is refused"):
             replace(deck, text=text)
+
+
+@pytest.mark.parametrize("title", [".control", ".include x", "*#shell true", "r#shell true", ";#"])
+def test_a_title_that_could_be_a_card_is_refused(title: str) -> None:
+    with pytest.raises(NetlistError, match="the deck is refused: its (first )?line"):
+        Deck(text=f"{title}\n{PLAIN}")
+
+
+def test_ngspice_sees_a_title_as_a_comment() -> None:
+    assert ngspice_input(Deck(text=" \t.control\n.op\n.end\n")) == "*  \t.control\n.op\n.end\n"
 
 
 def test_a_deck_of_another_process_is_looked_at_again() -> None:

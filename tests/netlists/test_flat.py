@@ -7,16 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyspice_cim.characterization.engine import run_one
-from pyspice_cim.characterization.margins_static import snm_fixture, write_margin_fixture
-from pyspice_cim.characterization.ngspice import NgspiceSimulator
-from pyspice_cim.characterization.simulation import execute
-from pyspice_cim.characterization.sram6t import sram6t_bench
+from pyspice_cim.characterization.benches.sram6t import sram6t_bench
+from pyspice_cim.characterization.engine.engine import run_one
+from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
+from pyspice_cim.characterization.spice.simulation import execute
+from pyspice_cim.characterization.variation.static import snm_fixture, write_margin_fixture
 from pyspice_cim.errors import MissingDependencyError, NetlistError
-from pyspice_cim.netlists.bitcells import sram6t
 from pyspice_cim.netlists.cell import Cell
+from pyspice_cim.netlists.cells.bitcells import sram6t
+from pyspice_cim.netlists.cells.periphery6t import column6t
 from pyspice_cim.netlists.flat import draw_flat
-from pyspice_cim.netlists.sram_periphery import column6t
 from pyspice_cim.technology import Corner, Technology, load_technology
 from pyspice_cim.technology.loader import builtin_folder
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pyspice_cim.characterization.examples import example_decks
-from pyspice_cim.characterization.ngspice import find_ngspice
+from pyspice_cim.characterization.benches.examples import example_decks
+from pyspice_cim.characterization.spice.ngspice import find_ngspice
 from pyspice_cim.technology import load_technology
 
 FOLDER = Path(__file__).parents[2] / "netlists"

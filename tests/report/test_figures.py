@@ -9,9 +9,9 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from pyspice_cim.behavioral.network import Network
-from pyspice_cim.behavioral.network_file import load_network
-from pyspice_cim.behavioral.reference import run_reference
+from pyspice_cim.behavioral.macro.network import Network
+from pyspice_cim.behavioral.network.file import load_network
+from pyspice_cim.behavioral.network.file_reference import run_reference
 from pyspice_cim.report.membranes import membrane_traces
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table

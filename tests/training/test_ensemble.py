@@ -7,7 +7,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pyspice_cim.behavioral.encoding import Encoder  # noqa: E402
+from pyspice_cim.behavioral.network.encoding import Encoder  # noqa: E402
 from pyspice_cim.training.decay import DECAYS  # noqa: E402
 from pyspice_cim.training.ensemble import clip_gradients, stack, unstack  # noqa: E402
 from pyspice_cim.training.fit import FitSettings, new_network, scores, train  # noqa: E402

@@ -5,12 +5,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from pyspice_cim.behavioral.encoding import Encoder  # noqa: E402
-from pyspice_cim.behavioral.integer_reference import run_integer  # noqa: E402
-from pyspice_cim.behavioral.kernels import fast_run  # noqa: E402
-from pyspice_cim.behavioral.layers import FullyConnected, Recurrent  # noqa: E402
-from pyspice_cim.behavioral.ldlif import LDLIFState, NeuronParams, ldlif_step  # noqa: E402
-from pyspice_cim.behavioral.reference import run_reference  # noqa: E402
+from pyspice_cim.behavioral.kernels.run import fast_run  # noqa: E402
+from pyspice_cim.behavioral.network.encoding import Encoder  # noqa: E402
+from pyspice_cim.behavioral.network.file_reference import run_reference  # noqa: E402
+from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent  # noqa: E402
+from pyspice_cim.behavioral.network.reference import run_integer  # noqa: E402
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFState, NeuronParams, ldlif_step  # noqa: E402
 from pyspice_cim.training.decay import BETA_SHIFT, DECAYS  # noqa: E402
 from pyspice_cim.training.export import export, integer_layers  # noqa: E402
 from pyspice_cim.training.fit import FitSettings, fit, scores  # noqa: E402

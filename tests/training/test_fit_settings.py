@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from pyspice_cim.behavioral.encoding import Encoder  # noqa: E402
+from pyspice_cim.behavioral.network.encoding import Encoder  # noqa: E402
 from pyspice_cim.errors import CimError, ConfigError, DataError  # noqa: E402
 from pyspice_cim.training.fit import fit  # noqa: E402
 from pyspice_cim.training.layers import LDLIFLayer  # noqa: E402

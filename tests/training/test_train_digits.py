@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pyspice_cim.behavioral.network_file import load_network
+from pyspice_cim.behavioral.network.file import load_network
 
 pytest.importorskip("torch")
 pytest.importorskip("sklearn")

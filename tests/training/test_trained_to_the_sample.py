@@ -8,11 +8,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pyspice_cim.behavioral.datasets import digits, spoken_digits  # noqa: E402
-from pyspice_cim.behavioral.encoding import Encoder  # noqa: E402
-from pyspice_cim.behavioral.kernels import fast_run  # noqa: E402
-from pyspice_cim.behavioral.macro import integer_layer  # noqa: E402
-from pyspice_cim.behavioral.network_file import load_network, save_network  # noqa: E402
-from pyspice_cim.behavioral.readout import classify  # noqa: E402
+from pyspice_cim.behavioral.kernels.run import fast_run  # noqa: E402
+from pyspice_cim.behavioral.macro.macro import integer_layer  # noqa: E402
+from pyspice_cim.behavioral.network.encoding import Encoder  # noqa: E402
+from pyspice_cim.behavioral.network.file import load_network, save_network  # noqa: E402
+from pyspice_cim.behavioral.network.readout import classify  # noqa: E402
 from pyspice_cim.errors import CimError  # noqa: E402
 from pyspice_cim.resources import shipped  # noqa: E402
 from pyspice_cim.training.export import export, integer_layers  # noqa: E402

@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspice_cim.behavioral.ldlif import LDLIFParams
-from pyspice_cim.characterization.array_bench import ArrayRun, array_simulation
-from pyspice_cim.characterization.ngspice import NgspiceSimulator
-from pyspice_cim.characterization.simulation import execute
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
+from pyspice_cim.characterization.benches.array import ArrayRun, array_simulation
+from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
+from pyspice_cim.characterization.spice.simulation import execute
 from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.microcode import ColumnState, Operation, columns_at_rest, step_program
-from pyspice_cim.netlists.array import ArrayShape
-from pyspice_cim.netlists.stimulus import Timing
+from pyspice_cim.netlists.columns.array import ArrayShape
+from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 from pyspice_cim.technology import Corner, load_technology

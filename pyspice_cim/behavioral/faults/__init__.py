@@ -1,0 +1,1 @@
+"""Accesses that fail and cells that are stuck: rates, runs, accuracy."""

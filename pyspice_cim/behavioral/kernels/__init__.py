@@ -1,0 +1,1 @@
+"""Compiled kernels: fast, exact inference of networks and macros."""

@@ -1,0 +1,139 @@
+# Compiled functions are typed by Numba's compiler.
+# mypy: ignore-errors
+"""Compiled counts of the operations of macros, from the values that the kernels of ``steps.py`` kept."""
+
+import numba
+import numpy as np
+
+from pyspice_cim.behavioral.kernels.simd import ones, spike_word
+from pyspice_cim.organisation.program import Guard
+
+(
+    BEFORE_INPUTS,
+    FIRST_INPUT,
+    FIRST_AT_PARTIAL,
+    LATER_INPUT,
+    EVERY_INPUT,
+    SENT,
+    FIRST_RECEIVED,
+    LATER_RECEIVED,
+    AFTER_INPUTS,
+    AFTER_SOME,
+    AFTER_NONE,
+) = map(int, Guard)
+GUARDS = len(Guard)
+
+_inlined = numba.njit(nogil=True, inline="always", error_model="numpy")
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_entry = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+
+
+@_inlined
+def total(values, start, stop, many):
+    """Sum of the values of a run, ``start`` and ``stop`` in the flat ``values``."""
+    n = 0
+    if many:
+        for i in range(np.uint64(start), np.uint64(stop)):
+            n += values[i]
+    else:
+        for base in range(start, stop, 64):
+            word = spike_word(values, base)
+            if stop - base < 64:
+                word &= (np.int64(1) << (stop - base)) - 1
+            n += ones(word)
+    return n
+
+
+@_compiled
+def add_run(values, before, sample, start, stop, many, n):
+    """Add to ``n`` of every step the sum of a run of values; what lies past their end is of the step before."""
+    steps, (batch, size) = n.size, before.shape
+    # Flat arrays, and numbers for places: a view of a step would cost more than its spikes.
+    now, past = values.reshape(-1), before.reshape(-1)
+    old = start >= size
+    if old:
+        start, stop = start - size, stop - size
+        n[0] += total(past, sample * size + start, sample * size + stop, many)
+    step = np.int64(old)
+    first = sample * size
+    for i in range(np.uint64(step), np.uint64(steps)):
+        n[i] += total(now, first + start, first + stop, many)
+        first += batch * size
+
+
+@_entry
+def count_operations(counted, values, before, operations, path, active, sops, first, last):
+    """Count the operations of one layer in samples ``first`` to ``last``, from the values that the kernels kept.
+
+    Each run is counted in all steps before the next one is: its bounds are then those of a short loop.
+
+    Args:
+        counted: tuple of arrays, see ``macro/layout.py``.
+        values: uint8, (steps, batch, all values); ``before``: those of the step before, (batch, all values).
+        operations, path, active, sops: as in ``macro.run.LayerRun``, of these samples, added to.
+    """
+    many, inputs, runs, tile_runs = counted.many, counted.inputs, counted.runs, counted.tile_runs
+    group_tiles, copies, before_inputs, guards = (
+        counted.group_tiles,
+        counted.copies,
+        counted.before_inputs,
+        counted.guards,
+    )
+    steps, updates, kinds = values.shape[0], before_inputs.shape[1], guards.size
+    # Operations of a row, by guard.
+    of = np.zeros(GUARDS, np.int64)
+    for kind in range(kinds):
+        of[guards[kind]] += 1
+    # By step: inputs of a tile; of a group: those at home, further macros with some, most operations in one of them, and
+    # inputs that are not the first one of their macro.
+    n, own, sent, slowest, later, every = np.empty((6, steps), np.int64)
+    busiest, times = np.empty((updates, steps)), np.zeros(GUARDS, np.int64)
+    for sample in range(first, last):
+        count = operations[sample]
+        for i in range(inputs.shape[0]):
+            n[:] = 0
+            add_run(values, before, sample, inputs[i, 0], inputs[i, 1], many, n)
+            active[sample] += n.sum()
+            sops[sample] += n.sum() * inputs[i, 2]
+        busiest[:] = 0
+        for g in range(copies.size):
+            same = copies[g]
+            sent[:], slowest[:] = 0, 0
+            for t in range(group_tiles[g], group_tiles[g + 1]):
+                n[:] = 0
+                for i in range(tile_runs[t], tile_runs[t + 1]):
+                    add_run(values, before, sample, runs[i, 0], runs[i, 1], many, n)
+                if t == group_tiles[g]:
+                    own[:], every[:] = n, n
+                    for step in range(steps):
+                        later[step] = max(n[step] - 1, 0)
+                    continue
+                for step in range(steps):
+                    some, rest = n[step] > 0, max(n[step] - 1, 0)
+                    sent[step] += some
+                    every[step] += n[step]
+                    later[step] += rest
+                    adds = of[FIRST_AT_PARTIAL] * some + of[LATER_INPUT] * rest + of[EVERY_INPUT] * n[step]
+                    slowest[step] = max(slowest[step], adds)
+            for step in range(steps):
+                mine, others = own[step] > 0, sent[step] > 0
+                some = mine or others
+                times[BEFORE_INPUTS] = times[AFTER_INPUTS] = 1
+                times[FIRST_INPUT], times[LATER_INPUT], times[EVERY_INPUT] = mine, later[step], every[step]
+                times[FIRST_AT_PARTIAL] = times[SENT] = sent[step]
+                times[FIRST_RECEIVED] = others and not mine
+                times[LATER_RECEIVED] = sent[step] - times[FIRST_RECEIVED]
+                times[AFTER_SOME], times[AFTER_NONE] = some, not some
+                for kind in range(kinds):
+                    count[kind] += same * times[guards[kind]]
+                adds = of[FIRST_INPUT] * mine + of[LATER_INPUT] * max(own[step] - 1, 0) + of[EVERY_INPUT] * own[step]
+                # A transfer: the write of the word, during which the word is read, and its accumulate.
+                after = of[SENT] * times[SENT] + of[FIRST_RECEIVED] * times[FIRST_RECEIVED]
+                after += of[LATER_RECEIVED] * times[LATER_RECEIVED]
+                after += of[AFTER_INPUTS] + (of[AFTER_SOME] if some else of[AFTER_NONE])
+                for u in range(updates):
+                    busiest[u, step] = max(busiest[u, step], max(before_inputs[g, u] + adds, slowest[step]) + after)
+        for u in range(updates):
+            # Step by step, so that a sum does not depend on how the steps were cut into tiles.
+            for step in range(steps):
+                path[sample, u] += busiest[u, step]

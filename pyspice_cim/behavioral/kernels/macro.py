@@ -1,0 +1,257 @@
+# Compiled functions are typed by Numba's compiler.
+# mypy: ignore-errors
+"""Compiled macros: the operations of ``microcode``, bit for bit, on 64 columns at once.
+
+A *plane* is an int64 whose bit j is one bit of column j: of the words, of a row of weights, of the flags. An operation goes
+through the planes of a word as the array goes through its rows, least significant bit first; its events are the ones of a
+few planes. What ``microcode.count_events`` counts one by one follows here, where it can, from other counts.
+
+Arrays of a sample, for every macro and every block of 64 columns (``macro/layout.py`` lays them out):
+
+    words     planes of the words, ``P`` each
+    latches   planes of the flag FS and of the sum latch
+    scratch   planes of the scratch word of each group
+"""
+
+import numba
+import numpy as np
+
+from pyspice_cim.behavioral.kernels.faults import operate_faulty, written
+from pyspice_cim.behavioral.kernels.program import EVENT
+from pyspice_cim.behavioral.kernels.simd import ones
+from pyspice_cim.organisation.program import Guard
+
+(
+    BEFORE_INPUTS,
+    FIRST_INPUT,
+    FIRST_AT_PARTIAL,
+    LATER_INPUT,
+    EVERY_INPUT,
+    SENT,
+    FIRST_RECEIVED,
+    LATER_RECEIVED,
+    AFTER_INPUTS,
+    AFTER_SOME,
+    AFTER_NONE,
+) = map(int, Guard)
+
+_E_CYCLE, _E_V, _E_R, _E_O, _E_O_WEIGHT, _E_C = (EVENT[name] for name in ("cycle", "v", "r", "o", "o_weight", "c"))
+_E_RO, _E_RC, _E_OC, _E_ROC, _E_EDGE = (EVENT[name] for name in ("ro", "rc", "oc", "roc", "carry_edge"))
+_E_RISE, _E_FALL, _E_R_AGAIN, _E_O_AGAIN = (EVENT[name] for name in ("sum_rise", "sum_fall", "r_again", "o_again"))
+_E_FLIP, _E_OUT, _E_MASKED = (EVENT[name] for name in ("cell_flip", "carry_out", "masked"))
+_E_FLAG_RISE, _E_FLAG_FALL = (EVENT[name] for name in ("flag_rise", "flag_fall"))
+
+_compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
+_inlined = numba.njit(nogil=True, inline="always", error_model="numpy")
+_entry = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+
+
+@_compiled
+def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight, valid, counts):
+    """Operations that add the rows ``planes[base + rows[begin:end]]`` one after the other; their events go to ``counts``.
+
+    The last plane of a row serves all higher bits: the sign is read again.
+    """
+    bits, top, kept = word.size, planes.shape[1] - 1, ~mask
+    v_ones = r_ones = o_ones = ro_ones = rc_ones = oc_ones = roc_ones = 0
+    rises = r_again = o_again = flips = stays = outs = 0
+    first, before = latches[1], latches[1]
+    for i in range(begin, end):
+        row, carry, last = base + rows[i], np.int64(0), np.int64(0)
+        for k in range(bits):
+            v, o = word[k], planes[row, min(k, top)]
+            r = v & kept
+            either, ro = r ^ o, r & o
+            s = either ^ carry
+            rc, oc = r & carry, o & carry
+            same = ~(s ^ before)
+            r_ones += ones(r)
+            o_ones += ones(o)
+            ro_ones += ones(ro)
+            rc_ones += ones(rc)
+            oc_ones += ones(oc)
+            roc_ones += ones(ro & carry)
+            rises += ones(s & ~before)
+            r_again += ones(r & same)
+            o_again += ones(o & same)
+            if mask:
+                v_ones += ones(v)
+                flips += ones(s ^ v)
+            last = rc | oc
+            carry = ro | last
+            word[k] = s
+            before = s
+        stays += ones(last)
+        outs += ones(carry)
+    # A carry is what the bit before it sent on, but for the last one, which the reset discards.
+    c_ones = ro_ones + rc_ones + oc_ones - 2 * roc_ones - outs
+    cycles = bits * (end - begin)
+    counts[_E_CYCLE] += cycles * ones(valid)
+    counts[_E_V] += v_ones if mask else r_ones
+    counts[_E_R] += r_ones
+    counts[_E_O] += o_ones
+    counts[_E_O_WEIGHT] += o_ones if weight else 0
+    counts[_E_C] += c_ones
+    counts[_E_RO] += ro_ones
+    counts[_E_RC] += rc_ones
+    counts[_E_OC] += oc_ones
+    counts[_E_ROC] += roc_ones
+    # Changes between neighbouring carries (0 after the last): both ones, less where both are.
+    counts[_E_EDGE] += 2 * (c_ones - (rc_ones + oc_ones - roc_ones - stays))
+    counts[_E_RISE] += rises
+    # The sum latch ends where its changes led it.
+    counts[_E_FALL] += rises - ones(before) + ones(first)
+    counts[_E_R_AGAIN] += r_again
+    counts[_E_O_AGAIN] += o_again
+    # Without a mask s differs from v where o differs from the carry.
+    counts[_E_FLIP] += flips if mask else o_ones + c_ones - 2 * oc_ones
+    counts[_E_OUT] += outs
+    counts[_E_MASKED] += cycles * ones(mask)
+    latches[1] = before
+    if capture:
+        counts[_E_FLAG_RISE] += ones(before & ~latches[0])
+        counts[_E_FLAG_FALL] += ones(latches[0] & ~before)
+        latches[0] = before
+
+
+@_compiled
+def constant(operand, k0, k1, flag, valid):
+    """The planes of a broadcast constant: ``k1`` where the flag is 1, else ``k0``."""
+    for k in range(operand.size):
+        at_1 = flag if (k1 >> k) & 1 else np.int64(0)
+        at_0 = ~flag if (k0 >> k) & 1 else np.int64(0)
+        operand[k] = (at_1 | at_0) & valid
+
+
+@_inlined
+def perform(kind, control, word, latches, planes, base, rows, begin, end, valid, counts, faults, stuck, sample):
+    """Operations of ``kind``, one for each of the rows; for kinds without a row to add, the constant is written there first."""
+    added, capture, flag = control[kind, 2], control[kind, 5], latches[0]
+    if not added:
+        constant(planes[0], control[kind, 0], control[kind, 1], flag, valid)
+    # A control value is 0 or 1: its negative is a plane of it.
+    mask = ((flag & -control[kind, 3]) | (~flag & -control[kind, 4])) & valid
+    if faults.any:
+        stream, gaps, log_kept = faults.streams[sample], faults.gaps[sample], faults.log_kept
+        for i in range(begin, end):
+            operand = planes[base + rows[i]]
+            operate_faulty(word, latches, operand, mask, capture, added, valid, stuck, stream, gaps, log_kept)
+    else:
+        operate(word, latches, planes, base, rows, begin, end, mask, capture, added, valid, counts[kind])
+
+
+@_compiled
+def receive(word, scratch, valid, writes, faults, stuck, sample):
+    """Write the planes of ``word`` into the ``scratch`` rows of another macro; ``writes`` counts by transition."""
+    for k in range(word.size):
+        old, new = scratch[k], word[k]
+        if faults.any:
+            stream, gaps = faults.streams[sample], faults.gaps[sample]
+            scratch[k] = written(old, new, stuck[:, k], stream, gaps, faults.log_kept) & valid
+            continue
+        scratch[k] = new
+        writes[0] += ones(valid & ~old & ~new)
+        writes[1] += ones(~old & new)
+        writes[2] += ones(old & ~new)
+        writes[3] += ones(old & new)
+
+
+@_inlined
+def run_group(layout, state, faults, g, block, sample, rows, ends, operand, counts, writes):
+    """One step of the columns ``block`` of group ``g``, by the rows of ``layout.control`` (``organisation.program``).
+
+    ``rows[ends[i] : ends[i + 1]]``: active lines of its tile i. ``ends[0]`` is 1, and ``rows[0]`` is 0: the only row of a
+    constant, or of a sum received.
+    """
+    home, tiles, valid = layout.group_tiles[g], layout.group_tiles[g + 1], layout.valid[block]
+    control, planes = layout.control, layout.planes[block]
+    kinds, some = control.shape[0], ends[1] > 1
+    for t in range(home, tiles):
+        begin, end, base = ends[t - home], ends[t - home + 1], layout.tile_planes[t]
+        word, latches = state.words[sample, t, block], state.latches[sample, t, block]
+        stuck = faults.stuck[t if faults.any else 0, block]
+        sends = t > home and begin < end
+        for place in range(kinds):
+            kind = control[place, 7]
+            guard = control[kind, 6]
+            if guard == BEFORE_INPUTS:
+                if t == home:
+                    perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+                continue
+            # The part of the active lines that this row adds.
+            first, last = begin, end
+            if guard == FIRST_INPUT:
+                last = min(begin + 1, end) if t == home else begin
+            elif guard == FIRST_AT_PARTIAL:
+                last = begin + 1 if sends else begin
+            elif guard == LATER_INPUT:
+                first = min(begin + 1, end)
+            elif guard != EVERY_INPUT:
+                continue
+            if first < last:
+                perform(
+                    kind, control, word, latches, planes, base, rows, first, last, valid, counts, faults, stuck, sample
+                )
+        if not sends:
+            continue
+        for place in range(kinds):
+            kind = control[place, 7]
+            if control[kind, 6] == SENT:
+                perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+        scratch = state.scratch[sample, g, block]
+        receive(word, scratch[0], valid, writes, faults, faults.stuck_scratch[g if faults.any else 0, block], sample)
+        guard = LATER_RECEIVED if some else FIRST_RECEIVED
+        word, latches = state.words[sample, home, block], state.latches[sample, home, block]
+        stuck = faults.stuck[home if faults.any else 0, block]
+        for place in range(kinds):
+            kind = control[place, 7]
+            if control[kind, 6] == guard:
+                perform(kind, control, word, latches, scratch, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+        some = True
+    word, latches = state.words[sample, home, block], state.latches[sample, home, block]
+    stuck = faults.stuck[home if faults.any else 0, block]
+    for place in range(kinds):
+        kind = control[place, 7]
+        guard = control[kind, 6]
+        if guard == AFTER_INPUTS or guard == (AFTER_SOME if some else AFTER_NONE):
+            perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
+    return ~latches[0]
+
+
+@_entry
+def run_macros(layout, state, faults, values, fired, work, rows, ends, operand, events, writes):
+    """Run macros of one layer over all steps and samples of ``values``.
+
+    Args:
+        layout, state, faults: tuples of arrays, see ``macro/layout.py``.
+        values: uint8, (steps, batch, inputs).
+        fired: uint8, (1 + steps, batch, neurons); its first entry is the step before.
+        work: what to run, (group, block of 64 columns) each, by rising group.
+        rows, ends, operand: scratch; for the active lines of a group, the tiles of a group, the planes of a word.
+        events: counts by kind of operation and event, (batch, kinds, events), added to.
+        writes: transitions of scratch cells, (batch, 4), added to.
+    """
+    inputs, lines = values.shape[2], layout.lines
+    rows[0], ends[0] = 0, 1
+    for sample in range(values.shape[1]):
+        for step in range(values.shape[0]):
+            x, own, out = values[step, sample], fired[step, sample], fired[step + 1, sample]
+            listed = -1
+            for at in range(work.shape[0]):
+                g, block = work[at, 0], work[at, 1]
+                if g != listed:
+                    end, home, listed = 1, layout.group_tiles[g], g
+                    for t in range(home, layout.group_tiles[g + 1]):
+                        start = layout.tile_lines[t]
+                        for i in range(start, layout.tile_lines[t + 1]):
+                            line = lines[i]
+                            for _ in range(x[line] if line < inputs else own[line - inputs]):
+                                rows[end] = i - start
+                                end += 1
+                        ends[t - home + 1] = end
+                spikes = run_group(
+                    layout, state, faults, g, block, sample, rows, ends, operand, events[sample], writes[sample]
+                )
+                first = layout.group_neurons[g] + 64 * block
+                for j in range(first, min(first + 64, layout.group_neurons[g + 1])):
+                    out[layout.neurons[j]] = (spikes >> (j - first)) & 1

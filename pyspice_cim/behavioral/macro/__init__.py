@@ -1,0 +1,1 @@
+"""Networks on macros: mapping, calibration, execution, energy and time."""

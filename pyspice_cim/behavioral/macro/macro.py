@@ -1,0 +1,126 @@
+"""A calibrated macro: runs one layer of LD-LIF neurons bit for bit, and says what it cost (``run.py`` says how)."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.kernels.run import fast_run
+from pyspice_cim.behavioral.macro.calibration import Calibration, calibrate
+from pyspice_cim.behavioral.macro.config import MacroConfig
+from pyspice_cim.behavioral.macro.layer import calibrated_layer
+from pyspice_cim.behavioral.macro.mapping import map_layers
+from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
+from pyspice_cim.behavioral.network.file import Layer
+from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
+from pyspice_cim.errors import ConfigError
+from pyspice_cim.microcode import column_bits
+from pyspice_cim.tables import Table
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class MacroRun:
+    """Result of a layer on a macro; ``[batch]`` arrays are per sample.
+
+    Attributes:
+        spikes: uint8 [time, batch, neurons].
+        membranes: int64 [batch, neurons], after the last step.
+        energy: component to J [batch]; ``leakage`` included.
+        operations: name of operation to its count [batch].
+        operation_energy: name of operation to J [batch], without leakage.
+        sops: synaptic operations (active input x neuron) [batch].
+        time: s [batch]: cycles of all operations, and the drain of the last write of every step.
+        energy_error: relative RMS error of ``expected``, see ``expected.py``; 0 for ``exact``.
+    """
+
+    spikes: NDArray[np.uint8]
+    membranes: NDArray[np.int64]
+    energy: dict[str, Floats]
+    operations: dict[str, NDArray[np.int64]]
+    operation_energy: dict[str, Floats]
+    sops: NDArray[np.int64]
+    time: Floats
+    energy_error: float
+
+
+class Macro:
+    """One macro of ``config``, calibrated by ``table``.
+
+    Raises:
+        TableError: see ``calibrate``.
+    """
+
+    def __init__(self, config: MacroConfig, table: Table) -> None:
+        self.config = config
+        self.table = table
+        self.calibration: Calibration = calibrate(config, table)
+
+    def check(self, layer: Layer) -> None:
+        """Raise ``ConfigError`` if the macro cannot hold ``layer``."""
+        config = self.config
+        for name, value, wanted in (
+            ("neurons", config.neurons, layer.neurons),
+            ("inputs", config.inputs, len(layer.weights)),
+            ("weight_bits", config.weight_bits, layer.weight_bits),
+            ("membrane_bits", config.membrane_bits, layer.params.membrane_bits),
+        ):
+            if value != wanted:
+                raise ConfigError(f"the layer has {name} = {wanted}, the macro {value}; give the macro the layer's")
+        if layer.params.decay != "clamp":
+            raise ConfigError(
+                f"decay is {layer.params.decay!r}; the array computes clamp only: run the layer with fast_run"
+            )
+        needed = column_bits(layer.weights, config.membrane_bits)
+        if needed > config.bits:
+            raise ConfigError(
+                f"column_bits is {config.bits}, but the layer's sums need {needed}: a step could overflow its guard bits"
+            )
+
+    def run(self, layer: Layer, spikes: NDArray[np.integer[Any]], energy: EnergyMode = "exact") -> MacroRun:
+        """Run ``layer`` on this macro, from rest.
+
+        Args:
+            spikes: 0 or 1, [time, batch, inputs].
+
+        Raises:
+            ConfigError: if the macro cannot hold the layer.
+            DataError: if the spikes have another shape or other values.
+        """
+        self.check(layer)
+        if energy not in ("exact", "expected"):
+            raise ConfigError(f"energy = {energy!r} is no mode; choose exact or expected")
+        mapping = map_layers(
+            [integer_layer(layer)], (layer.inputs,), replace(self.config, column_bits=self.config.bits)
+        )
+        mapped = calibrated_layer(mapping.maps[0], self.table, self.calibration)
+        fast = fast_run(mapping.layers, spikes, record=True)
+        found = run_mapped(mapping, (mapped,), spikes, energy).layers[0]
+        components, operations = mapped.energy(found)
+        time = mapped.times(found, spikes.shape[0])[:, 0]
+        components["leakage"] = self.calibration.leakage * time
+        assert fast.spikes is not None
+        return MacroRun(
+            spikes=fast.spikes[0],
+            membranes=fast.membranes[0].astype(np.int64),
+            energy=components,
+            operations=mapped.counts(found),
+            operation_energy=operations,
+            sops=found.sops,
+            time=time,
+            energy_error=found.energy_error,
+        )
+
+
+def integer_layer(layer: Layer) -> FullyConnected:
+    """A layer of a network file as one of ``network/layers.py``."""
+    if layer.recurrent_weights is None:
+        return FullyConnected(weights=layer.weights, weight_bits=layer.weight_bits, params=layer.params)
+    return Recurrent(
+        weights=layer.input_weights,
+        recurrent=layer.recurrent_weights,
+        weight_bits=layer.weight_bits,
+        params=layer.params,
+    )

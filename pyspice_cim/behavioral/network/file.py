@@ -1,0 +1,295 @@
+"""A trained network as a file: weights, neuron parameters, encoder, in one HDF5 file.
+
+Layout (attributes are marked @)::
+
+    /                @schema = "pyspice-cim network", @version, @steps, @layers
+    /encoder         @kind, @max_rate, @seed
+    /layers/0, 1, .. @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset; since version 2, @recurrent (0 or 1)
+                     and for the exponential decay @beta = (n, k)
+    /layers/0/weights   int8, shape (inputs, neurons), with a checksum; (inputs + neurons, neurons) if recurrent
+    /meta            @name = text, one attribute each
+
+A network that version 1 can hold (clamped decay, no recurrence, no latency code) is written as version 1, so that older
+releases read it.
+"""
+
+import hashlib
+import io
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.neuron.ldlif import DECAYS, LDLIFParams, NeuronParams
+from pyspice_cim.errors import CimError, DataError
+from pyspice_cim.hdf5_guard import why_refused
+from pyspice_cim.resources import write_atomically
+
+SCHEMA = "pyspice-cim network"
+VERSIONS = (1, 2)
+MAX_LAYER_WEIGHTS = 1 << 26
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Layer:
+    """One fully connected layer of LD-LIF neurons, or of neurons with another decay rule (``NeuronParams``).
+
+    ``weights``: int8, one row a line that drives the layer, shape (lines, neurons), made read-only; ``weight_bits``: width
+    of a weight in two's complement, 2..8; ``params``: the neurons' parameters; ``recurrent``: whether the last lines, as
+    many as there are neurons, carry the layer's own spikes of the step before. The lines before them are the inputs.
+
+    Raises:
+        DataError: if the weights have another form or do not fit in ``weight_bits``.
+    """
+
+    weights: NDArray[np.int8]
+    weight_bits: int
+    params: LDLIFParams
+    recurrent: bool = False
+
+    def __post_init__(self) -> None:
+        if not 2 <= self.weight_bits <= 8:
+            raise DataError(f"weight_bits is {self.weight_bits}; it must be 2 to 8")
+        weights = np.asarray(self.weights)
+        if weights.ndim != 2 or 0 in weights.shape:
+            raise DataError(f"weights have shape {weights.shape}; they must be (inputs, neurons), neither of them 0")
+        if self.recurrent and weights.shape[0] <= weights.shape[1]:
+            raise DataError(
+                f"weights have shape {weights.shape}; those of a recurrent layer are (inputs + neurons, neurons)"
+            )
+        if weights.dtype.kind not in "iu":
+            raise DataError(f"weights have type {weights.dtype}; they must be integers")
+        low, high = -(1 << (self.weight_bits - 1)), (1 << (self.weight_bits - 1)) - 1
+        if weights.min() < low or weights.max() > high:
+            raise DataError(
+                f"weights hold {weights.min()}..{weights.max()}; weight_bits = {self.weight_bits} holds {low}..{high}"
+            )
+        frozen = np.array(weights, np.int8, order="C")
+        frozen.setflags(write=False)
+        object.__setattr__(self, "weights", frozen)
+
+    @property
+    def inputs(self) -> int:
+        """Number of inputs, the layer's own spikes not counted."""
+        return int(self.weights.shape[0] - self.neurons * self.recurrent)
+
+    @property
+    def neurons(self) -> int:
+        """Number of neurons."""
+        return int(self.weights.shape[1])
+
+    @property
+    def input_weights(self) -> NDArray[np.int8]:
+        """Weights of the inputs, (inputs, neurons)."""
+        return self.weights[: self.inputs]
+
+    @property
+    def recurrent_weights(self) -> NDArray[np.int8] | None:
+        """Weights of the layer's own spikes, (neurons, neurons), ``None`` if it is not recurrent."""
+        return self.weights[self.inputs :] if self.recurrent else None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NetworkFile:
+    """A network: ``layers`` in order, time ``steps`` an image, the ``encoder`` of its inputs, ``meta`` (names to text).
+
+    Within a time step a layer sees the spikes that the layer before it fired in the same step.
+
+    Raises:
+        DataError: if there is no layer, ``steps`` is below 1, or a layer's inputs differ from the neurons before it.
+    """
+
+    layers: tuple[Layer, ...]
+    steps: int
+    encoder: Encoder
+    meta: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "meta", MappingProxyType({str(name): str(text) for name, text in self.meta.items()}))
+        if not self.layers:
+            raise DataError("layers is empty; a network has at least one layer")
+        if self.steps < 1:
+            raise DataError(f"steps is {self.steps}; it must be 1 or more")
+        for index in range(1, len(self.layers)):
+            neurons, inputs = self.layers[index - 1].neurons, self.layers[index].inputs
+            if neurons != inputs:
+                raise DataError(f"layer {index} has {inputs} inputs, but layer {index - 1} has {neurons} neurons")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Inputs and neurons of each layer, e.g. (64, 32, 10)."""
+        return (self.layers[0].inputs, *(layer.neurons for layer in self.layers))
+
+    @property
+    def version(self) -> int:
+        """The oldest version of the file that holds this network."""
+        plain = all(layer.params.decay in DECAYS and not layer.recurrent for layer in self.layers)
+        return 1 if plain and self.encoder.kind != "latency" else 2
+
+    @property
+    def sha256(self) -> str:
+        """Hash of everything that decides the network's answers (not of ``meta``)."""
+        digest = hashlib.sha256(repr((self.version, self.steps, self.encoder)).encode())
+        for layer in self.layers:
+            shape = (layer.inputs, layer.neurons)
+            digest.update(repr((shape, layer.weight_bits, layer.params)).encode())
+            digest.update(layer.weights.tobytes())
+        return digest.hexdigest()
+
+
+def save_network(network: NetworkFile, path: str | Path) -> None:
+    """Write ``network`` to ``path`` in one step; equal networks give equal bytes.
+
+    Raises:
+        ConfigError: if the folder is missing or not writable (an old file stays as it was).
+    """
+    buffer = io.BytesIO()
+    # From this format on, HDF5 guards its headers with checksums.
+    with h5py.File(buffer, "w", libver=("v110", "v110")) as file:
+        file.attrs.update(
+            schema=_fixed(SCHEMA), version=network.version, steps=network.steps, layers=len(network.layers)
+        )
+        encoder = network.encoder
+        file.create_group("encoder").attrs.update(
+            kind=_fixed(encoder.kind), max_rate=encoder.max_rate, seed=np.uint64(encoder.seed)
+        )
+        for index, layer in enumerate(network.layers):
+            group, params = file.create_group(f"layers/{index}"), layer.params
+            group.attrs.update({"weight_bits": layer.weight_bits, "lambda": params.lambda_, "theta": params.theta})
+            group.attrs.update(
+                membrane_bits=params.membrane_bits, decay=_fixed(params.decay), reset=_fixed(params.reset)
+            )
+            if network.version > 1:
+                group.attrs["recurrent"] = int(layer.recurrent)
+            if params.decay == "exponential":
+                group.attrs["beta"] = params.factor
+            group.create_dataset("weights", data=layer.weights, chunks=layer.weights.shape, fletcher32=True)
+        meta = file.create_group("meta")
+        for name in sorted(network.meta):
+            meta.attrs[name] = _fixed(network.meta[name])
+    write_atomically(path, buffer.getvalue())
+
+
+def load_network(path: str | Path) -> NetworkFile:
+    """Read a network that ``save_network`` wrote, checking every field.
+
+    Raises:
+        DataError: if the file is missing, is not HDF5, is cut short or damaged, points at other files, has another schema,
+            or holds a value that is not valid; the message names the file and the field.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    try:
+        with h5py.File(path, "r") as file:
+            refused = why_refused(file)
+            if not refused:
+                return _read(file)
+    except CimError as error:
+        raise DataError(f"{path}: {error}") from error
+    except (OSError, RuntimeError, KeyError, ValueError) as error:
+        raise DataError(f"{path}: not a network file, or one that is cut short or damaged ({error})") from error
+    raise DataError(f"{path} {refused}")
+
+
+def _read(file: h5py.File) -> NetworkFile:
+    schema = _value(file, "schema", _text) if "schema" in file.attrs else None
+    version = _value(file, "version", operator.index) if "version" in file.attrs else None
+    if schema != SCHEMA:
+        raise DataError(f"schema is {schema!r}, not {SCHEMA!r}: this is another kind of file")
+    if version not in VERSIONS:
+        read = " and ".join(map(str, VERSIONS))
+        raise DataError(f"version is {version}; this release reads versions {read}: use the release that wrote it")
+    encoder = _group(file, "encoder")
+    count = _value(file, "layers", operator.index)
+    return NetworkFile(
+        layers=tuple(_read_layer(file, f"layers/{index}", version) for index in range(count)),
+        steps=_value(file, "steps", operator.index),
+        encoder=Encoder(
+            kind=_value(encoder, "kind", _text),
+            max_rate=_value(encoder, "max_rate", float),
+            seed=_value(encoder, "seed", operator.index),
+        ),
+        meta={name: _value(_group(file, "meta"), name, _text) for name in _group(file, "meta").attrs},
+    )
+
+
+def _read_layer(file: h5py.File, name: str, version: int) -> Layer:
+    group = _group(file, name)
+    weights = group.get("weights")
+    if not isinstance(weights, h5py.Dataset):
+        raise DataError(f"{name}/weights is missing")
+    if weights.dtype.kind not in "iu" or weights.ndim != 2 or weights.size > MAX_LAYER_WEIGHTS:
+        raise DataError(f"{name}/weights is {weights.dtype} {weights.shape}; it must be int8 (inputs, neurons)")
+    try:
+        return Layer(
+            weights=weights[()],
+            weight_bits=_value(group, "weight_bits", operator.index),
+            params=_read_params(group, version),
+            recurrent=version > 1 and _value(group, "recurrent", _flag),
+        )
+    except CimError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _read_params(group: h5py.Group, version: int) -> LDLIFParams:
+    fields: dict[str, Any] = {
+        "lambda_": _value(group, "lambda", operator.index),
+        "theta": _value(group, "theta", operator.index),
+        "membrane_bits": _value(group, "membrane_bits", operator.index),
+        "decay": _value(group, "decay", _text),
+        "reset": _value(group, "reset", _text),
+    }
+    if version == 1 or fields["decay"] in DECAYS:
+        return LDLIFParams(**fields)
+    return NeuronParams(**fields, beta=_value(group, "beta", _pair) if fields["decay"] == "exponential" else None)
+
+
+def _group(file: h5py.File, name: str) -> h5py.Group:
+    group = file.get(name)
+    if not isinstance(group, h5py.Group):
+        raise DataError(f"group {name} is missing")
+    return group
+
+
+def _value(group: h5py.Group, name: str, convert: Callable[[Any], Any]) -> Any:
+    if name not in group.attrs:
+        raise DataError(f"attribute {name} is missing in {group.name}")
+    value = group.attrs[name]
+    try:
+        return convert(value)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"attribute {name} of {group.name} is {value!r}, which has the wrong type") from error
+
+
+def _flag(value: Any) -> bool:
+    if operator.index(value) not in (0, 1):
+        raise ValueError
+    return bool(value)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    numerator, shift = (operator.index(part) for part in value)
+    return numerator, shift
+
+
+def _fixed(text: str) -> np.bytes_:
+    # Fixed-length text lies inside the checksummed object headers; variable-length text lies in a heap that has no
+    # checksum, and damage there can send the HDF5 library into an endless loop.
+    return np.bytes_(text.encode() or b" ")
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode().strip()
+    if not isinstance(value, str):
+        raise TypeError
+    return value

@@ -1,0 +1,263 @@
+"""Layers of a spiking network as plain data, and the shapes that they pass on.
+
+Two kinds: layers of neurons (``FullyConnected``, ``Recurrent``, ``Conv2d``), which turn values into spikes through weights,
+and layers without state (``MaxPool2d``, ``SumPool2d``, ``AvgPool2d``, ``Flatten``). A shape is that of one sample in one step:
+``(inputs,)``, or ``(channels, height, width)`` for images. Within a time step a layer sees what the layer before it gave
+in the same step.
+
+Everything stays integer. A sum pool passes on numbers of spikes, 0..size^2. An average pool passes on the same numbers and
+leaves its division to the next layer of neurons, once for each neuron and step and after the weighted sum::
+
+    I = floor(sum_j w_j x_j / D)        D: product of size^2 of the average pools since the last layer of neurons
+
+so that nothing is lost before the sum (for sizes that are powers of two the division is a shift).
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.network.file import NetworkFile
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
+from pyspice_cim.errors import ConfigError, DataError
+
+Shape = tuple[int, ...]
+MAX_VALUE = 255
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FullyConnected:
+    """Neurons that see every input: ``I_n = sum_j w_jn x_j``.
+
+    Attributes:
+        weights: int8, (inputs, neurons), made read-only.
+        params: the neurons' parameters.
+        weight_bits: width of a weight in two's complement, 2..8.
+
+    Raises:
+        DataError: if the weights have another form or do not fit in ``weight_bits``.
+    """
+
+    weights: NDArray[np.int8]
+    params: LDLIFParams
+    weight_bits: int = 4
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", _weights("weights", self.weights, 2, self.weight_bits))
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """``(neurons,)``.
+
+        Raises:
+            DataError: if ``shape`` is not ``(inputs,)``.
+        """
+        if shape != self.weights.shape[:1]:
+            raise DataError(f"it has {self.weights.shape[0]} inputs, but gets {_text(shape)}{_flatten_hint(shape)}")
+        return (int(self.weights.shape[1]),)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Recurrent(FullyConnected):
+    """Neurons that also see their own spikes of the step before: ``I_n(t) = sum_j w_jn x_j(t) + sum_m r_mn s_m(t - 1)``.
+
+    ``s(-1) = 0``. Behind an average pool the inputs' part alone is divided.
+
+    Attributes:
+        recurrent: ``r``, int8, (neurons, neurons), made read-only; as wide as ``weights``.
+    """
+
+    recurrent: NDArray[np.int8]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        recurrent = _weights("recurrent", self.recurrent, 2, self.weight_bits)
+        neurons = self.weights.shape[1]
+        if recurrent.shape != (neurons, neurons):
+            raise DataError(
+                f"recurrent has shape {recurrent.shape}; with {neurons} neurons it is ({neurons}, {neurons})"
+            )
+        object.__setattr__(self, "recurrent", recurrent)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Conv2d:
+    """Neurons ``(o, y, x)`` that see a window of every channel, zeros outside of the image::
+
+        I[o, y, x] = sum_{c, i, j} w[o, c, i, j] x[c, y stride + i - padding, x stride + j - padding]
+
+    Attributes:
+        weights: int8, (out_channels, in_channels, kernel height, kernel width), made read-only.
+        stride: 1 or more.
+        padding: rows and columns of zeros on every side, less than the kernel's height and width.
+
+    Raises:
+        DataError: if the weights have another form or do not fit in ``weight_bits``.
+        ConfigError: if the stride or the padding is out of range.
+    """
+
+    weights: NDArray[np.int8]
+    params: LDLIFParams
+    weight_bits: int = 4
+    stride: int = 1
+    padding: int = 0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "weights", _weights("weights", self.weights, 4, self.weight_bits))
+        _at_least(1, "stride", self.stride)
+        limit = min(self.weights.shape[2:])
+        if not 0 <= self.padding < limit:
+            raise ConfigError(f"padding is {self.padding}; it must be 0 to {limit - 1}, less than the kernel's size")
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """``(out_channels, height, width)``.
+
+        Raises:
+            DataError: if ``shape`` is no image of ``in_channels``, or smaller than the kernel.
+        """
+        out_channels, in_channels, *kernel = self.weights.shape
+        if len(shape) != 3 or shape[0] != in_channels:
+            raise DataError(f"it takes (in_channels = {in_channels}, height, width), but gets {_text(shape)}")
+        sides = [(n + 2 * self.padding - k) // self.stride + 1 for n, k in zip(shape[1:], kernel, strict=True)]
+        if min(sides) < 1:
+            raise DataError(f"its kernel is {kernel[0]} x {kernel[1]}, larger than the image {_text(shape)}")
+        return (int(out_channels), *(int(side) for side in sides))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Pool2d:
+    size: int
+    stride: int | None = None
+
+    def __post_init__(self) -> None:
+        _at_least(1, "size", self.size)
+        if self.stride is not None:
+            _at_least(1, "stride", self.stride)
+
+    @property
+    def step(self) -> int:
+        """Distance of the windows: ``stride``, by default ``size``."""
+        return self.size if self.stride is None else self.stride
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """``(channels, height, width)``; windows that do not lie within the image are left out.
+
+        Raises:
+            DataError: if ``shape`` is no image or smaller than the window.
+        """
+        if len(shape) != 3 or min(shape[1:]) < self.size:
+            raise DataError(f"it takes images of at least {self.size} x {self.size}, but gets {_text(shape)}")
+        return (shape[0], *((n - self.size) // self.step + 1 for n in shape[1:]))
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaxPool2d(_Pool2d):
+    """The OR of the spikes of a window of ``size`` x ``size``; windows lie ``stride`` (by default ``size``) apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SumPool2d(_Pool2d):
+    """The number of spikes in a window of ``size`` x ``size``; windows lie ``stride`` (by default ``size``) apart."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AvgPool2d(_Pool2d):
+    """As ``SumPool2d``, divided by ``size^2`` after the next weighted sum (see the top of this module)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flatten:
+    """``(channels, height, width)`` to ``(inputs,)``, the width running fastest."""
+
+    def output_shape(self, shape: Shape) -> Shape:
+        """One axis of all values."""
+        return (int(np.prod(shape)),)
+
+
+NeuronLayer = FullyConnected | Conv2d
+AnyLayer = FullyConnected | Conv2d | MaxPool2d | SumPool2d | AvgPool2d | Flatten
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """What a layer gets in a chain.
+
+    ``shape``: of its input; ``output``: of its output; ``largest``: the largest value of its input, 1 for spikes;
+    ``divisor``: D of the average pools before it.
+    """
+
+    shape: Shape
+    output: Shape
+    largest: int
+    divisor: int
+
+
+def chain(layers: Sequence[AnyLayer], shape: Iterable[int]) -> tuple[Link, ...]:
+    """What each of ``layers`` gets if the input of the first has ``shape``, one sample in one step.
+
+    Raises:
+        DataError: if there is no layer, or shapes do not chain; the message names the layer.
+        ConfigError: if the last layer has no neurons, a max pool does not see spikes, or sums leave 0..MAX_VALUE.
+    """
+    if not layers:
+        raise DataError("the network has no layers; give one at least")
+    at, largest, divisor = tuple(int(n) for n in shape), 1, 1
+    links = []
+    for index, layer in enumerate(layers):
+        name = f"layer {index} ({type(layer).__name__})"
+        try:
+            output = layer.output_shape(at)
+        except DataError as error:
+            raise DataError(f"{name}: {error}") from error
+        links.append(Link(shape=at, output=output, largest=largest, divisor=divisor))
+        if isinstance(layer, NeuronLayer):
+            largest, divisor = 1, 1
+        elif isinstance(layer, MaxPool2d) and largest > 1:
+            raise ConfigError(f"{name} sees sums, but is the OR of spikes; put it before the sum or average pool")
+        elif isinstance(layer, SumPool2d | AvgPool2d):
+            largest *= layer.size**2
+            divisor *= layer.size**2 if isinstance(layer, AvgPool2d) else 1
+            if largest > MAX_VALUE:
+                raise ConfigError(f"{name}: sums reach {largest}, above {MAX_VALUE}; choose a smaller size")
+        at = output
+    if not isinstance(layers[-1], NeuronLayer):
+        raise ConfigError(f"the last layer, {type(layers[-1]).__name__}, has no neurons; end with one that has")
+    return tuple(links)
+
+
+def layers_of(network: NetworkFile) -> tuple[FullyConnected, ...]:
+    """The layers of a network file."""
+    return tuple(
+        FullyConnected(weights=each.weights, weight_bits=each.weight_bits, params=each.params)
+        for each in network.layers
+    )
+
+
+def _weights(name: str, weights: NDArray[np.int8], axes: int, bits: int) -> NDArray[np.int8]:
+    if not 2 <= bits <= 8:
+        raise DataError(f"weight_bits is {bits}; it must be 2 to 8")
+    weights = np.asarray(weights)
+    if weights.ndim != axes or weights.size == 0:
+        raise DataError(f"{name} has shape {weights.shape}; it must have {axes} axes, none of them 0")
+    if weights.dtype.kind not in "iu":
+        raise DataError(f"{name} has type {weights.dtype}; it must be integer: quantize the weights first")
+    low, high = -(1 << (bits - 1)), (1 << (bits - 1)) - 1
+    if weights.min() < low or weights.max() > high:
+        raise DataError(f"{name} holds {weights.min()}..{weights.max()}; weight_bits = {bits} holds {low}..{high}")
+    frozen = np.array(weights, np.int8, order="C")
+    frozen.setflags(write=False)
+    return frozen
+
+
+def _at_least(low: int, name: str, value: object) -> None:
+    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < low:
+        raise ConfigError(f"{name} is {value!r}; it must be an integer of {low} or more")
+
+
+def _text(shape: Shape) -> str:
+    return f"{shape[0]}" if len(shape) == 1 else " x ".join(map(str, shape))
+
+
+def _flatten_hint(shape: Shape) -> str:
+    return "; put Flatten() before it" if len(shape) > 1 else ""

@@ -1,0 +1,1 @@
+"""The LD-LIF neuron and its decay rules, in integers."""

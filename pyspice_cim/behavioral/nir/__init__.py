@@ -1,0 +1,1 @@
+"""Networks of other tools: import and export of NIR graphs."""

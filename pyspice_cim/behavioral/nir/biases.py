@@ -1,0 +1,170 @@
+"""Biases as input lines that spike in every step.
+
+The array has rows of weights that a spike adds, and nothing else; a bias ``b`` is a weight that is added in every step. One
+weight holds ``b`` up to the largest one, so ``K`` of them do::
+
+    K = max(ceil(max b / (2^(bits-1) - 1)), ceil(max -b / 2^(bits-1)))
+
+Lines of a later layer need neurons that fire in every step: *relays*, whose weights from the lines of their own layer add up
+to theta, so that each starts at 0, reaches theta, fires and is back at 0, whatever the decay and the reset. They stand behind
+the layer's neurons, of an image as further channels.
+
+**Images.** A line is a channel that spikes where row and column are multiples of its *period* ``q``. It arrives as::
+
+    q = 1 behind a sum pool of size k       from period k: every window holds one multiple of k, so the sum is 1 everywhere
+    q > 1 behind one of size k <= stride s  from period s q
+    relays of period q in a convolution     from period stride q, 1 for q = 1, by the tap that sees (stride y, stride x)
+
+A convolution adds a bias by the taps that lie inside of the image for every output; a fully connected layer behind an image
+has a weight of its own for every place of such a channel.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.behavioral.network.layers import AnyLayer, AvgPool2d, Flatten, Shape, SumPool2d
+from pyspice_cim.behavioral.nir.fold import geometry
+from pyspice_cim.errors import DataError
+
+Ints = NDArray[np.int64]
+Periods = tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Biased:
+    """A layer of integers as in ``network/layers.py`` with a ``bias``, (features,); ``before``: layers without state
+    that lead to it, the first of which gets ``shape``."""
+
+    name: str
+    weights: Ints
+    bias: Ints
+    recurrent: Ints | None
+    theta: int
+    weight_bits: int
+    shape: Shape
+    before: tuple[AnyLayer, ...] = ()
+    stride: int = 1
+    padding: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Wired:
+    """Its weights with the rows of ``lines`` constant inputs (a period each, 1 if not of an image) and with the relays."""
+
+    weights: Ints
+    recurrent: Ints | None
+    lines: Periods
+
+
+def wire(layers: Sequence[Biased]) -> tuple[Wired, ...]:
+    """``layers`` with their biases in rows.
+
+    Raises:
+        DataError: if no line can carry a bias to a layer; the message names the neurons.
+    """
+    relays: Periods = ()
+    wired = []
+    for layer in reversed(layers):
+        wired.append(_wired(layer, relays))
+        relays = wired[-1].lines
+    return tuple(wired[::-1])
+
+
+def _wired(layer: Biased, relays: Periods) -> Wired:
+    shape, divisor = layer.shape, 1
+    pools: list[SumPool2d | AvgPool2d] = []
+    for each in layer.before:
+        if isinstance(each, SumPool2d | AvgPool2d):
+            pools.append(each)
+            divisor *= each.size**2 if isinstance(each, AvgPool2d) else 1
+        if not isinstance(each, Flatten):
+            shape = each.output_shape(shape)
+    # What the lines add up to for each neuron, (period of the neurons' spikes, their totals).
+    targets = [(1, divisor * layer.bias), *((q, np.array([divisor * layer.theta])) for q in relays)]
+    if not any(totals.any() for _, totals in targets):
+        return Wired(weights=layer.weights, recurrent=layer.recurrent, lines=())
+    weights, lines = (_dense if layer.weights.ndim == 2 else _convolution)(layer, targets, shape)
+    for pool in reversed(pools):
+        lines = tuple(_before_pool(layer, pool, q) for q in lines)
+    recurrent = None if layer.recurrent is None else np.pad(layer.recurrent, (0, len(relays)))
+    return Wired(weights=weights, recurrent=recurrent, lines=lines)
+
+
+def _dense(layer: Biased, targets: Sequence[tuple[int, Ints]], shape: Shape) -> tuple[Ints, Periods]:
+    totals = np.concatenate([each for _, each in targets])
+    places = int(np.prod(shape[1:]))
+    slots = _slots(totals, layer.weight_bits)
+    lines = -(-slots // places)
+    rows = np.zeros((lines * places, len(totals)), np.int64)
+    rows[:slots] = _spread(totals, slots)
+    relays = len(totals) - len(layer.bias)
+    return np.concatenate([np.pad(layer.weights, ((0, 0), (0, relays))), rows]), (1,) * lines
+
+
+def _convolution(layer: Biased, targets: Sequence[tuple[int, Ints]], shape: Shape) -> tuple[Ints, Periods]:
+    outputs, kernel = len(layer.weights), layer.weights.shape[2:]
+    out = geometry(layer.weights, layer.stride, layer.padding).output_shape(shape)[1:]
+    # Offset 0 sees (stride y, stride x); up to these offsets the last window still ends in the image.
+    reach = [side - (n - 1) * layer.stride for side, n in zip(shape[1:], out, strict=True)]
+    if min(reach) < 1:
+        raise DataError(
+            f"the neurons {layer.name} have a bias, or pass one on, but their image is larger than the one that they see: no "
+            f"weight of the kernel is inside of it everywhere; choose a smaller padding, or train without a bias (bias=False)"
+        )
+    taps = [
+        (layer.padding + y, layer.padding + x)
+        for y in range(min(reach[0], kernel[0] - layer.padding))
+        for x in range(min(reach[1], kernel[1] - layer.padding))
+    ]
+    totals = np.concatenate([each for _, each in targets])
+    periods = np.repeat([1 if q == 1 else layer.stride * q for q, _ in targets], [len(each) for _, each in targets])
+    kernels, lines = [np.pad(layer.weights, ((0, len(totals) - outputs), *((0, 0),) * 3))], []
+    for period in np.unique(periods[totals != 0]):
+        wanted = np.where(periods == period, totals, 0)
+        usable = taps if period == 1 else taps[:1]
+        channels = -(-_slots(wanted, layer.weight_bits) // len(usable))
+        more = np.zeros((len(totals), channels, *kernel), np.int64)
+        spread = _spread(wanted, channels * len(usable)).reshape(channels, len(usable), -1)
+        for (y, x), each in zip(usable, spread.transpose(1, 2, 0), strict=True):
+            more[:, :, y, x] = each
+        kernels.append(more)
+        lines += [int(period)] * channels
+    return np.concatenate(kernels, axis=1), tuple(lines)
+
+
+def _before_pool(layer: Biased, pool: SumPool2d | AvgPool2d, period: int) -> int:
+    if period == 1:
+        return pool.size
+    if pool.size > pool.step:
+        raise DataError(
+            f"the neurons {layer.name} have a bias, or pass one on, through a pool of size {pool.size} whose windows, "
+            f"{pool.step} apart, overlap, behind another one; train without a bias (bias=False), or make stride and size equal"
+        )
+    return pool.step * period
+
+
+def _slots(totals: Ints, bits: int) -> int:
+    """K."""
+    low, high = 1 << (bits - 1), (1 << (bits - 1)) - 1
+    return max(-(-int(totals.max(initial=0)) // high), -(int(totals.min(initial=0)) // low))
+
+
+def _spread(totals: Ints, slots: int) -> Ints:
+    """(slots, neurons) whose columns add up to ``totals``, as even as integers are."""
+    return totals // slots + (np.arange(slots)[:, None] < totals % slots)
+
+
+def with_constants(spikes: NDArray[Any], periods: Periods) -> NDArray[Any]:
+    """``spikes`` (time, batch, *shape) with an input, or channel, that spikes in every step for each of ``periods``."""
+    if not periods:
+        return spikes
+    shape = (len(periods), *spikes.shape[3:])
+    lines = np.ones(shape, spikes.dtype)
+    if len(shape) == 3:
+        rows, columns = (np.arange(n)[None, :] % np.array(periods)[:, None] == 0 for n in shape[1:])
+        lines = (rows[:, :, None] & columns[:, None, :]).astype(spikes.dtype)
+    return np.concatenate([spikes, np.broadcast_to(lines, (*spikes.shape[:2], *shape))], axis=2)

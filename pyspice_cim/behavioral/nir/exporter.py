@@ -1,0 +1,167 @@
+"""Integer layers as a NIR graph: any tool of the field can read it, and ``import_nir`` gives back the same integers.
+
+NIR's neurons are real and leak exponentially. Each layer becomes the ``IF`` or ``LIF`` that is nearest, with unit gain, so that
+weights stay the integers that they are::
+
+    v_threshold   the largest float32 below theta: v > v_threshold is v >= theta, and subtracting either is the same
+    alpha         n / 2^k for the exponential decay; 1 - 2 lambda / theta for a linear one (equal at half the threshold)
+    IF            r = 1, where alpha is 1
+    LIF           tau = -dt / ln(alpha), r = 1 / (1 - alpha), so that the step of length dt is v <- alpha v + I
+
+The integers themselves are in the metadata of the node (``metadata.py``).
+"""
+
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyspice_cim.behavioral.network.file import NetworkFile
+from pyspice_cim.behavioral.network.layers import (
+    AnyLayer,
+    AvgPool2d,
+    Conv2d,
+    Flatten,
+    MaxPool2d,
+    NeuronLayer,
+    Recurrent,
+    Shape,
+    SumPool2d,
+    chain,
+    layers_of,
+)
+from pyspice_cim.behavioral.nir.metadata import constants_metadata, neuron_metadata
+from pyspice_cim.behavioral.nir.reader import nir_package
+from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.resources import write_atomically
+
+if TYPE_CHECKING:
+    import nir
+
+# The leak of a membrane that forgets everything in one step; alpha = 0 has no tau.
+_SMALLEST_ALPHA = 2.0**-16
+
+
+def export_nir(
+    network: NetworkFile | Sequence[AnyLayer],
+    input_shape: Iterable[int] | None = None,
+    *,
+    dt: float = 1e-3,
+    constant_inputs: int | Sequence[int] = 0,
+) -> "nir.NIRGraph":
+    """``network`` as a NIR graph.
+
+    Args:
+        network: a network file, or layers.
+        input_shape: of one sample in one step; by default that of a fully connected first layer.
+        dt: the time step for which ``tau`` is given, s.
+        constant_inputs: how many of the inputs, the last ones, spike in every step (``NIRNetwork.constant_inputs``); of
+            images the periods of the channels (``NIRNetwork.constant_periods``).
+
+    Raises:
+        DataError: if shapes do not chain, a layer is one that NIR has no node for, or images come without ``input_shape``.
+        ConfigError: if ``dt`` is not above 0; see ``network.layers.chain``, too.
+        MissingDependencyError: if the package ``nir`` is not installed.
+    """
+    nir = nir_package()
+    if not (np.isfinite(dt) and dt > 0):
+        raise ConfigError(f"dt is {dt}; it must be above 0 (s)")
+    layers = layers_of(network) if isinstance(network, NetworkFile) else tuple(network)
+    if input_shape is None:
+        if not layers or isinstance(layers[0], Conv2d) or not isinstance(layers[0], NeuronLayer):
+            raise DataError("the input's shape is not known; give input_shape = (channels, height, width)")
+        input_shape = layers[0].weights.shape[:1]
+    shape = tuple(int(n) for n in input_shape)
+    links = chain(layers, shape)
+    nodes: dict[str, Any] = {"input": nir.Input(np.array(shape))}
+    edges: list[tuple[str, str]] = []
+    last = "input"
+    for index, (layer, link) in enumerate(zip(layers, links, strict=True)):
+        made = _nodes(nir, layer, f"{index}", link.shape, link.output, dt)
+        nodes |= made
+        path = [name for name in made if not name.endswith("_recurrent")]
+        edges += list(zip([last, *path], path, strict=False))
+        last = path[-1]
+        if isinstance(layer, Recurrent):
+            edges += [(last, f"{index}_recurrent"), (f"{index}_recurrent", last)]
+    nodes["output"] = nir.Output(np.array(links[-1].output))
+    metadata = constants_metadata(
+        (1,) * constant_inputs if isinstance(constant_inputs, int) else tuple(constant_inputs)
+    )
+    return nir.NIRGraph(nodes, [*edges, (last, "output")], metadata=metadata, type_check=False)
+
+
+def save_nir(
+    network: NetworkFile | Sequence[AnyLayer],
+    path: str | Path,
+    input_shape: Iterable[int] | None = None,
+    *,
+    dt: float = 1e-3,
+    constant_inputs: int | Sequence[int] = 0,
+) -> None:
+    """Write ``network`` as a NIR file, in one step; arguments and errors as ``export_nir``.
+
+    Raises:
+        ConfigError: if the folder is missing or not writable, too (an old file stays as it was).
+    """
+    graph = export_nir(network, input_shape, dt=dt, constant_inputs=constant_inputs)
+    buffer = io.BytesIO()
+    nir_package().write(buffer, graph)
+    write_atomically(path, buffer.getvalue())
+
+
+def _nodes(nir: Any, layer: AnyLayer, name: str, shape: Shape, output: Shape, dt: float) -> dict[str, Any]:
+    """The nodes of ``layer``, in the order of the data."""
+    if isinstance(layer, MaxPool2d):
+        raise DataError(f"layer {name} (MaxPool2d): NIR has no maximum; use a sum pool, or leave it out")
+    if isinstance(layer, Flatten):
+        return {f"{name}_flatten": nir.Flatten(np.array(shape), start_dim=0, end_dim=-1)}
+    if isinstance(layer, SumPool2d | AvgPool2d):
+        pair = {"kernel_size": (layer.size,) * 2, "stride": (layer.step,) * 2, "padding": (0, 0)}
+        made = getattr(nir, type(layer).__name__)(**{field: np.array(value) for field, value in pair.items()})
+        made.input_type, made.output_type = {"input": np.array(shape)}, {"output": np.array(output)}
+        return {f"{name}_pool": made}
+    weights = layer.weights.astype(np.float32)
+    nodes: dict[str, Any] = {}
+    if isinstance(layer, Conv2d):
+        nodes[f"{name}_weights"] = nir.Conv2d(
+            input_shape=shape[1:],
+            weight=weights,
+            stride=(layer.stride,) * 2,
+            padding=(layer.padding,) * 2,
+            dilation=(1, 1),
+            groups=1,
+            bias=np.zeros(len(weights), np.float32),
+        )
+    else:
+        nodes[f"{name}_weights"] = nir.Linear(np.ascontiguousarray(weights.T))
+    if isinstance(layer, Recurrent):
+        nodes[f"{name}_recurrent"] = nir.Linear(np.ascontiguousarray(layer.recurrent.astype(np.float32).T))
+    nodes[f"{name}_neurons"] = _neurons(nir, layer, output, dt)
+    return nodes
+
+
+def _neurons(nir: Any, layer: NeuronLayer, shape: Shape, dt: float) -> Any:
+    def full(value: float) -> Any:
+        return np.full(shape, value, np.float32)
+
+    params = layer.params
+    factor, shift = params.factor
+    alpha = factor / (1 << shift) if params.decay == "exponential" else 1.0
+    if params.decay in ("clamp", "toward_zero"):
+        alpha = 1 - 2 * params.lambda_ / params.theta
+    metadata = neuron_metadata(layer)
+    threshold = np.full(shape, np.nextafter(np.float32(params.theta), np.float32(0)))
+    if alpha == 1:
+        return nir.IF(r=full(1), v_threshold=threshold, v_reset=full(0), metadata=metadata)
+    alpha = max(alpha, _SMALLEST_ALPHA)
+    return nir.LIF(
+        tau=full(-dt / np.log(alpha)),
+        r=full(1 / (1 - alpha)),
+        v_leak=full(0),
+        v_threshold=threshold,
+        v_reset=full(0),
+        metadata=metadata,
+    )

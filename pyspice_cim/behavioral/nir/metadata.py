@@ -1,0 +1,107 @@
+"""What NIR has no field for: the integers of a neuron, in the metadata of its node, so that export and import are inverse.
+
+Keys start with ``pyspice_cim_``: ``theta``, ``lambda``, ``membrane_bits``, ``weight_bits``, ``decay``, ``reset`` and, for the
+exponential decay, ``beta = (n, k)``. The metadata of the graph count the input lines that spike in every step, and state their
+periods if they are channels of an image that are not 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pyspice_cim.behavioral.network.layers import NeuronLayer
+from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
+from pyspice_cim.errors import CimError, DataError
+
+if TYPE_CHECKING:
+    import nir
+
+PREFIX = "pyspice_cim_"
+CONSTANT_INPUTS, CONSTANT_PERIODS = PREFIX + "constant_inputs", PREFIX + "constant_periods"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExactNeurons:
+    """Neurons whose integers the file states; their weights are integers, too."""
+
+    params: LDLIFParams
+    weight_bits: int
+
+
+def neuron_metadata(layer: NeuronLayer) -> dict[str, Any]:
+    """The metadata of the node of ``layer``'s neurons."""
+    params = layer.params
+    integers = {
+        "theta": params.theta,
+        "lambda": params.lambda_,
+        "membrane_bits": params.membrane_bits,
+        "weight_bits": layer.weight_bits,
+    }
+    found: dict[str, Any] = {PREFIX + name: np.int64(value) for name, value in integers.items()}
+    found |= {PREFIX + "decay": params.decay, PREFIX + "reset": params.reset}
+    if isinstance(params, NeuronParams) and params.beta is not None:
+        found[PREFIX + "beta"] = np.array(params.beta, np.int64)
+    return found
+
+
+def exact_neurons(name: str, node: Any) -> ExactNeurons | None:
+    """The integers that the metadata of ``node`` state, or ``None``.
+
+    Raises:
+        DataError: if they are not complete or out of range; the message names the node.
+    """
+    metadata = node.metadata if isinstance(node.metadata, dict) else {}
+    if PREFIX + "theta" not in metadata:
+        return None
+    try:
+        read = {key.removeprefix(PREFIX): value for key, value in metadata.items() if key.startswith(PREFIX)}
+        common: dict[str, Any] = {
+            "lambda_": int(read["lambda"]),
+            "theta": int(read["theta"]),
+            "membrane_bits": int(read["membrane_bits"]),
+            "decay": _text(read["decay"]),
+            "reset": _text(read["reset"]),
+        }
+        beta = tuple(int(each) for each in read["beta"]) if "beta" in read else None
+        params = params_of(beta=beta, **common)
+        return ExactNeurons(params=params, weight_bits=int(read["weight_bits"]))
+    except (KeyError, TypeError, ValueError, CimError) as error:
+        raise DataError(
+            f"node {name}: its metadata {PREFIX}* are damaged ({error}); remove them, or export the network again"
+        ) from error
+
+
+def params_of(*, beta: Any = None, **common: Any) -> LDLIFParams:
+    """``LDLIFParams`` where the array computes the decay, ``NeuronParams`` for the other rules."""
+    if common["decay"] in LDLIFParams.decays and beta is None:
+        return LDLIFParams(**common)
+    return NeuronParams(beta=beta, **common)
+
+
+def constants_metadata(periods: Sequence[int]) -> dict[str, Any]:
+    """The metadata of a graph whose last inputs, one for each of ``periods``, spike in every step."""
+    found: dict[str, Any] = {CONSTANT_INPUTS: np.int64(len(periods))} if periods else {}
+    return found | ({CONSTANT_PERIODS: np.array(periods, np.int64)} if any(q != 1 for q in periods) else {})
+
+
+def constant_periods(graph: "nir.NIRGraph") -> tuple[int, ...]:
+    """The periods (``biases.py``) of the last inputs, that spike in every step, as the metadata of ``graph`` state.
+
+    Raises:
+        DataError: if that is no number of lines, or not as many periods.
+    """
+    metadata = graph.metadata if isinstance(graph.metadata, dict) else {}
+    try:
+        count = int(metadata.get(CONSTANT_INPUTS, 0))
+        periods = tuple(int(q) for q in np.ravel(metadata.get(CONSTANT_PERIODS, np.ones(max(count, 0)))))
+    except (TypeError, ValueError):
+        count, periods = -1, ()
+    if count != len(periods) or min(periods, default=1) < 1:
+        raise DataError(f"the graph's metadata {CONSTANT_INPUTS} are damaged; remove them, or export the network again")
+    return periods
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

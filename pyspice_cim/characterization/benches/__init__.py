@@ -1,0 +1,1 @@
+"""Testbenches of cells, columns, drivers and datapaths."""

@@ -1,0 +1,331 @@
+"""Bench of the LD-LIF column: minimum cycle, energy per event, load per line, delays, leakage.
+
+The energies are those of the events of ``microcode.events``: random operations on random words run in SPICE, the energy of
+every cycle and column is measured, and least squares attributes it to the events of that cycle. The residual is a
+measurement of its own, so a table states how well the attribution holds.
+"""
+
+import itertools
+from collections.abc import Generator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pyspice_cim.characterization.benches.array import (
+    QUICK_OPTIONS,
+    STATIC_OPTIONS,
+    ArrayRun,
+    array_deck,
+    array_simulation,
+    kinds_of_lines,
+)
+from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
+from pyspice_cim.microcode import EVENTS, ColumnState, Operation, cycle_events
+from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES, ArrayShape, column_supply
+from pyspice_cim.netlists.waves import Timing
+from pyspice_cim.technology import Corner, Technology
+
+COMPONENTS = tuple(COLUMN_SUPPLIES)
+LINE_KINDS = (
+    *("ph1", "ph1b", "ph2", "ph2b", "phq", "phqb", "pcb", "rst", "fc", "fcb", "za", "zb", "dc0", "dc1"),
+    *("rwv", "wwv", "rww", "pcs"),
+)
+# A run of a few short words is enough: what a cycle costs does not depend on how many follow.
+_BITS, _WEIGHT_BITS = 6, 4
+# Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
+_CYCLE_RATIO = 1.04
+_REFERENCE_CYCLE = 0.4e-9
+# From 0.1 ns to 9 ns.
+_FIRST_STEP, _LAST_STEP = -35, 79
+# Energies and delays are measured at the cycle that a macro works at by default: the minimum and a tenth.
+WORKING_MARGIN = 1.10
+
+
+def column_bench(technology: Technology, corner: Corner, *, rows: int, segments: int, seed: int = 0) -> Bench:
+    """Everything that a table holds of a column with ``rows`` rows a segment and ``segments`` weight segments.
+
+    Measurements (quantities of one column): ``column_minimum_cycle`` s, ``column_event_energy`` [component, event] J,
+    ``column_event_residual`` (relative RMS error of an operation's energy), ``column_line_capacitance`` [line] F,
+    ``column_write_delay`` and ``column_flag_delay`` s after the start of a cycle, ``slice_leakage``,
+    ``segment_leakage`` and ``cell8t_leakage`` W.
+
+    Args:
+        seed: of the random program and data behind the energies of events.
+    """
+    shape = ArrayShape(
+        columns=2, bits=_BITS, inputs=2, weight_bits=_WEIGHT_BITS, rows=rows, segments=max(segments, -(-8 // rows))
+    )
+    stress = _stress_run(replace(shape, bits=_BITS - 1))
+    minimum, decks, reason = yield from _minimum_cycle(technology, corner, stress)
+    cycle_measurement = Measurement(
+        name="column_minimum_cycle",
+        unit="s",
+        value=minimum,
+        reason=reason,
+        decks=decks,
+        resolution=_CYCLE_RATIO - 1,
+        description="shortest cycle at which every bit of the stress program is right",
+    )
+    if minimum is None:
+        return [cycle_measurement, *_unmeasured(f"no working cycle: {reason}")]
+    timing = Timing(cycle=WORKING_MARGIN * minimum)
+    runs = calibration_runs(shape, timing, seed)
+    simulations = [array_simulation(technology, corner, run, title="column calibration") for run in runs]
+    leakage = [_leakage_simulation(technology, corner, shape, used) for used in (False, True)]
+    outcomes = yield simulations + leakage
+    energies, leaks = outcomes[: len(runs)], outcomes[len(runs) :]
+    return [cycle_measurement, *_energies(runs, energies, leaks, corner), *_leakages(leaks)]
+
+
+def _run(
+    shape: ArrayShape, timing: Timing, program: list[Operation], weights: Any, words: Any, flags: Any, last: Any = None
+) -> ArrayRun:
+    integers = [np.asarray(values, dtype=np.int64) for values in (weights, words, flags)]
+    last_sum = np.zeros(shape.columns, dtype=np.int64) if last is None else np.asarray(last, dtype=np.int64)
+    state = ColumnState(word=integers[1], flag=integers[2], last_sum=last_sum)
+    return ArrayRun(shape=shape, weights=integers[0], state=state, program=program, timing=timing)
+
+
+def _stress_run(shape: ArrayShape) -> ArrayRun:
+    """Long carries, alternating sums, both flags, masks on and off: whatever makes a cycle slow.
+
+    The two columns hold opposite data. -1 + 1 carries through all bits; 01010 + 10101 makes every line discharge in
+    every other cycle, which is the hardest precharge; the weights alternate their bits.
+    """
+    program = [
+        Operation(name="decay", k0=1, k1=-11, capture=True),
+        Operation(name="accumulate", weight=0, za=True),
+        Operation(name="accumulate", weight=1),
+        Operation(name="saturate", k0=-16, k1=-11, capture=True),
+        Operation(name="fire", k0=10, k1=-1, zb=True, capture=True),
+    ]
+    return _run(shape, Timing(cycle=1e-9), program, [[5, -6], [-1, 7]], [-1, 10], [0, 1])
+
+
+def _minimum_cycle(
+    technology: Technology, corner: Corner, run: ArrayRun
+) -> Generator[list[Simulation], list[Outcome], tuple[float | None, tuple[str, ...], str]]:
+    """The shortest cycle of the grid that works, hashes of the decks that decide it, and the reason where none does.
+
+    Growing strides away from a guess until the edge lies between a cycle that fails and one that works, then bisection.
+    """
+    fails, works = _FIRST_STEP - 1, _LAST_STEP + 1
+    hashes: dict[int, str] = {}
+    reason = ""
+    # Where a column works at nominal conditions; a longer read line is slower.
+    trial, stride = 24 + 2 * (run.shape.segments.bit_length() - 1), 6
+    while works - fails > 1:
+        simulation = array_simulation(
+            technology,
+            corner,
+            replace(run, timing=Timing(cycle=_REFERENCE_CYCLE * _CYCLE_RATIO**trial)),
+            title="column stress",
+            options=QUICK_OPTIONS,
+        )
+        (outcome,) = yield [simulation]
+        hashes[trial] = outcome.deck_sha256
+        if outcome.ok:
+            works = trial
+        else:
+            fails, reason = trial, outcome.reason
+        if works > _LAST_STEP:
+            trial = min(fails + 2 * stride, _LAST_STEP)
+            stride *= 2
+        elif fails < _FIRST_STEP:
+            trial = max(works - stride, _FIRST_STEP)
+            stride *= 2
+        else:
+            trial = (fails + works) // 2
+    if works > _LAST_STEP:
+        longest = _REFERENCE_CYCLE * _CYCLE_RATIO**_LAST_STEP
+        return None, tuple(hashes.values()), f"fails even at {longest:.3g} s: {reason}"
+    decisive = tuple(hashes[step] for step in (works, fails) if step in hashes)
+    return _REFERENCE_CYCLE * _CYCLE_RATIO**works, decisive, ""
+
+
+_RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
+
+
+def calibration_runs(shape: ArrayShape, timing: Timing, seed: int) -> list[ArrayRun]:
+    """Random runs that tell all events apart; about one draw in five does not, and the next one is taken."""
+    firsts = (seed * _RANDOM_RUNS + draw * 2**32 for draw in itertools.count())
+    draws = ([_random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
+    return next(runs for runs in draws if np.linalg.matrix_rank(run_events(runs).T) == len(EVENTS))
+
+
+def _random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
+    """Operations with random constants, weights, masks and captures on random words."""
+    rng = np.random.default_rng([seed, shape.bits])
+    half = 2 ** (shape.bits - 1)
+    program: list[Operation] = []
+    for n in range(_RANDOM_OPERATIONS):
+        za, zb, capture = (bool(x) for x in rng.random(3) < (0.3, 0.3, 0.6))
+        if n % 2:
+            program.append(Operation(name="accumulate", weight=int(rng.integers(shape.inputs)), za=za, zb=zb))
+        else:
+            k0, k1 = (int(k) for k in rng.integers(-half, half, 2))
+            program.append(Operation(name="decay", k0=k0, k1=k1, za=za, zb=zb, capture=capture))
+    weights = rng.integers(-(2 ** (shape.weight_bits - 1)), 2 ** (shape.weight_bits - 1), (shape.inputs, shape.columns))
+    words = rng.integers(-half, half, shape.columns)
+    flags, last = rng.integers(0, 2, (2, shape.columns))
+    return _run(shape, timing, program, weights, words, flags, last)
+
+
+def program_events(run: ArrayRun) -> NDArray[np.int64]:
+    """Event indicators of a run, [event, cycle, column]."""
+    blocks, state = [], run.state
+    for operation in run.program:
+        indicators, state = cycle_events(operation, state, run.weights, bits=run.shape.bits)
+        blocks.append(indicators)
+    return np.concatenate(blocks, axis=1)
+
+
+def run_events(runs: list[ArrayRun]) -> NDArray[np.int64]:
+    """Event indicators of all cycles and columns of ``runs``, [event, cycle and column]."""
+    return np.concatenate([program_events(run).reshape(len(EVENTS), -1) for run in runs], axis=1)
+
+
+def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome], corner: Corner) -> list[Measurement]:
+    decks = tuple(outcome.deck_sha256 for outcome in outcomes)
+    reasons = [outcome.reason for outcome in (*outcomes, *leaks) if not outcome.ok]
+    if reasons:
+        return [m for m in _unmeasured(reasons[0], decks) if not m.name.endswith("leakage")]
+    events = run_events(runs)
+    energy = np.concatenate([o.values["columns"].reshape(len(COMPONENTS), -1) for o in outcomes], axis=1)
+    solution, *_ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
+    coefficients = solution.T  # [component, event]
+    leaked = _leaked(runs[0], leaks)
+    # Residual of whole operations, all components together: what a user of the table adds up.
+    per_operation = []
+    for run, outcome in zip(runs, outcomes, strict=True):
+        shape = (len(run.program), run.shape.bits, run.shape.columns)
+        spice = outcome.values["columns"].sum(axis=0).reshape(shape).sum(axis=1)
+        model = np.einsum("ce,ekj->kj", coefficients, program_events(run)).reshape(shape).sum(axis=1)
+        per_operation.append(((model - spice) / spice.mean()).ravel())
+    residual = float(np.sqrt(np.mean(np.concatenate(per_operation) ** 2)))
+    # Leakage is counted by power and time; what leaked during the calibration is not part of a cycle's energy.
+    coefficients[:, list(EVENTS).index("cycle")] -= leaked
+    capacitance = _line_capacitance(runs, outcomes, corner)
+    delays = np.stack([o.values["delays"] for o in outcomes])  # [run, (write, flag)]
+    return [
+        Measurement(
+            name="column_event_energy",
+            unit="J",
+            value=coefficients,
+            dims=("component", "event"),
+            labels={"component": COMPONENTS, "event": tuple(EVENTS)},
+            decks=decks,
+            description="energy that one event of microcode.events adds to a column's supply, leakage apart",
+        ),
+        Measurement(
+            name="column_event_residual",
+            unit="1",
+            value=residual,
+            decks=decks,
+            description="RMS error of the energy of a column's operation, relative to the mean, over the calibration",
+        ),
+        Measurement(
+            name="column_line_capacitance",
+            unit="F",
+            value=capacitance,
+            dims=("line",),
+            labels={"line": LINE_KINDS},
+            decks=decks,
+            description="charge that a pulse of a line draws for one column, over the supply voltage; wire included",
+        ),
+        Measurement(
+            name="column_write_delay",
+            unit="s",
+            value=float(np.nanmax(delays[:, 0])),
+            decks=decks,
+            # It is measured at the working cycle, whose phases it follows.
+            resolution=_CYCLE_RATIO - 1,
+            description="latest a cell crosses half the supply, after the start of the cycle in which it is written",
+        ),
+        Measurement(
+            name="column_flag_delay",
+            unit="s",
+            value=float(np.nanmax(delays[:, 1])),
+            decks=decks,
+            # It is measured at the working cycle, whose phases it follows.
+            resolution=_CYCLE_RATIO - 1,
+            description="latest a flag crosses half the supply, after the start of the cycle in which it is captured",
+        ),
+    ]
+
+
+def _leaked(run: ArrayRun, leaks: list[Outcome]) -> NDArray[np.float64]:
+    """What a column of ``run`` leaks in one cycle, J [component]: the slice and its segments, and the cells."""
+    bare, full = (outcome.values for outcome in leaks)
+    shape = run.shape
+    segments = shape.used_segments * (full["slice"] - bare["slice"])
+    cells = (shape.bits + shape.inputs * shape.weight_bits) * full["cell"]
+    power = {"logic": float(bare["slice"] + segments), "cells": float(cells)}
+    return run.timing.cycle * np.array([power.get(component, 0.0) for component in COMPONENTS])
+
+
+def _line_capacitance(runs: list[ArrayRun], outcomes: list[Outcome], corner: Corner) -> NDArray[np.float64]:
+    energy = dict.fromkeys(LINE_KINDS, 0.0)
+    pulses = dict.fromkeys(LINE_KINDS, 0.0)
+    for run, outcome in zip(runs, outcomes, strict=True):
+        kinds = kinds_of_lines(run.shape.lines)
+        for kind, line_energy, count in zip(kinds, outcome.values["lines"], outcome.values["pulses"], strict=True):
+            energy[kind] += float(line_energy.sum())
+            pulses[kind] += float(count)
+    columns = runs[0].shape.columns
+    return np.array([energy[k] / pulses[k] / columns / corner.vdd**2 for k in LINE_KINDS])
+
+
+def _leakage_simulation(technology: Technology, corner: Corner, shape: ArrayShape, used: bool) -> Simulation:
+    """Operating point of one idle column, with one weight segment or without any."""
+    inputs = shape.rows // shape.weight_bits if used else 0
+    idle = ArrayShape(
+        columns=1, bits=shape.bits, inputs=inputs, weight_bits=shape.weight_bits, rows=shape.rows, segments=1
+    )
+    # Alternating bits: as many ones as zeros.
+    weights = np.resize([5, -6], (inputs, 1))
+    run = _run(idle, Timing(cycle=1e-9), [], weights, [21], [0])
+    deck = array_deck(technology, corner, run, title="column leakage", options=STATIC_OPTIONS)
+    arguments = {"vdd": corner.vdd, "cells": shape.bits + inputs * shape.weight_bits}
+    return Simulation(deck=deck, reducer=reducer_name(column_leakage), arguments=arguments)
+
+
+def column_leakage(vectors: Vectors, *, vdd: float, cells: int) -> dict[str, float]:
+    """Reducer: leakage of an idle column, W: ``slice`` (all but the cells) and ``cell`` (one cell)."""
+    power = {c: -vdd * float(vectors[f"i({column_supply(c, 0)})"][-1]) for c in COMPONENTS}
+    return {"slice": sum(power[c] for c in COMPONENTS if c != "cells"), "cell": power["cells"] / cells}
+
+
+def _leakages(outcomes: list[Outcome]) -> list[Measurement]:
+    decks = tuple(outcome.deck_sha256 for outcome in outcomes)
+    reasons = [outcome.reason for outcome in outcomes if not outcome.ok]
+    if reasons:
+        return [m for m in _unmeasured(reasons[0], decks) if m.name.endswith("leakage")]
+    bare, full = (outcome.values for outcome in outcomes)
+    return [
+        Measurement(name=name, unit="W", value=float(value), decks=decks, description=description)
+        for name, value, description in (
+            ("slice_leakage", bare["slice"], "leakage of an idle column without its cells and weight segments"),
+            ("segment_leakage", full["slice"] - bare["slice"], "leakage of one weight segment without its cells"),
+            ("cell8t_leakage", full["cell"], "leakage of an 8T cell, mean of stored 0 and 1"),
+        )
+    ]
+
+
+_UNITS = {
+    "column_event_energy": "J",
+    "column_event_residual": "1",
+    "column_line_capacitance": "F",
+    "column_write_delay": "s",
+    "column_flag_delay": "s",
+    "slice_leakage": "W",
+    "segment_leakage": "W",
+    "cell8t_leakage": "W",
+}
+
+
+def _unmeasured(reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
+    return [Measurement(name=name, unit=unit, value=None, reason=reason, decks=decks) for name, unit in _UNITS.items()]

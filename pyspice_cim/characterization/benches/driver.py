@@ -1,0 +1,119 @@
+"""Bench of the word and clock drivers: energy and delay of a pulse against the load of a line."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit
+
+from pyspice_cim.characterization.spice.measure import crossings, value_at, window_charges
+from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
+from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.cell import library
+from pyspice_cim.netlists.cells.drivers import line_driver
+from pyspice_cim.netlists.deck import Deck, wrapped
+from pyspice_cim.technology import Corner, Technology, model_text
+
+# Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
+LOADS = (0.25e-15, 0.5e-15, 1e-15, 2e-15, 3e-15, 4e-15, 6e-15, 10e-15)
+OPTIONS = "method=trap reltol=1e-4 chgtol=1e-17"
+# Rise and fall times of a driver's input, rail to rail, s; and the one of them that all other benches have.
+SLEWS = (10e-12, 30e-12, 100e-12, 300e-12)
+_SLEW = 30e-12
+_RISE, _FALL, _STOP = 0.2e-9, 2.2e-9, 4.4e-9
+# Of the supply: how far from its rail a line may be at the end of a phase, and so about what its energy may miss.
+_SETTLED = 0.01
+
+
+def driver_bench(
+    technology: Technology, corner: Corner, *, loads: Sequence[float] = LOADS, slews: Sequence[float] = SLEWS
+) -> Bench:
+    """Energy J (one pulse: rise and fall) and delay s (mean of both edges) of a unit driver.
+
+    ``driver_energy`` and ``driver_delay`` over ``loads`` (F) at the slew of the benches; ``driver_slew_energy`` and
+    ``driver_slew_delay`` over ``slews`` (s) and ``loads``.
+    """
+    every = sorted({_SLEW, *slews})
+    found = yield [driver_simulation(technology, corner, slew=slew, loads=loads) for slew in every]
+    at = dict(zip(every, found, strict=True))
+    swept = [at[slew] for slew in slews]
+    return _measurements("driver", [at[_SLEW]], loads) + _measurements("driver_slew", swept, loads, slews)
+
+
+def _measurements(
+    prefix: str, outcomes: list[Outcome], loads: Sequence[float], slews: Sequence[float] = ()
+) -> list[Measurement]:
+    """Energy and delay over the load, and over the slew where ``slews`` are given."""
+    reason = next((outcome.reason for outcome in outcomes if not outcome.ok), "")
+    return [
+        Measurement(
+            name=f"{prefix}_{key}",
+            unit=unit,
+            value=None if reason else np.array([outcome.values[key] for outcome in outcomes])[() if slews else 0],
+            dims=("input_slew", "line_load") if slews else ("line_load",),
+            labels={**({"input_slew": tuple(slews)} if slews else {}), "line_load": tuple(loads)},
+            reason=reason,
+            decks=tuple(outcome.deck_sha256 for outcome in outcomes),
+            description=description,
+        )
+        for key, unit, description in (
+            ("energy", "J", "energy of a unit line driver and its load for one pulse"),
+            ("delay", "s", "delay of a unit line driver, mean of the rising and the falling edge"),
+        )
+    ]
+
+
+def driver_simulation(
+    technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW, loads: Sequence[float] = LOADS
+) -> Simulation:
+    """One deck with a driver of ``units`` for every load (times ``units``), each with a supply of its own."""
+    corner.check(technology)
+    circuit = Circuit("unit drivers of control lines")
+    for cell in library(line_driver(technology, units=units)):
+        circuit.subcircuit(cell.subcircuit())
+    circuit.V(
+        "pulse", "pulse", "0", f"pwl(0 0 {_RISE} 0 {_RISE + slew} {corner.vdd} {_FALL} {corner.vdd} {_FALL + slew} 0)"
+    )
+    for n, load in enumerate(loads):
+        circuit.V(f"s{n}", f"s{n}", "0", f"dc {corner.vdd:g}")
+        circuit.X(f"d{n}", f"driver{units}", "pulse", f"o{n}", f"s{n}")
+        circuit.C(f"l{n}", f"o{n}", "0", load * units)
+    saved = ["v(pulse)", *(f"i(vs{n})" for n in range(len(loads))), *(f"v(o{n})" for n in range(len(loads)))]
+    text = "\n".join(
+        [
+            str(circuit).replace(".title ", "* ", 1).rstrip(),
+            model_text(technology, corner.process),
+            wrapped(".save", saved),
+            f".temp {corner.temperature_c:g}",
+            f".options {OPTIONS}",
+            f".tran 5p {_STOP:g} 0 20p",
+            ".end\n",
+        ]
+    )
+    deck = Deck(text=text, vectors=("time", *saved), stop_time=_STOP)
+    return Simulation(
+        deck=deck, reducer=reducer_name(driver_pulse), arguments={"vdd": corner.vdd, "drivers": len(loads)}
+    )
+
+
+def driver_pulse(vectors: Vectors, *, vdd: float, drivers: int) -> dict[str, np.ndarray]:
+    """Reducer: energy and delay of every driver of the deck.
+
+    Raises:
+        SimulationError: if a line does not go up and down once, or has not come to its rail when the pulse turns or ends.
+    """
+    middle = crossings(vectors, "v(pulse)", vdd / 2)
+    energy, delay = [], []
+    for n in range(drivers):
+        out = crossings(vectors, f"v(o{n})", vdd / 2)
+        if out.size != 2:
+            raise SimulationError(f"driver {n} crosses half the supply {out.size} times in one pulse, not twice")
+        top, bottom = (float(value_at(vectors, f"v(o{n})", at)) for at in (_FALL, _STOP))
+        if top < (1 - _SETTLED) * vdd or bottom > _SETTLED * vdd:
+            raise SimulationError(
+                f"driver {n} comes to {top:.3g} V and back to {bottom:.3g} V only of {vdd:g} V in a pulse of "
+                f"{_FALL - _RISE:g} s; its load is too large for the corner"
+            )
+        energy.append(vdd * window_charges(vectors, f"vs{n}", np.array([0.0, _STOP]))[0])
+        delay.append(float((out - middle).mean()))
+    return {"energy": np.array(energy), "delay": np.array(delay)}

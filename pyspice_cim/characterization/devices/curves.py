@@ -1,0 +1,228 @@
+"""Transistor figures from ngspice: the bench of drain-current curves, and the figures that are read off them.
+
+Definitions, for a device of width W and length L at supply V_DD (p devices: magnitudes):
+
+    Ion    = I_D(V_GS = V_DD,   V_DS = V_DD)   / W
+    Ieff   = (I_D(V_GS = V_DD, V_DS = V_DD/2) + I_D(V_GS = V_DD/2, V_DS = V_DD)) / (2 W)
+    Idlin  = I_D(V_GS = V_DD,   V_DS = 50 mV)  / W
+    Ioff   = I_D(V_GS = 0,      V_DS = V_DD)   / W
+    Vt     = V_GS at which I_D = 100 nA * W / L, with V_DS = 50 mV (Vt_lin) or V_DD (Vt_sat)
+    DIBL   = (Vt_lin - Vt_sat) / (V_DD - 50 mV)
+    SS     = smallest dV_GS / dlog10(I_D) with V_DS = 50 mV
+
+Ieff is the effective current of Na et al., "The effective drive current in CMOS inverters", IEDM 2002.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PySpice.Spice.Netlist import Circuit
+
+from pyspice_cim.characterization.spice.ngspice import SimResult
+from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.cell import mosfet
+from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.technology import Corner, Technology, model_text
+from pyspice_cim.technology.binning import without_unused_bins
+
+Array = NDArray[np.float64]
+
+# V, drain voltage of the linear region.
+LINEAR_BIAS = 0.05
+# A, threshold current of a square device (W = L).
+THRESHOLD_CURRENT = 100e-9
+# m, width of the device under test: wide enough that nothing but the width counts, and per-um figures need no scaling.
+BENCH_WIDTH = 1e-6
+
+UNITS = {
+    "ion": "A/um",
+    "ieff": "A/um",
+    "idlin": "A/um",
+    "ioff": "A/um",
+    "vt_lin": "V",
+    "vt_sat": "V",
+    "dibl": "V/V",
+    "ss": "V/dec",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransferCurves:
+    """I_D (A) of one device against V_GS (V, both as magnitudes) at V_DS = 50 mV, V_DD/2 and V_DD."""
+
+    vgs: Array
+    linear: Array
+    half: Array
+    full: Array
+    vdd: float
+    width: float
+    length: float
+
+
+def dc_options(corner: Corner) -> str:
+    """Option cards of a DC bench. Leakage needs ``gmin`` far below the device's own off conductance."""
+    return f".options temp={corner.temperature_c:g} tnom=27 gmin=1e-18 abstol=1e-18 reltol=1e-5 vntol=1e-7 itl1=500\n"
+
+
+def finished_deck(
+    circuit: Circuit, models: str, options: str, analysis: str, vectors: Iterable[str], stop: float | None = None
+) -> Deck:
+    """The deck of ``circuit``: its text, models, options, one analysis card and the vectors to save."""
+    names = tuple(vectors)
+    saves = "\n".join(f".save {name}" for name in names)
+    drawn = str(circuit).rstrip()
+    text = f"{drawn}\n{without_unused_bins(models, drawn)}{options}{saves}\n{analysis}\n.end\n"
+    return Deck(text=text, vectors=names, stop_time=stop)
+
+
+def transfer_deck(
+    technology: Technology,
+    corner: Corner,
+    devices: Iterable[str] = ("nmos", "pmos"),
+    *,
+    models: str | None = None,
+    step: float = 0.01,
+    width: float = BENCH_WIDTH,
+) -> Deck:
+    """Bench of I_D against V_GS for several devices at once, each at three drain voltages.
+
+    Args:
+        devices: names in ``technology.devices``.
+        models: model text in place of the technology's own (card fitting runs many cards in one deck).
+        step: V, of the gate sweep.
+        width: m, of every device.
+    """
+    circuit = Circuit(f"transfer curves {technology.name} {corner.process}")
+    circuit.V("gate", "gate", circuit.gnd, 0)
+    # The mirror image for p devices, so that one sweep serves both.
+    circuit.VCVS("mirror", "gatep", circuit.gnd, "gate", circuit.gnd, -1)
+    vectors = []
+    for name in devices:
+        polarity = technology.device(name).polarity
+        sign, gate = (1, "gate") if polarity == "n" else (-1, "gatep")
+        for region, bias in (("lin", LINEAR_BIAS), ("half", corner.vdd / 2), ("full", corner.vdd)):
+            tag = f"{name}_{region}"
+            circuit.V(tag, f"d_{tag}", circuit.gnd, sign * bias)
+            mosfet(
+                circuit,
+                tag,
+                (f"d_{tag}", gate, "0", "0"),
+                technology=technology,
+                device=name,
+                width=width,
+            )
+            vectors.append(f"i(v{tag})".lower())
+    points = max(2, round(corner.vdd / step))
+    text = model_text(technology, corner.process) if models is None else models
+    analysis = f".dc Vgate 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
+    return finished_deck(circuit, text, dc_options(corner), analysis, vectors)
+
+
+def transfer_curves(
+    result: SimResult, technology: Technology, corner: Corner, device: str, *, width: float = BENCH_WIDTH
+) -> TransferCurves:
+    """The curves of one device of a ``transfer_deck``, drawn with ``width`` in m.
+
+    Raises:
+        SimulationError: if the run failed.
+    """
+    vectors = good_vectors(result)
+    currents = {region: np.abs(vectors[f"i(v{device}_{region})".lower()]) for region in ("lin", "half", "full")}
+    return TransferCurves(
+        vgs=np.linspace(0.0, corner.vdd, currents["full"].size),
+        linear=currents["lin"],
+        half=currents["half"],
+        full=currents["full"],
+        vdd=corner.vdd,
+        width=width,
+        length=technology.device(device).l_um[0] * 1e-6,
+    )
+
+
+def device_figures(curves: TransferCurves) -> dict[str, float]:
+    """The figures named in ``UNITS``, from the curves of one device; NaN where a threshold is not crossed."""
+    micrometres = curves.width * 1e6
+    middle = float(np.interp(curves.vdd / 2, curves.vgs, curves.full))
+    criterion = THRESHOLD_CURRENT * curves.width / curves.length
+    vt_lin = threshold(curves.vgs, curves.linear, criterion)
+    vt_sat = threshold(curves.vgs, curves.full, criterion)
+    return {
+        "ion": float(curves.full[-1]) / micrometres,
+        "ieff": (float(curves.half[-1]) + middle) / 2 / micrometres,
+        "idlin": float(curves.linear[-1]) / micrometres,
+        "ioff": float(curves.full[0]) / micrometres,
+        "vt_lin": vt_lin,
+        "vt_sat": vt_sat,
+        "dibl": (vt_lin - vt_sat) / (curves.vdd - LINEAR_BIAS),
+        "ss": subthreshold_swing(curves.vgs, curves.linear),
+    }
+
+
+def threshold(vgs: Array, current: Array, criterion: float) -> float:
+    """V_GS at which ``current`` crosses ``criterion`` (A), interpolated in log(I); NaN if it does not."""
+    if not current[0] < criterion < current[-1]:
+        return float("nan")
+    return float(np.interp(np.log(criterion), np.log(current), vgs))
+
+
+def subthreshold_swing(vgs: Array, current: Array) -> float:
+    """Smallest dV_GS / dlog10(I), V per decade."""
+    return float(np.min(np.diff(vgs) / np.maximum(np.diff(np.log10(current)), 1e-12)))
+
+
+def good_vectors(result: SimResult) -> Mapping[str, Array]:
+    """The vectors of a good run.
+
+    Raises:
+        SimulationError: with the run's reason, if it failed.
+    """
+    if not result.ok:
+        raise SimulationError(result.reason)
+    return result.vectors
+
+
+def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, step: float = 0.02) -> Deck:
+    """Bench of I_D against V_DS for ``nmos`` and ``pmos`` at ``gate_steps`` gate voltages up to V_DD, for a figure."""
+    circuit = Circuit(f"output curves {technology.name} {corner.process}")
+    circuit.V("drain", "drain", circuit.gnd, 0)
+    circuit.VCVS("mirror", "drainp", circuit.gnd, "drain", circuit.gnd, -1)
+    vectors = []
+    for device in ("nmos", "pmos"):
+        sign, drain = (1, "drain") if device == "nmos" else (-1, "drainp")
+        for index in range(1, gate_steps + 1):
+            tag = f"{device}_{index}"
+            circuit.V(f"g{tag}", f"g_{tag}", circuit.gnd, sign * corner.vdd * index / gate_steps)
+            circuit.V(tag, drain, f"d_{tag}", 0)
+            mosfet(
+                circuit,
+                tag,
+                (f"d_{tag}", f"g_{tag}", "0", "0"),
+                technology=technology,
+                device=device,
+                width=BENCH_WIDTH,
+            )
+            vectors.append(f"i(v{tag})")
+    points = max(2, round(corner.vdd / step))
+    analysis = f".dc Vdrain 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
+    return finished_deck(circuit, model_text(technology, corner.process), dc_options(corner), analysis, vectors)
+
+
+def output_curves(
+    result: SimResult, corner: Corner, device: Literal["nmos", "pmos"], gate_steps: int = 5
+) -> tuple[Array, dict[float, Array]]:
+    """V_DS (V) and, for each V_GS (V), I_D (A/um) of an ``output_deck``.
+
+    Raises:
+        SimulationError: if the run failed.
+    """
+    vectors = good_vectors(result)
+    micrometres = BENCH_WIDTH * 1e6
+    family = {
+        corner.vdd * index / gate_steps: np.abs(vectors[f"i(v{device}_{index})"]) / micrometres
+        for index in range(1, gate_steps + 1)
+    }
+    size = next(iter(family.values())).size
+    return np.linspace(0.0, corner.vdd, size), family

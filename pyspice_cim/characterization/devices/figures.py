@@ -1,0 +1,141 @@
+"""All figures of a technology at one operating condition: devices, FO4 delay and static noise margins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from pyspice_cim.characterization.devices.curves import (
+    UNITS,
+    Array,
+    TransferCurves,
+    device_figures,
+    output_curves,
+    output_deck,
+    transfer_curves,
+    transfer_deck,
+)
+from pyspice_cim.characterization.devices.fo4 import fo4_deck, fo4_delays, switching_time
+from pyspice_cim.characterization.devices.snm import MODES, Butterfly, Mode, butterfly, butterfly_deck
+from pyspice_cim.characterization.spice.ngspice import SimResult, Simulator
+from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.technology import Corner, Technology
+
+DEVICES: tuple[Literal["nmos", "pmos"], ...] = ("nmos", "pmos")
+
+# Figure of a device -> what it means, in the order of a listing.
+DEVICE_FIGURES: dict[str, str] = {
+    "ion": "drain current, gate and drain at V_DD",
+    "ieff": "effective switching current",
+    "idlin": "drain current, gate at V_DD, drain at 50 mV",
+    "ioff": "leakage, gate at 0, drain at V_DD",
+    "vt_lin": "threshold at 50 mV, 100 nA W/L",
+    "vt_sat": "threshold at V_DD, 100 nA W/L",
+    "dibl": "threshold lowering per drain voltage",
+    "ss": "subthreshold swing",
+}
+CIRCUIT_FIGURES: dict[str, tuple[str, str]] = {
+    "fo4": ("s", "mean delay of an inverter that drives four"),
+    "fo4_fall": ("s", "the same, falling output"),
+    "fo4_rise": ("s", "the same, rising output"),
+    "snm_hold": ("V", "6T static noise margin, wordline off"),
+    "snm_read": ("V", "6T static noise margin, during a read"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TechnologyCurves:
+    """The curves behind the figures, for a plot.
+
+    Attributes:
+        transfer: device to I_D against V_GS.
+        output: device to (V_DS, {V_GS: I_D in A/um}).
+        butterflies: ``hold`` and ``read``.
+    """
+
+    name: str
+    corner: Corner
+    transfer: Mapping[str, TransferCurves]
+    output: Mapping[str, tuple[Array, Mapping[float, Array]]]
+    butterflies: Mapping[Mode, Butterfly]
+
+
+def measure_technology(technology: Technology, corner: Corner, simulator: Simulator) -> dict[str, Measurement]:
+    """Measure every figure of ``technology`` at ``corner``: ``nmos_ion``, ..., ``pmos_ss``, ``fo4``, ..., ``snm_read``.
+
+    A figure that cannot be measured is a ``Measurement`` without a value that says why.
+
+    Raises:
+        TechnologyError: if the technology does not have the corner.
+        SimulationError: never; failures of a run are in the measurements.
+    """
+    corner.check(technology)
+    transfer_bench = transfer_deck(technology, corner)
+    (transfer,) = simulator.run([transfer_bench])
+    devices = {}
+    if transfer.ok:
+        devices = {name: device_figures(transfer_curves(transfer, technology, corner, name)) for name in DEVICES}
+    weakest = min((values["ieff"] for values in devices.values()), default=None)
+    chain_bench = fo4_deck(technology, corner, half_period=switching_time(corner.vdd, weakest))
+    cell_bench = butterfly_deck(technology, corner)
+    chain, cell = simulator.run([chain_bench, cell_bench])
+    measured: dict[str, Measurement] = {}
+    for device in DEVICES:
+        for figure, meaning in DEVICE_FIGURES.items():
+            name = f"{device}_{figure}"
+            measured[name] = _measurement(
+                name,
+                UNITS[figure],
+                devices.get(device, {}).get(figure),
+                transfer.reason,
+                transfer_bench,
+                f"{device} {meaning}",
+            )
+    circuit, reasons = _circuit_values(chain, cell, corner.vdd)
+    for name, (unit, meaning) in CIRCUIT_FIGURES.items():
+        deck = chain_bench if name.startswith("fo4") else cell_bench
+        measured[name] = _measurement(name, unit, circuit.get(name), reasons.get(name, ""), deck, meaning)
+    return measured
+
+
+def technology_curves(technology: Technology, corner: Corner, simulator: Simulator) -> TechnologyCurves:
+    """The curves of ``technology`` at ``corner``.
+
+    Raises:
+        TechnologyError: if the technology does not have the corner.
+        SimulationError: if a run fails.
+    """
+    corner.check(technology)
+    decks = [transfer_deck(technology, corner), output_deck(technology, corner), butterfly_deck(technology, corner)]
+    transfer, output, cell = simulator.run(decks)
+    if not cell.ok:
+        raise SimulationError(cell.reason)
+    return TechnologyCurves(
+        name=technology.name,
+        corner=corner,
+        transfer={device: transfer_curves(transfer, technology, corner, device) for device in DEVICES},
+        output={device: output_curves(output, corner, device) for device in DEVICES},
+        butterflies={mode: butterfly(cell.vectors, corner.vdd, mode) for mode in MODES},
+    )
+
+
+def _circuit_values(chain: SimResult, cell: SimResult, vdd: float) -> tuple[dict[str, float], dict[str, str]]:
+    """Values and reasons of the figures of ``CIRCUIT_FIGURES``."""
+    values: dict[str, float] = {}
+    reasons = {name: (chain if name.startswith("fo4") else cell).reason for name in CIRCUIT_FIGURES}
+    if chain.ok:
+        try:
+            delays = fo4_delays(chain.vectors, vdd)
+            values |= {"fo4": delays["mean"], "fo4_fall": delays["fall"], "fo4_rise": delays["rise"]}
+        except SimulationError as error:
+            reasons |= {name: str(error) for name in CIRCUIT_FIGURES if name.startswith("fo4")}
+    if cell.ok:
+        values |= {f"snm_{mode}": butterfly(cell.vectors, vdd, mode).snm for mode in MODES}
+    return values, reasons
+
+
+def _measurement(name: str, unit: str, value: float | None, reason: str, deck: Deck, description: str) -> Measurement:
+    if value is not None and value != value:
+        value, reason = None, "the threshold current is not crossed between V_GS = 0 and V_DD"
+    return Measurement(name=name, unit=unit, value=value, reason=reason, decks=(deck.sha256,), description=description)

@@ -1,0 +1,105 @@
+"""The FO4 delay: an inverter that drives four copies of itself, in a chain of such inverters.
+
+Stage k is 4^k inverters in parallel. Stages 0 and 1 shape the edge, stage 2 is measured, stages 3 and 4 are its load
+and its load's load, so that the Miller effect on the load's input is the one of a switching gate. Delays run from
+V_DD/2 to V_DD/2; ``fall`` is the delay of the stage's falling output.
+
+Weste and Harris, "CMOS VLSI Design", chapter 8.
+"""
+
+import numpy as np
+from PySpice.Spice.Netlist import Circuit
+
+from pyspice_cim.characterization.devices.curves import finished_deck
+from pyspice_cim.characterization.spice.measure import first_crossing
+from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.netlists.cell import mosfet
+from pyspice_cim.netlists.deck import Deck, pwl
+from pyspice_cim.technology import Corner, Technology, model_text
+
+# m at a gate length of 45 nm; they scale with the gate length. The ratio of 1.5 is the one of the column's logic.
+INVERTER_N = 270e-9
+INVERTER_P = 405e-9
+STAGES = 5
+_MEASURED = 2
+
+
+def switching_time(vdd: float, effective_current: float | None) -> float:
+    """A half period, s, in which the whole chain surely switches: a chain near threshold is a thousand times slower.
+
+    Args:
+        vdd: V.
+        effective_current: Ieff of the weaker device, A/um; ``None`` if it is not known.
+    """
+    if not effective_current:
+        return 100e-9
+    # About 25 FO4 delays; one is some 5 fF/um of switched charge over the effective current.
+    return max(1e-9, 25 * 5e-15 * vdd / effective_current)
+
+
+def fo4_deck(
+    technology: Technology,
+    corner: Corner,
+    *,
+    half_period: float = 2e-9,
+    widths: tuple[float, float] | None = None,
+) -> Deck:
+    """Transient of the chain, one rising and one falling input edge ``half_period`` seconds apart.
+
+    Args:
+        widths: of the inverter's n and p transistor, m; ``INVERTER_N`` and ``INVERTER_P``, scaled, if not given.
+    """
+    circuit = Circuit(f"FO4 {technology.name} {corner.process}")
+    circuit.V("dd", "vdd", circuit.gnd, corner.vdd)
+    edge = 20e-12
+    circuit.V(
+        "in",
+        "s0",
+        circuit.gnd,
+        pwl(
+            [
+                (0.0, 0.0),
+                (0.1 * half_period, 0.0),
+                (0.1 * half_period + edge, corner.vdd),
+                (1.1 * half_period, corner.vdd),
+                (1.1 * half_period + edge, 0.0),
+            ]
+        ),
+    )
+    n_width, p_width = widths or (INVERTER_N * technology.scale, INVERTER_P * technology.scale)
+    for stage in range(STAGES):
+        nodes = (f"s{stage + 1}", f"s{stage}")
+        for name, device, rail, width in (("n", "nmos", "0", n_width), ("p", "pmos", "vdd", p_width)):
+            mosfet(
+                circuit,
+                f"{name}{stage}",
+                (*nodes, rail, rail),
+                technology=technology,
+                device=device,
+                width=width,
+                multiplier=4**stage,
+            )
+    stop = 2.2 * half_period
+    options = f".options temp={corner.temperature_c:g} tnom=27 reltol=1e-4 chgtol=1e-17 method=trap\n"
+    vectors = [f"v(s{stage})" for stage in range(STAGES + 1)]
+    analysis = f".tran {edge / 10:.4g} {stop:.6g} 0 {half_period / 400:.4g}"
+    return finished_deck(circuit, model_text(technology, corner.process), options, analysis, vectors, stop)
+
+
+def fo4_delays(vectors: Vectors, vdd: float) -> dict[str, float]:
+    """``fall``, ``rise`` and ``mean`` delay in s of the measured stage of a ``fo4_deck``.
+
+    Raises:
+        SimulationError: if the stage does not switch, e.g. because the half period is too short for the supply.
+    """
+    source, target, level = f"v(s{_MEASURED})", f"v(s{_MEASURED + 1})", vdd / 2
+    # The chain's input rises first, so the measured stage (two inversions later) sees a rising edge first.
+    delays = {}
+    started = 0.0
+    for name, rising in (("fall", False), ("rise", True)):
+        cause = first_crossing(vectors, source, level, after=started, rising=not rising)
+        effect = first_crossing(vectors, target, level, after=cause, rising=rising)
+        delays[name] = effect - cause
+        started = effect
+    delays["mean"] = float(np.mean([delays["fall"], delays["rise"]]))
+    return delays

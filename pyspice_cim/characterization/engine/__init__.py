@@ -1,0 +1,1 @@
+"""Many simulations: workers, cache, packs of decks, kept runs."""

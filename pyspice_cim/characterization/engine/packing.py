@@ -1,0 +1,65 @@
+"""Many independent copies in one deck: samples of a Monte Carlo run, each with its own supplies.
+
+A process per sample spends most of its time on starting ngspice and reading models. Copies of one deck share its time
+steps, so that what is in a pack is part of the result: packs are cut by sample index, never by the number of workers.
+One bad copy can fail a pack. Then the pack is bisected until the copy stands alone, and that one climbs the ladder.
+"""
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+
+from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, Values
+
+# Copies in a deck: more no longer save time, and lose more when one is bad.
+PACK = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Copy:
+    """What became of one copy: its values (the pack's arrays at its place), or a reason; its deck, and the rung if any."""
+
+    values: Values
+    reason: str
+    deck_sha256: str
+    rung: str = ""
+
+    @property
+    def ok(self) -> bool:
+        return not self.reason
+
+
+def in_packs(
+    build: Callable[[Sequence[int]], Simulation], indices: Sequence[int], *, size: int = PACK
+) -> Generator[list[Simulation], list[Outcome], list[Copy]]:
+    """Simulate every copy; use it in a bench by ``copies = yield from in_packs(...)``.
+
+    Args:
+        build: the simulation of the copies with the given indices; its reducer returns arrays whose first axis runs
+            over them. Its ``retry`` is set here.
+        indices: all copies, cut into packs of ``size`` in this order.
+
+    Returns:
+        One ``Copy`` for each of ``indices``, in their order.
+    """
+    found: dict[int, Copy] = {}
+    packs = [tuple(indices[start : start + size]) for start in range(0, len(indices), size)]
+    while packs:
+        outcomes = yield [replace(build(pack), retry=len(pack) == 1) for pack in packs]
+        halves = []
+        for pack, outcome in zip(packs, outcomes, strict=True):
+            if outcome.ok or len(pack) == 1:
+                found |= {index: _copy(outcome, place) for place, index in enumerate(pack)}
+            else:
+                middle = len(pack) // 2
+                halves += [pack[:middle], pack[middle:]]
+        packs = halves
+    return [found[index] for index in indices]
+
+
+def _copy(outcome: Outcome, place: int) -> Copy:
+    return Copy(
+        values={name: value[place] for name, value in outcome.values.items()},
+        reason=outcome.reason,
+        deck_sha256=outcome.deck_sha256,
+        rung=outcome.rung,
+    )

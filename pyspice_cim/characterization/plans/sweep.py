@@ -1,0 +1,243 @@
+"""From a plan to a table: run every point, put every measurement in its place, say what failed and why, and how good it is."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+import numpy as np
+import xarray as xr
+
+from pyspice_cim import __version__
+from pyspice_cim.characterization.engine.engine import BenchRun, Engine
+from pyspice_cim.characterization.plans.costs import Costs
+from pyspice_cim.characterization.plans.plan import MAX_POINTS, Plan, Point, plan_points, point_count, started
+from pyspice_cim.characterization.plans.quality import (
+    Check,
+    Interval,
+    audit_checks,
+    audit_points,
+    audited,
+    held_out_points,
+    interpolation_checks,
+    refined,
+)
+from pyspice_cim.characterization.plans.registry import BENCHES
+from pyspice_cim.characterization.spice.simulation import Bench, Measurement
+from pyspice_cim.tables import SCHEMA, SCHEMA_VERSION, Table
+from pyspice_cim.tables.table import CORNER_AXES
+from pyspice_cim.technology import Technology, load_technology
+
+_AXIS_UNITS = {"vdd": "V", "temperature_c": "degC", "line_load": "F", "input_slew": "s"}
+# Quantities that change by factors over a range, and so are interpolated in their logarithm: leakages and delays.
+_LOGARITHMIC_UNITS = ("W", "s")
+
+
+def characterize(
+    plan: Plan, engine: Engine | None = None, *, load: Callable[[str], Technology] = load_technology
+) -> Table:
+    """Run ``plan`` and return its table. Points that fail, or for which the budget had no time, are in it and say so.
+
+    After the grid, the points of ``plan.held_out`` are run and the grid is refined by ``plan.refine``; then
+    ``plan.audit``. What these find stands in the table beside what they judge.
+
+    Raises:
+        TechnologyError: if the plan asks for a technology or corner that there is not.
+        MissingDependencyError: if ngspice is not there.
+    """
+    runner = _Runner(plan, engine or Engine(), load(plan.technology))
+    held: list[tuple[Interval | None, list[Check]]] = []
+    for halvings in range(plan.refine.rounds + 1):
+        points = plan_points(plan, runner.technology)
+        table = assemble(plan, points, runner.run(points), origin=runner.origin)
+        judged = list(held_out_points(plan))
+        runs = runner.run([point for point, _ in judged])
+        held = [
+            (interval, interpolation_checks(table, point, run))
+            for (point, interval), run in zip(judged, runs, strict=True)
+        ]
+        finer = refined(plan, held) if halvings < plan.refine.rounds else plan
+        if finer == plan:
+            break
+        wanted = sum(point_count(finer, bench) for bench in finer.benches)
+        if wanted > MAX_POINTS:
+            table.dataset.attrs["refinement"] = (
+                f"stopped: the next grid would have {wanted:,} points, over {MAX_POINTS:,}"
+            )
+            break
+        plan = finer
+    found = runner.run(points)
+    chosen = audit_points(plan, points, found)
+    tight = runner.audit([points[number] for number in chosen])
+    audits = [
+        (number, audit_checks(points[number], found[number], run)) for number, run in zip(chosen, tight, strict=True)
+    ]
+    runner.costs.save()
+    return _with_quality(table, [check for _, checks in held for check in checks], audits)
+
+
+class _Runner:
+    """Runs points, each once."""
+
+    def __init__(self, plan: Plan, engine: Engine, technology: Technology) -> None:
+        self.plan, self.engine, self.technology = plan, engine, technology
+        # Said before the first point: files of the technology may change, or go, while hours of decks run.
+        self.origin = {
+            "technology": technology.name,
+            "technology_sha256": technology.sha256,
+            "ngspice": engine.simulator.version,
+        }
+        if any(BENCHES[bench].samples for bench in plan.benches):
+            self.origin["variation_sha256"] = technology.variation_sha256
+        self.known: dict[tuple[object, ...], BenchRun] = {}
+        self.costs = Costs.load(engine.cache)
+
+    def run(self, points: list[Point]) -> list[BenchRun]:
+        fresh = list({point.key: point for point in points if point.key not in self.known}.values())
+        runs = self.engine.run([self._bench(point) for point in fresh])
+        for point, run in zip(fresh, runs, strict=True):
+            self.known[point.key] = run
+            self.costs.add(self.technology.name, self.plan.kind_of(point.bench), run)
+        return [self.known[point.key] for point in points]
+
+    def audit(self, points: list[Point]) -> list[BenchRun]:
+        return self.engine.run([audited(self._bench(point)) for point in points])
+
+    def _bench(self, point: Point) -> Bench:
+        return started(self.plan, self.technology, point)
+
+
+def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: Mapping[str, str]) -> Table:
+    """The table of ``runs``, what became of every point of ``points``.
+
+    Args:
+        origin: ``technology``, ``technology_sha256``, ``ngspice`` and, where samples are drawn, ``variation_sha256``, as the
+            table's attributes are to say.
+    """
+    measured = [run.measurements for run in runs]
+    corners = {"process": plan.corners.process, "vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c}
+    coords: dict[str, object] = {axis: np.array(values) for axis, values in corners.items()}
+    variables: dict[str, xr.Variable] = {}
+    for bench in plan.benches:
+        axes = [f"{bench}_{axis}" for axis in BENCHES[bench].axes]
+        coords |= {
+            f"{bench}_{axis}": ((f"{bench}_{axis}",), np.array(plan.benches[bench].axes[axis]), {"long_name": meaning})
+            for axis, meaning in BENCHES[bench].axes.items()
+        }
+        dims = (*CORNER_AXES, *axes)
+        sizes = (len(plan.benches[bench].axes[axis]) for axis in BENCHES[bench].axes)
+        shape = (*(len(values) for values in corners.values()), *sizes)
+        index = np.full(shape, -1)
+        for number, point in enumerate(points):
+            if point.bench == bench:
+                index[_place(plan, point)] = number
+        variables[f"{bench}_point"] = xr.Variable(dims, index, {"long_name": "index along point"})
+    shapes = _prototypes(measured)
+    for point, results in zip(points, measured, strict=True):
+        for result in results:
+            if result.name not in variables:
+                known, like = variables[f"{point.bench}_point"], shapes[result.name]
+                own = tuple(len(like.labels[dim]) for dim in like.dims)
+                attributes = {"units": like.unit, "long_name": like.description, "bench": point.bench}
+                attributes |= {"interpolation": like.scale} if like.scale else {}
+                empty = np.full(known.shape + own, np.nan)
+                variables[result.name] = xr.Variable((*known.dims, *like.dims), empty, attributes)
+                coords |= {dim: np.array(like.labels[dim]) for dim in like.dims}
+            if result.value is not None:
+                variables[result.name].values[_place(plan, point)] = result.value
+    variables |= {
+        f"point_{what}": xr.Variable(("point",), np.array(values, dtype=np.str_))
+        for what, values in {
+            "bench": [point.bench for point in points],
+            "status": [_status(run) for run in runs],
+            "reason": [run.reason or _reasons(run.measurements) for run in runs],
+            "rung": [" ".join(run.rungs) for run in runs],
+            "decks": [" ".join(dict.fromkeys(d for m in results for d in m.decks)) for results in measured],
+        }.items()
+    }
+    provenance: dict[str, str | int] = {
+        "schema": SCHEMA,
+        "schema_version": SCHEMA_VERSION,
+        **origin,
+        "plan": plan.name,
+        "plan_sha256": plan.sha256,
+        "plan_text": plan.text,
+        "package": f"pyspice_cim {__version__}",
+    }
+    dataset = xr.Dataset(variables, coords=coords, attrs=provenance)
+    for name in dataset.data_vars:
+        array = dataset[name]
+        if array.attrs.get("units") in _LOGARITHMIC_UNITS:
+            # A confidence bound may lie at minus infinity, which has no logarithm either.
+            known = array.values[~np.isnan(array.values)]
+            array.attrs["interpolation"] = "log" if known.size and known.min() > 0 else "linear"
+    for axis, unit in _AXIS_UNITS.items():
+        if axis in dataset.coords:
+            dataset[axis].attrs["units"] = unit
+    return Table(dataset=dataset)
+
+
+def _status(run: BenchRun) -> str:
+    if run.status != "done":
+        return run.status
+    return "ok" if all(measurement.ok for measurement in run.measurements) else "failed"
+
+
+def _with_quality(table: Table, held: list[Check], audits: list[tuple[int, list[Check]]]) -> Table:
+    """``table`` with its held-out points and audits, and with their largest errors on every quantity."""
+    dataset = table.dataset.copy()
+    numbered = [(number, check) for number, checks in audits for check in checks]
+    for attribute, checks in (("interpolation_error", held), ("numerical_error", [check for _, check in numbered])):
+        for check in checks:
+            # An error that could not be had is no small one.
+            if np.isfinite(check.error):
+                attributes = dataset[check.quantity].attrs
+                attributes[attribute] = max(attributes.get(attribute, 0.0), check.error)
+    for dim, checks in (("held_out", held), ("audit", [check for _, check in numbered])):
+        if checks:
+            dataset = dataset.assign(
+                {
+                    f"{dim}_{what}": xr.Variable((dim,), np.array(values))
+                    for what, values in {
+                        "bench": [check.point.bench for check in checks],
+                        "coordinates": [json.dumps(check.point.place) for check in checks],
+                        "quantity": [check.quantity for check in checks],
+                        "expected": [check.expected for check in checks],
+                        "found": [check.found for check in checks],
+                        "error": [check.error for check in checks],
+                        "decks": [" ".join(check.decks) for check in checks],
+                        **({"reason": [check.reason for check in checks]} if any(c.reason for c in checks) else {}),
+                    }.items()
+                }
+            )
+    if numbered:
+        dataset = dataset.assign(audit_point=xr.Variable(("audit",), np.array([number for number, _ in numbered])))
+    return replace(table, dataset=dataset)
+
+
+def _prototypes(measured: list[list[Measurement]]) -> dict[str, Measurement]:
+    """For every quantity a measurement that knows its axes: a failed one may not."""
+    found: dict[str, Measurement] = {}
+    for results in measured:
+        for result in results:
+            if result.name not in found or (found[result.name].value is None and result.value is not None):
+                found[result.name] = result
+    return found
+
+
+def _place(plan: Plan, point: Point) -> tuple[int, ...]:
+    """Index of ``point`` in the arrays of its bench."""
+    corner, axes = point.corner, plan.benches[point.bench].axes
+    return (
+        plan.corners.process.index(corner.process),
+        plan.corners.vdd.index(corner.vdd),
+        plan.corners.temperature_c.index(corner.temperature_c),
+        *(axes[axis].index(point.coordinates[axis]) for axis in BENCHES[point.bench].axes),
+    )
+
+
+def _reasons(results: list[Measurement]) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for result in results:
+        if not result.ok:
+            by_reason.setdefault(result.reason or "no reason given", []).append(result.name)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in by_reason.items())

@@ -1,0 +1,1 @@
+"""One simulation: run a deck in ngspice, read its waveforms, measure, retry."""

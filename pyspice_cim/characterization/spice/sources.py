@@ -1,0 +1,86 @@
+"""The sources behind a result, as one hash: what a change of the package must not meet values of an earlier one by.
+
+A module's result depends on its own text and on that of every module of this package that it imports, directly or through
+others, at its top or within a function. The hash is one over the names and texts of all of these, in the order of their
+names: it does not depend on what was imported before, nor on where the package lies. Imports for type checkers alone do
+not run, and do not count; other packages do not either.
+"""
+
+import ast
+import hashlib
+import importlib
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.util import resolve_name
+from pathlib import Path
+
+_NAME = __name__.partition(".")[0]
+_FOLDER = Path(__file__).resolve().parents[2]
+
+
+@lru_cache(maxsize=256)
+def sources_sha256(*modules: str) -> str:
+    """Hash of the sources of ``modules`` and of all modules of this package that they import.
+
+    Args:
+        modules: dotted names; one that is not of this package must be importable, and have a file.
+    """
+    found = dict(sorted(_closure(modules).items()))
+    # Lengths of the texts are hashed too, by way of their hashes: no two sets of files give the same text.
+    parts = [f"{name} {hashlib.sha256(text).hexdigest()}" for name, text in found.items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _closure(modules: tuple[str, ...]) -> dict[str, bytes]:
+    """Name to text of every module that counts."""
+    found: dict[str, bytes] = {}
+    left = list(modules)
+    while left:
+        name = left.pop()
+        if name not in found:
+            found[name], imported = _read(name)
+            left += imported
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _read(name: str) -> tuple[bytes, tuple[str, ...]]:
+    """Text of a module, and the modules of this package that it imports, its own packages among them."""
+    path = _path(name)
+    if path is None:
+        file = importlib.import_module(name).__file__
+        assert file is not None
+        path = Path(file)
+    text = path.read_bytes()
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    parents = [name[:end] for end, letter in enumerate(name) if letter == "."]
+    wanted = {*parents, *_imported(ast.parse(text), package)}
+    return text, tuple(each for each in sorted(wanted) if _path(each) is not None)
+
+
+def _imported(tree: ast.AST, package: str) -> Iterator[str]:
+    """Names that ``tree`` imports; of ``from a import b`` both ``a`` and ``a.b``, which may be a module."""
+    if isinstance(tree, ast.Import):
+        yield from (alias.name for alias in tree.names)
+    elif isinstance(tree, ast.ImportFrom):
+        base = resolve_name("." * tree.level + (tree.module or ""), package) if tree.level else tree.module or ""
+        yield base
+        yield from (f"{base}.{alias.name}" for alias in tree.names)
+    # Statements alone are walked, since no expression imports: most of a tree is expressions.
+    skipped = isinstance(tree, ast.If) and ast.unparse(tree.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+    for block in ("orelse",) if skipped else ("body", "orelse", "handlers", "finalbody", "cases"):
+        for node in getattr(tree, block, ()):
+            yield from _imported(node, package)
+
+
+@lru_cache(maxsize=4096)
+def _path(name: str) -> Path | None:
+    """File of a module of this package; ``None`` for what is none."""
+    top, *rest = name.split(".")
+    if top != _NAME:
+        return None
+    folder = _FOLDER.joinpath(*rest)
+    if (folder / "__init__.py").is_file():
+        return folder / "__init__.py"
+    module = folder.with_name(f"{folder.name}.py")
+    return module if rest and module.is_file() else None

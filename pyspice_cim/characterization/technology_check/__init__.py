@@ -1,0 +1,1 @@
+"""Is a technology what it says it is? Its devices and cells, judged in words."""

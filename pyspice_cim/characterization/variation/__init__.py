@@ -1,0 +1,1 @@
+"""Memories under variation: sampled thresholds, margins, Monte Carlo, tails."""

@@ -1,0 +1,1 @@
+"""Columns, arrays and datapaths, made of cells."""

@@ -1,0 +1,58 @@
+"""The 6T column that Monte Carlo runs sample: a cell, its bitlines, precharge and write transistors, and no logic.
+
+What varies an access is in the cell and on the bitlines; the gates that make the control lines are left out, so that a
+sample costs 11 transistors and two lumps of off rows in place of 52. Ground is node 0.
+"""
+
+from PySpice.Spice.Netlist import SubCircuit
+
+from pyspice_cim.errors import NetlistError
+from pyspice_cim.netlists.cell import Cell, mosfet
+from pyspice_cim.netlists.cells.bitcells import sram6t
+from pyspice_cim.netlists.cells.gates import nfet, nm
+from pyspice_cim.netlists.cells.periphery6t import bitline_drive, precharge
+from pyspice_cim.technology import Technology
+
+
+def access_column6t(technology: Technology, rows: int) -> Cell:
+    """A column of ``rows`` 6T cells, one of them selected; sizes, wires and off rows as in ``column6t``.
+
+    Raises:
+        NetlistError: if there is no row.
+    """
+    if rows < 1:
+        raise NetlistError(f"rows = {rows}: a column needs at least 1")
+    geometry = technology.cell_6t
+    wire = technology.wire.c_ff_per_um * 1e-15 * geometry.height_um * rows
+    pull = 540 * bitline_drive(rows)
+
+    def build(c: SubCircuit) -> None:
+        c.X("cell", "sram6t", "bl", "blb", "wl", "q", "qb", "vdd")
+        c.X("pre", "precharge", "bl", "blb", "pcb", "vdd")
+        for side, bitline in (("l", "bl"), ("r", "blb")):
+            nfet(c, technology, f"write{side}", bitline, f"pull_{bitline}", "0", pull)
+            c.C(f"wire{side}", bitline, "0", f"{wire:.6g}")
+            if rows > 1:
+                mosfet(
+                    c,
+                    f"off{side}",
+                    (bitline, "0", "0", "0"),
+                    technology=technology,
+                    device="nmos",
+                    width=geometry.access_um * 1e-6,
+                    multiplier=rows - 1,
+                )
+
+    ports = {
+        "wl": "wordline",
+        "pcb": "precharge, active low",
+        "pull_bl": "pulls bl to ground: writes a 0",
+        "pull_blb": "pulls blb to ground: writes a 1",
+        "bl": "bitline",
+        "blb": "bitline of the complement",
+        "q": "stored bit",
+        "qb": "its complement",
+        "vdd": "supply of all",
+    }
+    uses = (sram6t(technology), precharge(technology, rows))
+    return Cell(name="access_column6t", ports=ports, sizes={"pull": nm(technology, pull)}, build=build, uses=uses)

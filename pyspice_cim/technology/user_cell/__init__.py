@@ -1,0 +1,1 @@
+"""The user's own bit cell: reading its SPICE file, and what must hold of it."""

@@ -1,0 +1,200 @@
+"""What must hold of a user's own bit cell before it is drawn: models, sizes, ports, widths."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.fields import CellNetlist
+from pyspice_cim.technology.model import Technology
+from pyspice_cim.technology.models import model_text
+from pyspice_cim.technology.user_cell.parse import Card, Subcircuit, read_cell_file
+
+_DEFINED = {
+    "m": re.compile(r"^\s*\.model\s+(\w+)(?:\.\d+)?\s", re.IGNORECASE | re.MULTILINE),
+    "x": re.compile(r"^\s*\.subckt\s+(\w+)\s", re.IGNORECASE | re.MULTILINE),
+}
+# Ports -> the width that the technology must state: lumped rows are drawn by it.
+_LUMPED: dict[str, dict[str, tuple[str, ...]]] = {
+    "cell_6t": {"access_um": ("bl", "blb")},
+    "cell_8t": {"access_um": ("wbl", "wblb"), "read_um": ("rbl",)},
+}
+# Widths are stated to two or three digits.
+_SAME_WIDTH = 0.01
+# The ports of a transistor's subcircuit, and of its card.
+_TERMINALS = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserCell:
+    """A user's own bit cell, checked.
+
+    Attributes:
+        top: the subcircuit that is the cell.
+        used: all others that it is made of, each after those that it uses.
+        nodes: node of ``top`` to the built-in cell's port in whose place it stands, or ``0``.
+    """
+
+    top: Subcircuit
+    used: tuple[Subcircuit, ...]
+    nodes: Mapping[str, str]
+
+
+def user_cell(technology: Technology, field: str) -> UserCell | None:
+    """The cell of ``technology.<field>.netlist``; ``None`` where there is none.
+
+    Args:
+        field: ``cell_6t`` or ``cell_8t``.
+
+    Raises:
+        TechnologyError: for a file outside the language of ``parse.py``, a port that has no role, a model that the
+            technology does not have, a size outside its device's range, or a width that the technology states otherwise.
+    """
+    netlist: CellNetlist | None = getattr(technology, field).netlist
+    if netlist is None:
+        return None
+    path = technology.cell_paths[field]
+    subcircuits = read_cell_file(path)
+    top = subcircuits.get(netlist.subckt.lower())
+    if top is None:
+        known = ", ".join(subcircuits) or "none"
+        raise TechnologyError(f"{field}.netlist.subckt = {netlist.subckt!r} is not in {path}; it has {known}")
+    used = _reached(top, subcircuits, ())
+    for card in (card for each in used for card in each.cards):
+        _check_model(technology, card, subcircuits)
+    _check_roles(field, netlist, top)
+    nodes = {node: "0" if role == "gnd" else role for role, named in netlist.roles.items() for node in named}
+    _check_widths(technology, field, top, subcircuits, nodes)
+    return UserCell(top=top, used=tuple(used[:-1]), nodes=nodes)
+
+
+def _reached(top: Subcircuit, subcircuits: Mapping[str, Subcircuit], above: tuple[str, ...]) -> list[Subcircuit]:
+    """``top`` and all that it instantiates, each once, used ones first.
+
+    Raises:
+        TechnologyError: if one contains itself, or an instance has another number of nodes.
+    """
+    if top.name in above:
+        raise TechnologyError(f"{top.where}: subcircuit {top.name} contains itself; break the circle")
+    found: dict[str, Subcircuit] = {}
+    for card in top.cards:
+        below = subcircuits.get(card.model) if card.kind == "x" else None
+        if below is not None:
+            if len(card.nodes) != len(below.ports) or card.values:
+                raise TechnologyError(
+                    f"{card.where}: {card.name} gives {len(card.nodes)} nodes and {len(card.values)} parameters to "
+                    f"{below.name}, which has {len(below.ports)} ports and no parameters; mend the card"
+                )
+            found |= {each.name: each for each in _reached(below, subcircuits, (*above, top.name))}
+    return [*found.values(), top]
+
+
+def _check_model(technology: Technology, card: Card, subcircuits: Mapping[str, Subcircuit]) -> None:
+    """Check that a transistor is one of the technology, of a size that it allows.
+
+    Raises:
+        TechnologyError: naming the card.
+    """
+    if card.kind in "rc" or card.model in subcircuits:
+        return
+    devices = {
+        kind.model.lower(): name for name, kind in technology.devices.items() if kind.element.lower() == card.kind
+    }
+    if card.model in devices:
+        _check_size(technology, card, devices[card.model])
+        return
+    text = model_text(technology, next(iter(technology.corners)))
+    defined = {name.lower() for name in _DEFINED[card.kind].findall(text)}
+    if card.model not in defined:
+        what = ".model" if card.kind == "m" else "subcircuit"
+        known = ", ".join(devices) or f"no {what}"
+        raise TechnologyError(
+            f"{card.where}: {card.name} is of {card.model!r}, which is no {what} of technology {technology.name} "
+            f"(devices: {known}); name one of its models, or add it under models and devices"
+        )
+    if card.kind == "x" and len(card.nodes) != _TERMINALS:
+        raise TechnologyError(f"{card.where}: {card.name} gives {len(card.nodes)} nodes to a transistor, which has 4")
+
+
+def _check_size(technology: Technology, card: Card, device: str) -> None:
+    kind = technology.device(device)
+    if len(card.nodes) != _TERMINALS:
+        raise TechnologyError(f"{card.where}: {card.name} gives {len(card.nodes)} nodes to a transistor, which has 4")
+    for key, (low, high) in (("w", kind.w_um), ("l", kind.l_um)):
+        value = card.number(key)
+        if value is None:
+            raise TechnologyError(f"{card.where}: {card.name} has no {key}; give it")
+        size = value * micrometres(technology)
+        if not low * (1 - 1e-9) <= size <= high * (1 + 1e-9):
+            raise TechnologyError(
+                f"{card.where}: {key}={card.values[key]} is {size:.4g} um, outside devices.{device}.{key}_um, "
+                f"{low:g} to {high:g}; geometry is in {technology.units.geometry} (units.geometry)"
+            )
+
+
+def micrometres(technology: Technology) -> float:
+    """Micrometres in the unit that sizes on a card have."""
+    return 1e6 if technology.units.geometry == "m" else 1.0
+
+
+def _check_roles(field: str, netlist: CellNetlist, top: Subcircuit) -> None:
+    """Check that the nodes of ``netlist.ports`` are there, and that no port is left without a role.
+
+    Raises:
+        TechnologyError: naming the role or the port.
+    """
+    roles = {node: role for role, named in netlist.roles.items() for node in named}
+    for node, role in roles.items():
+        inner = role in ("q", "qb")
+        if node not in (top.nodes if inner else top.ports):
+            kind, there = ("node", top.nodes) if inner else ("port", top.ports)
+            raise TechnologyError(
+                f"{field}.netlist.ports.{role} = {node!r} is no {kind} of subcircuit {top.name} ({top.where}); it has "
+                f"{', '.join(there)}"
+            )
+    if unused := [port for port in top.ports if port not in roles]:
+        raise TechnologyError(
+            f"{field}.netlist.ports gives no role to {', '.join(unused)} of subcircuit {top.name} ({top.where}); a port "
+            'of a well is a further one of vdd or gnd: gnd = ["VSS", "VNB"]'
+        )
+
+
+def _check_widths(
+    technology: Technology,
+    field: str,
+    top: Subcircuit,
+    subcircuits: Mapping[str, Subcircuit],
+    nodes: Mapping[str, str],
+) -> None:
+    """Rows that are not selected are lumped transistors of the stated widths: check that these are the cell's own.
+
+    Raises:
+        TechnologyError: naming the width.
+    """
+    flat = list(_flat(top, subcircuits, nodes, ""))
+    for key, ports in _LUMPED[field].items():
+        stated = getattr(getattr(technology, field), key)
+        for port in ports:
+            # Source or drain; behind a resistor there is no transistor on the port itself, and nothing to compare.
+            on = [
+                card for card, ends in flat if card.kind in "mx" and "w" in card.values and port in (ends[0], ends[2])
+            ]
+            width = sum((card.number("w") or 0.0) * (card.number("m", 1.0) or 0.0) for card in on)
+            width *= micrometres(technology)
+            if on and stated is not None and abs(width - stated) > _SAME_WIDTH * stated:
+                raise TechnologyError(
+                    f"{field}.{key} = {stated:g}, but the transistors on {port} have {width:.4g} um ({on[0].where}): "
+                    f"rows that are not selected are drawn by it; set {field}.{key} = {width:.4g}"
+                )
+
+
+def _flat(
+    each: Subcircuit, subcircuits: Mapping[str, Subcircuit], nodes: Mapping[str, str], path: str
+) -> Iterator[tuple[Card, list[str]]]:
+    for card in each.cards:
+        ends = [nodes.get(node, f"{path}{node}") for node in card.nodes]
+        if card.kind == "x" and card.model in subcircuits:
+            below = subcircuits[card.model]
+            yield from _flat(below, subcircuits, dict(zip(below.ports, ends, strict=True)), f"{path}{card.name}.")
+        else:
+            yield card, ends

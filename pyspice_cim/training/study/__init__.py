@@ -1,0 +1,1 @@
+"""The study of decay rules: tasks, runs, statistics and report."""
