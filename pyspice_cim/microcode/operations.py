@@ -9,25 +9,9 @@ r"""What a column does: every operation is one addition, the same control values
 ``o``       a weight row of the column, or a broadcast constant: ``K1`` where ``FS`` = 1, else ``K0``
 ==========  =====================================================================================
 
-One time step of LD-LIF neurons (decay ``lambda``, threshold ``theta``, ``VMAX`` = 2^(B-1) - 1) is
-
-============  ==============  ===============  ========  ================================================
-operation     K0 (FS = 0)     K1 (FS = 1)      captures  comment
-============  ==============  ===============  ========  ================================================
-decay         -lambda         theta - lambda   yes       undoes the threshold that the last fire took off
-                                                         where it did not fire; FS = 1: negative
-accumulate    weight row      weight row       no        one for each active input; the first one masks the
-                                                         columns that decay left negative (the lazy clear)
-saturate      -VMAX           -VMAX            yes       only after an accumulate; FS = 0: at least VMAX
-fire          VMAX - theta    VMAX - theta     yes       masks the columns that saturated; spike = not FS
-fire          -theta          -theta           yes       in a step without input: masks what decay left negative
-============  ==============  ===============  ========  ================================================
-
-A fire does not restore: a column that did not fire holds ``v - theta`` with ``FS`` = 1 until the next decay adds ``theta``
-back. Reset by subtraction needs nothing more; reset to zero masks the columns with ``FS`` = 0 in the decay.
+Which operations make a time step is the organisation's business (``organisation.program``).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -67,21 +51,6 @@ class ColumnState:
     word: Ints
     flag: Ints
     last_sum: Ints
-
-
-def step_program(
-    active: Sequence[int], *, lambda_: int, theta: int, membrane_bits: int, reset: Literal["subtract", "zero"]
-) -> list[Operation]:
-    """Operations of one time step in which the inputs ``active`` spike, in the order in which they are added."""
-    vmax = 2 ** (membrane_bits - 1) - 1
-    program = [Operation(name="decay", k0=-lambda_, k1=theta - lambda_, zb=reset == "zero", capture=True)]
-    program += [Operation(name="accumulate", weight=i, za=n == 0) for n, i in enumerate(active)]
-    if len(active):
-        program.append(Operation(name="saturate", k0=-vmax, k1=-vmax, capture=True))
-        program.append(Operation(name="fire", k0=vmax - theta, k1=vmax - theta, zb=True, capture=True))
-    else:
-        program.append(Operation(name="fire", k0=-theta, k1=-theta, za=True, capture=True))
-    return program
 
 
 def column_bits(weights: NDArray[np.integer], membrane_bits: int) -> int:

@@ -50,19 +50,6 @@ class Calibration:
     residual: float
     clipped: int
 
-    def operation_energy(self, operation: Operation, events: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Energy of one operation of the whole macro by component, J.
-
-        E_component = sum over events (count x energy of the event)         for a component of the columns
-        E_component = sum over kinds of lines (pulses x energy of a pulse)   for a component of the lines
-
-        Args:
-            events: counts of ``microcode.EVENTS`` summed over the columns, [event, ...].
-        """
-        energy = {name: np.tensordot(each, events, axes=1) for name, each in self.event_energy.items()}
-        energy |= {name: np.full(events.shape[1:], each) for name, each in self.lines_energy(operation).items()}
-        return energy
-
     def lines_energy(self, operation: Operation) -> dict[str, float]:
         """Energy of the control lines and the weight-row decoder in one operation, J."""
         pulses = line_pulses(operation, bits=self.column_bits)

@@ -182,7 +182,9 @@ def little_disk(tmp_path, monkeypatch):
 
 
 def test_a_full_disk_is_said_and_not_taken_for_a_bad_circuit(little_disk):
-    results = NgspiceSimulator().run([rc("1n"), rc("50n", stop_time=50e-9), rc(extra=4000 * "\n.param a_deck_too_long=1")])
+    results = NgspiceSimulator().run(
+        [rc("1n"), rc("50n", stop_time=50e-9), rc(extra=4000 * "\n.param a_deck_too_long=1")]
+    )
     assert results[0].ok, results[0].reason
     for result in results[1:]:
         assert result.reason.startswith("disk full: ") and "set TMPDIR" in result.reason, result.reason
