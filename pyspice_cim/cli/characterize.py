@@ -23,7 +23,8 @@ from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
 
 if TYPE_CHECKING:
-    from pyspice_cim.characterization.engine.engine import Engine, Tally
+    from pyspice_cim.characterization.engine.engine import Engine
+    from pyspice_cim.characterization.engine.tally import Tally
     from pyspice_cim.characterization.plans.plan import Plan
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
@@ -71,6 +72,8 @@ def characterize(
         check_writable(out)
         _check_nothing_lost(out, path)
     # Imported here: --help answers at once.
+    from dataclasses import replace
+
     from pyspice_cim.characterization.engine.cache import Cache
     from pyspice_cim.characterization.engine.engine import Engine
     from pyspice_cim.characterization.engine.executors import open_executor
@@ -92,14 +95,13 @@ def characterize(
     with contextlib.ExitStack() as stack:
         if executor is not None:
             cluster = stack.enter_context(open_executor(executor))
-            engine.executor, engine.workers = cluster.executor, workers or cluster.workers
+            engine = replace(engine, executor=cluster.executor, workers=workers or cluster.workers)
         if dry_run:
             _forecast(loaded, engine, load, as_json)
             return
         assert out is not None
         progress = stack.enter_context(EngineProgress(f"characterize {loaded.name}"))
-        engine.progress = progress
-        save_table(run_plan(loaded, engine, load=load), out)
+        save_table(run_plan(loaded, replace(engine, progress=progress), load=load), out)
     table, tally = load_table(out), engine.tally
     status = table.dataset["point_status"].values
     unknown = sum(each["unknown"] for checks in (held_out(table), audit(table)) for each in checks.values())
@@ -156,7 +158,7 @@ def _check_nothing_lost(out: Path, plan: Path) -> None:
 
 
 def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]", as_json: bool) -> None:
-    from dataclasses import asdict
+    from dataclasses import asdict, replace
 
     from rich.table import Table as RichTable
 
@@ -164,8 +166,7 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
     from pyspice_cim.report.progress import EngineProgress
 
     with EngineProgress(f"look for {plan.name} in the cache") as progress:
-        engine.progress = progress
-        found = forecast(plan, engine, load=load)
+        found = forecast(plan, replace(engine, progress=progress), load=load)
     total = sum(each.cpu_seconds for each in found) / engine.workers
     failed = sum(each.failed for each in found)
     if as_json:

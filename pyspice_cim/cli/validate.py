@@ -71,9 +71,9 @@ def validate(
         vectors=vectors,
         seed=seed,
     )
-    engine = Engine(cache=None if no_cache else Cache(), workers=workers or os.cpu_count() or 1)
+    cache = None if no_cache else Cache()
     with EngineProgress("validate", unit="vectors") as progress:
-        engine.progress = progress
+        engine = Engine(cache=cache, workers=workers or os.cpu_count() or 1, progress=progress)
         given = given_only(rows=rows, process=process, vdd=vdd, temperature_c=temperature)
         drawn_in = None if technology is None else load_technology(technology)
         conditions = operating_point(opened, given, technology=drawn_in, clips=False)

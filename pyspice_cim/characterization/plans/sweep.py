@@ -8,7 +8,8 @@ import numpy as np
 import xarray as xr
 
 from pyspice_cim import __version__
-from pyspice_cim.characterization.engine.engine import BenchRun, Engine
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans.costs import Costs
 from pyspice_cim.characterization.plans.plan import MAX_POINTS, Plan, Point, plan_points, point_count, started
 from pyspice_cim.characterization.plans.quality import (
@@ -150,7 +151,7 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
             "bench": [point.bench for point in points],
             "status": [_status(run) for run in runs],
             "reason": [run.reason or _reasons(run.measurements) for run in runs],
-            "rung": [" ".join(run.rungs) for run in runs],
+            "rung": [" ".join(run.retries) for run in runs],
             "decks": [" ".join(dict.fromkeys(d for m in results for d in m.decks)) for results in measured],
         }.items()
     }

@@ -17,6 +17,7 @@ from pyspice_cim.characterization.spice.measure import Array, first_crossing
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Simulation, reducer_name
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.columns.access6t import access_column6t
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.flat import FlatCell, draw_flat
@@ -24,7 +25,7 @@ from pyspice_cim.netlists.flat import FlatCell, draw_flat
 ACCESS_VALUES = ("write_delay", "write_energy", "split", "read_energy", "write_failed", "read_disturbed")
 # A sample's error of each value against exact runs is below a quarter of that value's sigma, its bias below 5 % (held by
 # tests/characterization/variation/test_montecarlo.py); `bypass` would save a tenth of the time and add errors of a sigma.
-ACCESS_TOLERANCES = "reltol=3e-3 chgtol=1e-16 trtol=7 vntol=1e-4 abstol=1e-9"
+ACCESS_TOLERANCES = Options.of(reltol="3e-3", chgtol="1e-16", trtol="7", vntol="1e-4", abstol="1e-9")
 # Gate delays: from precharge to the end of the write and of the read.
 _WRITE_RECOVERY, _READ_RECOVERY = 12.0, 8.0
 # Gate delays of a read that waits for the slowest nominal bitline: first part, and part for each row.
@@ -71,7 +72,7 @@ def access_deck(
     cell: FlatCell,
     shifts: Array,
     split_time: float | None,
-    tolerances: str = ACCESS_TOLERANCES,
+    tolerances: Options = ACCESS_TOLERANCES,
     step: float = _STEP,
 ) -> tuple[Deck, dict[str, Any]]:
     """Deck of one write and one read for every row of ``shifts``, and the reducer's arguments."""
