@@ -1,10 +1,13 @@
 """The parts of a technology file: plain validated data. Every field is what its TOML table holds."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.functional_validators import AfterValidator
+
+from pyspice_cim.technology.bitcells import BITCELLS, BitCell
 
 # What of a technology file becomes a word of a deck. A deck can run programs of the machine: no other text reaches one.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -242,9 +245,9 @@ class CellNetlist(Data):
     Attributes:
         file: SPICE file, relative to the TOML; ``user_cell/parse.py`` says what may stand in it.
         subckt: the subcircuit that is the cell.
-        ports: role (``CELL_ROLES``) to the port that plays it, or the ports, where wells have some of their own
-            (``gnd = ["VSS", "VNB"]``). ``q`` and ``qb`` may be inner nodes; ``gnd`` may be left out if the file
-            uses node 0.
+        ports: port of the built-in cell (``BitCell.ports``), or ``gnd``, to the user's port in its place. Wells may
+            have ports of their own (``gnd = ["VSS", "VNB"]``). Storage nodes may be inner nodes. ``gnd`` may be left
+            out if the file uses node 0.
     """
 
     file: str
@@ -257,40 +260,42 @@ class CellNetlist(Data):
         given = {role: (nodes,) if isinstance(nodes, str) else nodes for role, nodes in self.ports.items()}
         return {role: tuple(node.lower() for node in nodes) for role, nodes in given.items()}
 
-    def check_roles(self, cell: str) -> None:
-        """Check that ``ports`` names every role of ``cell`` and no other.
+    def check_roles(self, cell: BitCell) -> None:
+        """Check that ``ports`` names every port of ``cell`` and no other.
 
         Raises:
             ValueError: naming the field and what to do.
         """
-        known = (*CELL_ROLES[cell], "gnd")
-        missing = [role for role in CELL_ROLES[cell] if not self.roles.get(role)]
+        section, supplies = cell.section, (cell.roles.supply, "gnd")
+        known = (*cell.ports, "gnd")
+        missing = [role for role in cell.ports if not self.roles.get(role)]
         unknown = [role for role in self.ports if role not in known]
         if missing or unknown:
             wrong = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(unknown)}"] * bool(unknown)
-            raise ValueError(f"{cell}.netlist.ports {' and '.join(wrong)}; name the port of each of {', '.join(known)}")
+            raise ValueError(
+                f"{section}.netlist.ports {' and '.join(wrong)}; name the port of each of {', '.join(known)}"
+            )
         named = [node for nodes in self.roles.values() for node in nodes]
         if repeated := sorted({node for node in named if named.count(node) > 1}):
-            raise ValueError(f"{cell}.netlist.ports names {', '.join(repeated)} twice; a node has one role")
+            raise ValueError(f"{section}.netlist.ports names {', '.join(repeated)} twice; a node has one role")
         for role, nodes in self.roles.items():
-            if len(nodes) > 1 and role not in ("vdd", "gnd"):
+            if len(nodes) > 1 and role not in supplies:
                 raise ValueError(
-                    f"{cell}.netlist.ports.{role} names {len(nodes)} ports; only vdd and gnd may be several"
+                    f"{section}.netlist.ports.{role} names {len(nodes)} ports; only {' and '.join(supplies)} may be several"
                 )
 
 
-# What a bit cell is connected by; ``gnd`` is node 0 of every circuit.
-CELL_ROLES = {
-    "cell_6t": ("bl", "blb", "wl", "q", "qb", "vdd"),
-    "cell_8t": ("wbl", "wblb", "wwl", "rbl", "rwl", "q", "qb", "vdd"),
-}
-
-
 class CellGeometry(Data):
-    """Footprint and transistor widths of a bit cell, micrometres; bitlines run along the height. ``read``: 8T stack.
+    """Sizes of the 6T or the 8T cell.
 
-    With a ``netlist``, the cell is drawn from the user's file. ``access_um`` and ``read_um`` must then be the widths of
-    that cell: rows that are not selected are drawn by them.
+    With a ``netlist``, the cell is drawn from the user's file. ``access_um`` and ``read_um`` must then be the widths in
+    that file: rows that are not selected are drawn by these widths.
+
+    Attributes:
+        width_um, height_um: footprint; bitlines run along the height (micrometres).
+        pull_down_um, pull_up_um, access_um, read_um: widths of the transistors (micrometres); ``read_um``: 8T stack.
+        source: where the sizes are from.
+        netlist: the user's own netlist of the cell.
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("netlist",)
@@ -303,6 +308,40 @@ class CellGeometry(Data):
     read_um: Micrometres | None = None
     source: str = ""
     netlist: CellNetlist | None = None
+
+    @property
+    def widths_um(self) -> Mapping[str, float]:
+        """Name of each width that is given, e.g. ``pull_down``, to the width in micrometres."""
+        names = ("pull_down", "pull_up", "access", "read")
+        given = {name: getattr(self, f"{name}_um") for name in names}
+        return {name: width for name, width in given.items() if width is not None}
+
+    @staticmethod
+    def width_field(width: str) -> str:
+        """Field that holds ``width``, for messages."""
+        return f"{width}_um"
+
+
+class CellSizes(Data):
+    """Sizes of a further bit cell, ``[cells.NAME]`` in a technology's TOML.
+
+    Attributes:
+        width_um, height_um: footprint; bitlines run along the height (micrometres).
+        widths_um: name of each width of the cell (``BitCell.widths``) to the width (micrometres).
+        source: where the sizes are from.
+        netlist: the user's own netlist of the cell.
+    """
+
+    width_um: Micrometres
+    height_um: Micrometres
+    widths_um: dict[Identifier, Micrometres]
+    source: str = ""
+    netlist: CellNetlist | None = None
+
+    @staticmethod
+    def width_field(width: str) -> str:
+        """Field that holds ``width``, for messages."""
+        return f"widths_um.{width}"
 
 
 class Target(Data):
@@ -355,12 +394,10 @@ DEVICE_TARGET_UNITS: dict[str, tuple[str, ...]] = {
 CIRCUIT_TARGET_UNITS: dict[str, tuple[str, ...]] = {"fo4": ("ps",), "snm_hold": _VOLTAGE, "snm_read": _VOLTAGE}
 
 
-# Width of a bit cell -> the device that has it.
-_CELL_WIDTHS = {"pull_down_um": "nmos", "pull_up_um": "pmos", "access_um": "nmos", "read_um": "nmos"}
-
-
 class Description(Data):
-    """All of a technology but its model files and targets: what a targets file and a technology file share."""
+    """All of a technology but its model files: what a targets file and a technology file share."""
+
+    silent_defaults: ClassVar[tuple[str, ...]] = ("cells",)
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     source: str
@@ -374,6 +411,8 @@ class Description(Data):
     wire: Wire
     cell_6t: CellGeometry
     cell_8t: CellGeometry
+    # Name of a further bit cell (``technology.bitcells``) -> its sizes.
+    cells: dict[Identifier, CellSizes] = {}
     # "nmos", "pmos" (ion, ioff, ...) and "circuit" (fo4, snm_hold, snm_read) -> figure -> target.
     targets: dict[Identifier, dict[Identifier, Target]] = {}
 
@@ -401,23 +440,33 @@ class Description(Data):
                     )
         return self
 
+    @property
+    def cell_sections(self) -> dict[str, CellGeometry | CellSizes]:
+        """Section of each bit cell, e.g. ``cell_8t`` or ``cells.NAME``, to its sizes."""
+        further = {f"cells.{name}": sizes for name, sizes in self.cells.items()}
+        return {"cell_6t": self.cell_6t, "cell_8t": self.cell_8t, **further}
+
+    def _known_cells(self) -> list[tuple[BitCell, CellGeometry | CellSizes]]:
+        """Registered bit cells that the technology has sizes of. A section of any other cell is left unread."""
+        sections = self.cell_sections
+        return [(cell, sections[cell.section]) for cell in BITCELLS.values() if cell.section in sections]
+
     @model_validator(mode="after")
     def _cells_can_be_drawn(self) -> Self:
-        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
-            for field, device in _CELL_WIDTHS.items():
-                width = getattr(cell, field)
+        for cell, sizes in self._known_cells():
+            for name, device in cell.widths.items():
+                width = sizes.widths_um.get(name)
                 low, high = self.devices[device].w_um
                 if width is not None and not low <= width <= high:
-                    raise ValueError(
-                        f"{name}.{field} = {width:g} is outside devices.{device}.w_um, {low:g} to {high:g}"
-                    )
+                    field = f"{cell.section}.{sizes.width_field(name)}"
+                    raise ValueError(f"{field} = {width:g} is outside devices.{device}.w_um, {low:g} to {high:g}")
         return self
 
     @model_validator(mode="after")
     def _cells_have_their_ports(self) -> Self:
-        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
-            if cell.netlist is not None:
-                cell.netlist.check_roles(name)
+        for cell, sizes in self._known_cells():
+            if sizes.netlist is not None:
+                sizes.netlist.check_roles(cell)
         return self
 
     @model_validator(mode="after")

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from pyspice_cim.errors import TechnologyError
-from pyspice_cim.technology.fields import CELL_ROLES
+from pyspice_cim.technology.bitcells import BITCELLS
 from pyspice_cim.technology.model import Technology
 from pyspice_cim.technology.user_cell.checks import user_cell
 
@@ -81,8 +81,9 @@ def parse_technology(data: dict[str, Any], path: Path, *, check_files: bool = Tr
     if check_files:
         # A missing file, or a bit cell that cannot be drawn, is found now, not in the middle of a sweep.
         _ = technology.model_paths
-        for cell in CELL_ROLES:
-            user_cell(technology, cell)
+        for cell in BITCELLS.values():
+            if cell.section in technology.cell_sections:
+                user_cell(technology, cell)
     return technology
 
 

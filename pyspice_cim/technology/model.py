@@ -12,10 +12,21 @@ from pydantic import ValidationInfo, field_validator
 
 from pyspice_cim.errors import MissingDependencyError, TechnologyError
 from pyspice_cim.technology.binning import bins_of
-from pyspice_cim.technology.fields import LIMITS_C, LIMITS_V, CellGeometry, Data, Description, Device, Models, Units
+from pyspice_cim.technology.bitcells import BitCell
+from pyspice_cim.technology.fields import (
+    LIMITS_C,
+    LIMITS_V,
+    CellGeometry,
+    CellSizes,
+    Data,
+    Description,
+    Device,
+    Models,
+    Units,
+)
 from pyspice_cim.technology.modelfiles import with_included
 
-__all__ = ["CellGeometry", "Corner", "Device", "Technology"]
+__all__ = ["CellGeometry", "CellSizes", "Corner", "Device", "Technology"]
 
 
 class Technology(Description):
@@ -102,16 +113,41 @@ class Technology(Description):
 
     @property
     def cell_paths(self) -> dict[str, Path]:
-        """The files of the user's own bit cells: ``cell_6t`` and ``cell_8t``, as far as they have one.
+        """Section of each bit cell with a netlist of the user's, e.g. ``cell_8t``, to the file of the netlist.
 
         Raises:
-            TechnologyError: if one is missing.
+            TechnologyError: if a file is missing.
         """
-        paths = {}
-        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
-            if cell.netlist is not None:
-                paths[name] = self._file(f"{name}.netlist.file", self.folder, cell.netlist.file)
-        return paths
+        return {
+            section: self._file(f"{section}.netlist.file", self.folder, sizes.netlist.file)
+            for section, sizes in self.cell_sections.items()
+            if sizes.netlist is not None
+        }
+
+    def cell_sizes(self, cell: BitCell) -> CellGeometry | CellSizes:
+        """The sizes of the bit cell ``cell``.
+
+        Raises:
+            TechnologyError: if the technology states none.
+        """
+        if cell.section not in self.cell_sections:
+            raise TechnologyError(
+                f"technology {self.name} has no sizes of {cell.name}; add [{cell.section}] to its TOML"
+            )
+        return self.cell_sections[cell.section]
+
+    def cell_widths(self, cell: BitCell) -> dict[str, float]:
+        """Name of each width of the bit cell ``cell`` to the width in m.
+
+        Raises:
+            TechnologyError: if the technology does not state one.
+        """
+        sizes = self.cell_sizes(cell)
+        for width in cell.widths:
+            if width not in sizes.widths_um:
+                field = f"{cell.section}.{sizes.width_field(width)}"
+                raise TechnologyError(f"technology {self.name}: {field} is missing; add the width of these transistors")
+        return {width: sizes.widths_um[width] * 1e-6 for width in cell.widths}
 
     def include_paths(self, process: str) -> tuple[Path, ...]:
         """The files of ``models.include`` for one process corner.

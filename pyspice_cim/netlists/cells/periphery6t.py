@@ -6,10 +6,11 @@ Widths are stated in nm at a gate length of 45 nm and scale with the technology.
 from PySpice.Spice.Netlist import SubCircuit
 
 from pyspice_cim.errors import NetlistError
-from pyspice_cim.netlists.cell import Cell, mosfet
-from pyspice_cim.netlists.cells.bitcells import sram6t
+from pyspice_cim.netlists.cell import Cell
+from pyspice_cim.netlists.cells.bitcells import draw_off_rows, sram6t
 from pyspice_cim.netlists.cells.gates import inverter, nfet, nm, nor2, pfet
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
 # Rows up to which a bitline needs no more than the smallest precharge and write transistors.
 _ROWS_OF_UNIT_DRIVE = 64
@@ -149,16 +150,9 @@ def column6t(technology: Technology, rows: int) -> Cell:
         c.X("cell", "sram6t", "bl", "blb", "wl", "q", "qb", "vcell")
         for side, bitline in (("l", "bl"), ("r", "blb")):
             c.C(f"wire{side}", bitline, "0", f"{wire:.6g}")
-            if rows > 1:
-                mosfet(
-                    c,
-                    f"off{side}",
-                    (bitline, "0", "0", "0"),
-                    technology=technology,
-                    device="nmos",
-                    width=geometry.access_um * 1e-6,
-                    multiplier=rows - 1,
-                )
+            draw_off_rows(
+                c, technology, SRAM6T, name=f"off{side}", port=bitline, node=bitline, supply="vcell", rows=rows - 1
+            )
         c.X("pre", "precharge", "bl", "blb", "pcb", "vpre")
         c.X("sense", "sense_amplifier", "bl", "blb", "isolate", "pcb", "sae", "out", "outb", "vsense")
         c.X("write", "bitline_writer", "bl", "blb", "d", "web", "vwrite")

@@ -7,11 +7,12 @@ sample costs 11 transistors and two lumps of off rows in place of 52. Ground is 
 from PySpice.Spice.Netlist import SubCircuit
 
 from pyspice_cim.errors import NetlistError
-from pyspice_cim.netlists.cell import Cell, mosfet
-from pyspice_cim.netlists.cells.bitcells import sram6t
+from pyspice_cim.netlists.cell import Cell
+from pyspice_cim.netlists.cells.bitcells import draw_off_rows, sram6t
 from pyspice_cim.netlists.cells.gates import nfet, nm
 from pyspice_cim.netlists.cells.periphery6t import bitline_drive, precharge
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
 
 def access_column6t(technology: Technology, rows: int) -> Cell:
@@ -32,16 +33,9 @@ def access_column6t(technology: Technology, rows: int) -> Cell:
         for side, bitline in (("l", "bl"), ("r", "blb")):
             nfet(c, technology, f"write{side}", bitline, f"pull_{bitline}", "0", pull)
             c.C(f"wire{side}", bitline, "0", f"{wire:.6g}")
-            if rows > 1:
-                mosfet(
-                    c,
-                    f"off{side}",
-                    (bitline, "0", "0", "0"),
-                    technology=technology,
-                    device="nmos",
-                    width=geometry.access_um * 1e-6,
-                    multiplier=rows - 1,
-                )
+            draw_off_rows(
+                c, technology, SRAM6T, name=f"off{side}", port=bitline, node=bitline, supply="vdd", rows=rows - 1
+            )
 
     ports = {
         "wl": "wordline",
