@@ -4,7 +4,6 @@ A technology that names the user's own netlist of a cell (``cell_8t.netlist``) h
 transistors. Ground is node 0.
 """
 
-
 from PySpice.Spice.Netlist import Netlist, SubCircuit
 
 from pyspice_cim.netlists.cell import Cell, mosfet
