@@ -1,4 +1,4 @@
-"""The parts of a technology file: plain validated data. Every field is what its TOML table holds."""
+"""The parts of a technology file as validated data. Each class is a table of the TOML, and each field an entry."""
 
 import math
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from pydantic.functional_validators import AfterValidator
 
 from pyspice_cim.technology.bitcells import BITCELLS, BitCell
 
-# What of a technology file becomes a word of a deck. A deck can run programs of the machine: no other text reaches one.
+# Text of a technology file that becomes a word of a deck. A deck can run programs, so no other text reaches a deck.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
-# Wider than any process, and narrow enough that a sweep in steps of 10 mV ends and no size vanishes in a square.
+# Limits beyond any process. Within them a sweep in steps of 10 mV ends, and the square of a size is above zero.
 LIMITS_V = (1e-3, 100.0)
 LIMITS_C = (-270.0, 500.0)
 Volts = Annotated[float, Field(ge=LIMITS_V[0], le=LIMITS_V[1])]
@@ -34,12 +34,12 @@ MicrometresRange = Annotated[tuple[Micrometres, Micrometres], _ORDERED]
 
 
 class Data(BaseModel):
-    """Base of all parts: frozen, and a field that is not known is an error."""
+    """Base of all parts. A part is frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    # Fields that are left out of the written form, and so of a technology's hash, while they have their default: a
-    # field that is new does not change the hash of a technology that does not use it.
+    # Fields that the written form leaves out while they have their default. The hash of a technology is of the written
+    # form, so a new field does not change the hash of a technology that does not use the field.
     silent_defaults: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
@@ -52,7 +52,12 @@ class Data(BaseModel):
 
 
 class Supply(Data):
-    """``nominal_v`` and the range of supply voltages in which the cards were checked, V."""
+    """Supply voltages.
+
+    Attributes:
+        nominal_v: nominal supply in V.
+        range_v: lowest and highest supply in V at which the cards were checked.
+    """
 
     nominal_v: Volts
     range_v: VoltsRange
@@ -65,7 +70,12 @@ class Supply(Data):
 
 
 class Temperature(Data):
-    """Nominal temperature and the range in which the cards were checked, degrees Celsius."""
+    """Temperatures.
+
+    Attributes:
+        nominal_c: nominal temperature in degrees Celsius.
+        range_c: lowest and highest temperature in degrees Celsius at which the cards were checked.
+    """
 
     nominal_c: Celsius
     range_c: CelsiusRange
@@ -78,12 +88,12 @@ class Temperature(Data):
 
 
 class Units(Data):
-    """How the models want width and length: in metres or in bare micrometres, and who scales.
+    """Unit of width and length on an instance.
 
     Attributes:
-        geometry: unit of ``w`` and ``l`` on an instance.
-        scale_option: who says that bare numbers are micrometres: nobody (the subcircuit multiplies itself), the model
-            files by an ``.option scale`` of their own, or the deck.
+        geometry: unit of ``w`` and ``l``.
+        scale_option: what says that bare numbers are micrometres: ``none`` (the subcircuit of the device multiplies),
+            ``in_model`` (the model files hold ``.option scale``), or ``deck`` (the deck holds the option).
     """
 
     geometry: Literal["m", "um"] = "m"
@@ -97,20 +107,20 @@ class Units(Data):
 
 
 class Shift(Data):
-    """A number for each polarity."""
+    """A number for each polarity: ``n`` for n devices, ``p`` for p devices."""
 
     n: float
     p: float
 
 
 class CornerModels(Data):
-    """How one process corner is made.
+    """One process corner. A synthetic corner shifts the nominal BSIM4 cards (``models.shifted``).
 
     Attributes:
-        name: what the files call this corner, put in place of ``{corner}``; the corner's own key if not given.
-        dvt_mv: synthetic shift, mV, added to the magnitude of each card's threshold.
-        mobility: synthetic factor of each card's low-field mobility.
-        note: how the corner was chosen.
+        name: name of the corner in the model files, in place of ``{corner}``; by default the key of the corner.
+        dvt_mv: synthetic shift of the magnitude of ``vth0`` in mV.
+        mobility: synthetic factor on the low-field mobility ``u0``.
+        note: reason for the choice of the corner.
     """
 
     name: str | None = None
@@ -126,29 +136,28 @@ class CornerModels(Data):
 
     @property
     def synthetic(self) -> bool:
-        """Whether the corner is made by shifting the nominal cards; it is labelled so wherever it shows."""
+        """Whether the corner shifts the nominal cards. Every output labels a synthetic corner."""
         return self.dvt_mv != Shift(n=0.0, p=0.0) or self.mobility != Shift(n=1.0, p=1.0)
 
 
 class LibrarySection(Data):
-    """One ``.lib FILE SECTION``; ``{corner}`` in either is replaced."""
+    """One ``.lib FILE SECTION``. The name of the corner replaces ``{corner}`` in both fields."""
 
     file: str
     section: str
 
 
 class Models(Data):
-    """Where the model text comes from; files lie below ``root``.
+    """Source of the model text.
 
     Attributes:
-        root: folder, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
-        package: Python package in whose folder ``root`` lies instead; it is not imported. The outermost one: to look into a
-            package is to import it.
-        install: command that installs ``package``, for the message where it is missing.
-        params: ``.param`` values, written before everything else.
-        include: files that are copied into the deck, in order; ``{corner}`` is replaced.
-        lib: sections of library files, copied in after the includes.
-        binned: files of which only the subcircuits of ``devices`` are taken, one for each bin (``binning.py``).
+        root: folder of the files, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
+        package: Python package whose folder holds ``root``. The package is the outermost one and is not imported.
+        install: command that installs ``package``, for the message if the package is missing.
+        params: ``.param`` values, which come before all other text.
+        include: files that are copied into the deck, in order; the name of the corner replaces ``{corner}``.
+        lib: sections of library files, which are copied in after the includes.
+        binned: files with binned models; a deck takes one subcircuit for each bin of ``devices`` (``binning.py``).
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("install", "binned")
@@ -174,11 +183,12 @@ class Device(Data):
     Attributes:
         element: ``M`` for a ``.model`` card, ``X`` for a subcircuit with the ports drain, gate, source, bulk.
         model: name of the card or subcircuit.
-        w_um, l_um: smallest and largest width and length.
-        diffusion_um: length of a source or drain region, for its area and perimeter.
-        dvt: how a drawn threshold shift reaches the device: ``delvto`` on the instance (a subcircuit ignores that
-            without a word), or a source in series with the gate.
-        narrow: what becomes of a transistor narrower than the smallest width: an error, or the smallest width.
+        polarity: ``n`` or ``p``.
+        w_um, l_um: smallest and largest width, and smallest and largest length, in micrometres.
+        diffusion_um: length of a source or drain region in micrometres, for its area and perimeter.
+        dvt: how a threshold shift is drawn: ``delvto`` on the instance, or a source in series with the gate. A
+            subcircuit ignores ``delvto`` without a message.
+        narrow: what a transistor below the smallest width becomes: an error, or a transistor of the smallest width.
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("narrow",)
@@ -200,18 +210,29 @@ class Device(Data):
 
 
 class Mismatch(Data):
-    """Pelgrom coefficients, mV um; ``pair`` coefficients are of the difference of two devices."""
+    """Mismatch of thresholds between equal devices, by Pelgrom's law.
+
+    Pelgrom, Duinmaijer and Welbers, "Matching properties of MOS transistors", IEEE J. Solid-State Circuits 24 (1989).
+
+    Attributes:
+        convention: whether a coefficient is of a single device, or of the difference of a pair.
+        a_vt_mv_um: device to its coefficient ``A_VT`` in mV um.
+        source: where the coefficients are from.
+    """
 
     convention: Literal["single", "pair"]
     a_vt_mv_um: dict[Identifier, Annotated[float, Field(gt=0)]]
     source: str
 
     def sigma(self, device: str, width: float, length: float) -> float:
-        """Standard deviation of one device's threshold, V: sigma = A_VT / sqrt(W L), over sqrt(2) if A_VT is of a pair.
+        """Standard deviation of the threshold of one device in V.
+
+            sigma = A_VT / sqrt(W L)              for a coefficient of a single device
+            sigma = A_VT / sqrt(W L) / sqrt(2)    for a coefficient of a pair
 
         Args:
-            device: name, a key of ``a_vt_mv_um``.
-            width, length: m.
+            device: key of ``a_vt_mv_um``.
+            width, length: gate in m.
         """
         coefficient = self.a_vt_mv_um[device] * 1e-9
         if self.convention == "pair":
@@ -220,7 +241,12 @@ class Mismatch(Data):
 
 
 class GlobalVariation(Data):
-    """Standard deviation of the threshold from die to die, mV, of all n and of all p devices together; where it is from."""
+    """Global variation: the shift of the thresholds of all devices of one die.
+
+    Attributes:
+        sigma_vt_mv: standard deviation of the shift of all n devices, and of all p devices, in mV.
+        source: where the numbers are from.
+    """
 
     sigma_vt_mv: Shift
     source: str
@@ -233,17 +259,22 @@ class GlobalVariation(Data):
 
 
 class Wire(Data):
-    """Wire capacitance per length."""
+    """Wires.
+
+    Attributes:
+        c_ff_per_um: capacitance per length in fF/um.
+        source: where the number is from.
+    """
 
     c_ff_per_um: float = Field(gt=0)
     source: str = ""
 
 
 class CellNetlist(Data):
-    """A bit cell of the user's own, drawn in place of the built-in one by every circuit that has such a cell.
+    """A user cell: a netlist that every circuit draws in place of a built-in bit cell.
 
     Attributes:
-        file: SPICE file, relative to the TOML; ``user_cell/parse.py`` says what may stand in it.
+        file: SPICE file, relative to the TOML; ``user_cell/parse.py`` defines its language.
         subckt: the subcircuit that is the cell.
         ports: port of the built-in cell (``BitCell.ports``), or ``gnd``, to the user's port in its place. Wells may
             have ports of their own (``gnd = ["VSS", "VNB"]``). Storage nodes may be inner nodes. ``gnd`` may be left
@@ -256,7 +287,7 @@ class CellNetlist(Data):
 
     @property
     def roles(self) -> dict[str, tuple[str, ...]]:
-        """Role to its nodes, in lower case: SPICE does not tell the cases apart."""
+        """Role to its nodes, in lower case, because SPICE ignores case."""
         given = {role: (nodes,) if isinstance(nodes, str) else nodes for role, nodes in self.ports.items()}
         return {role: tuple(node.lower() for node in nodes) for role, nodes in given.items()}
 
@@ -345,17 +376,17 @@ class CellSizes(Data):
 
 
 class Target(Data):
-    """A figure that a technology is held against.
+    """A target of a metric, against which a technology is checked.
 
     Attributes:
-        value, unit: as in the source, e.g. ``519`` and ``uA/um``.
-        source: where the figure is from.
-        confidence: ``published``, ``computed`` (from a public model), ``derived`` (from such figures, as stated) or
-            ``chosen`` (by this project, consistent with the others).
+        value, unit: number and unit of the source, e.g. ``519`` and ``uA/um``.
+        source: where the number is from.
+        confidence: ``published``, ``computed`` (from a public model), ``derived`` (from published or computed numbers) or
+            ``chosen`` (by this project, consistent with the other targets).
         tolerance: largest relative deviation that counts as met.
     """
 
-    # Deviations are relative to it.
+    # Deviations are relative to the value.
     value: float = Field(ge=1e-15, le=1e15)
     unit: Literal["uA/um", "nA/um", "V", "mV", "mV/V", "mV/dec", "ps"]
     source: str
@@ -364,11 +395,11 @@ class Target(Data):
 
     @property
     def si(self) -> float:
-        """The value without prefix (currents stay per micrometre)."""
+        """The value in SI units; a current stays per micrometre (A/um)."""
         return self.value * UNIT_FACTORS[self.unit]
 
 
-# Unit of a target -> factor to what the package computes with (A/um, V, V/V, V/dec, s).
+# Unit of a target -> factor to the unit of computations (A/um, V, V/V, V/dec, s).
 UNIT_FACTORS: dict[str, float] = {
     "uA/um": 1e-6,
     "nA/um": 1e-9,
@@ -380,7 +411,7 @@ UNIT_FACTORS: dict[str, float] = {
 }
 
 _CURRENT, _VOLTAGE = ("uA/um", "nA/um"), ("V", "mV")
-# Figure -> units that it may be given in: first those of a device, then those of a circuit.
+# Metric -> units of its target: metrics of a device, then metrics of a circuit.
 DEVICE_TARGET_UNITS: dict[str, tuple[str, ...]] = {
     "ion": _CURRENT,
     "ieff": _CURRENT,
@@ -406,14 +437,14 @@ class Description(Data):
     corners: dict[Identifier, CornerModels] = Field(min_length=1)
     devices: dict[Identifier, Device]
     mismatch: Mismatch
-    # No deck of nominal devices depends on it: it is not part of a technology's hash.
+    # No deck of nominal devices depends on global variation, so the hash of a technology leaves it out.
     global_variation: GlobalVariation | None = None
     wire: Wire
     cell_6t: CellGeometry
     cell_8t: CellGeometry
     # Name of a further bit cell (``technology.bitcells``) -> its sizes.
     cells: dict[Identifier, CellSizes] = {}
-    # "nmos", "pmos" (ion, ioff, ...) and "circuit" (fo4, snm_hold, snm_read) -> figure -> target.
+    # Device (ion, ioff, ...) or "circuit" (fo4, snm_hold, snm_read) -> metric -> target.
     targets: dict[Identifier, dict[Identifier, Target]] = {}
 
     @model_validator(mode="before")
@@ -426,17 +457,17 @@ class Description(Data):
 
     @model_validator(mode="after")
     def _known_targets(self) -> Self:
-        for group, figures in self.targets.items():
+        for group, metrics in self.targets.items():
             if group != "circuit" and group not in self.devices:
                 raise ValueError(f"targets.{group} is neither a device nor `circuit`")
             known = CIRCUIT_TARGET_UNITS if group == "circuit" else DEVICE_TARGET_UNITS
-            for figure, target in figures.items():
-                if figure not in known:
-                    raise ValueError(f"targets.{group}.{figure} is not a known figure; known: {', '.join(known)}")
-                if target.unit not in known[figure]:
-                    wanted = " or ".join(known[figure])
+            for metric, target in metrics.items():
+                if metric not in known:
+                    raise ValueError(f"targets.{group}.{metric} is not a known metric; known: {', '.join(known)}")
+                if target.unit not in known[metric]:
+                    wanted = " or ".join(known[metric])
                     raise ValueError(
-                        f"targets.{group}.{figure}.unit = {target.unit!r} is not valid; give it in {wanted}"
+                        f"targets.{group}.{metric}.unit = {target.unit!r} is not valid; give it in {wanted}"
                     )
         return self
 

@@ -7,7 +7,7 @@ transistors. Ground is node 0.
 from PySpice.Spice.Netlist import Netlist, SubCircuit
 
 from pyspice_cim.netlists.cell import Cell, mosfet
-from pyspice_cim.netlists.user_cell import own_cell
+from pyspice_cim.netlists.user_cell import user_netlist
 from pyspice_cim.technology import Technology
 from pyspice_cim.technology.bitcells import GROUND, SRAM6T, SRAM8T, BitCell
 from pyspice_cim.technology.user_cell.checks import user_cell
@@ -32,7 +32,7 @@ def bit_cell(technology: Technology, kind: BitCell, name: str | None = None) -> 
             mosfet(circuit, each.name, each.nodes, technology=technology, device=each.device, width=width)
 
     if (own := user_cell(technology, kind)) is not None:
-        return own_cell(technology, own, name=name, ports=kind.ports, sizes=sizes)
+        return user_netlist(technology, own, name=name, ports=kind.ports, sizes=sizes)
     return Cell(name=name, ports=kind.ports, sizes=sizes, build=build)
 
 
@@ -90,7 +90,6 @@ def draw_off_read_paths(
         rows: number of cells; nothing is drawn for 0.
     """
     roles = kind.roles
-    # Every write line rests as an idle cell sees it.
     nodes = {GROUND: GROUND, roles.read_bitline: node, roles.read_wordline: GROUND, roles.write_wordline: GROUND}
     nodes |= {roles.bit: supply, roles.complement: GROUND, roles.supply: supply}
     fixed = len(nodes)

@@ -1,7 +1,8 @@
-"""The 6T column that Monte Carlo runs sample: a cell, its bitlines, precharge and write transistors, and no logic.
+"""The 6T column that Monte Carlo runs sample: a cell, bitlines, precharge and write transistors, without logic.
 
-What varies an access is in the cell and on the bitlines; the gates that make the control lines are left out, so that a
-sample costs 11 transistors and two lumps of off rows in place of 52. Ground is node 0.
+The mismatch of an access lies in the cell and in the transistors on the bitlines. The gates that drive the control lines
+are therefore left out. One sample has 11 transistors and two lumps of off rows, in place of 52 transistors. Ground is
+node 0.
 """
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -16,7 +17,11 @@ from pyspice_cim.technology.bitcells import SRAM6T
 
 
 def access_column6t(technology: Technology, rows: int) -> Cell:
-    """A column of ``rows`` 6T cells, one of them selected; sizes, wires and off rows as in ``column6t``.
+    """6T column of ``rows`` cells, one of them selected; sizes, wires and off rows as in ``column6t``.
+
+    Args:
+        technology: technology of the devices, wires and 6T cell.
+        rows: cells on a bitline.
 
     Raises:
         NetlistError: if there is no row.

@@ -1,4 +1,4 @@
-"""What must hold of a user's own bit cell before it is drawn: models, sizes, ports, widths."""
+"""Checks of a user cell before a circuit draws the cell: models, sizes, ports, widths."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -15,20 +15,20 @@ _DEFINED = {
     "m": re.compile(r"^\s*\.model\s+(\w+)(?:\.\d+)?\s", re.IGNORECASE | re.MULTILINE),
     "x": re.compile(r"^\s*\.subckt\s+(\w+)\s", re.IGNORECASE | re.MULTILINE),
 }
-# Widths are stated to two or three digits.
+# Largest relative difference between equal widths; widths are stated to two or three digits.
 _SAME_WIDTH = 0.01
-# The ports of a transistor's subcircuit, and of its card.
+# Number of nodes of a transistor.
 _TERMINALS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserCell:
-    """A user's own bit cell, checked.
+    """A checked user cell.
 
     Attributes:
-        top: the subcircuit that is the cell.
-        used: all others that it is made of, each after those that it uses.
-        nodes: node of ``top`` to the built-in cell's port in whose place it stands, or ``0``.
+        top: subcircuit of the cell.
+        used: all subcircuits inside the cell; each follows the subcircuits that it uses.
+        nodes: node of ``top`` to the port of the built-in cell in its place, or to ``0``.
     """
 
     top: Subcircuit
@@ -37,7 +37,7 @@ class UserCell:
 
 
 def user_cell(technology: Technology, cell: BitCell) -> UserCell | None:
-    """The user's own netlist of the bit cell ``cell``; ``None`` if the technology names none.
+    """The user cell in place of the bit cell ``cell``; ``None`` if the technology names no netlist.
 
     Raises:
         TechnologyError: for a file outside the language of ``parse.py``, a port that has no role, a model that the
@@ -62,10 +62,10 @@ def user_cell(technology: Technology, cell: BitCell) -> UserCell | None:
 
 
 def _reached(top: Subcircuit, subcircuits: Mapping[str, Subcircuit], above: tuple[str, ...]) -> list[Subcircuit]:
-    """``top`` and all that it instantiates, each once, used ones first.
+    """``top`` and all subcircuits inside it, each once; each follows the subcircuits that it uses.
 
     Raises:
-        TechnologyError: if one contains itself, or an instance has another number of nodes.
+        TechnologyError: if a subcircuit contains itself, or if an instance has a wrong number of nodes.
     """
     if top.name in above:
         raise TechnologyError(f"{top.where}: subcircuit {top.name} contains itself; break the circle")
@@ -83,10 +83,10 @@ def _reached(top: Subcircuit, subcircuits: Mapping[str, Subcircuit], above: tupl
 
 
 def _check_model(technology: Technology, card: Card, subcircuits: Mapping[str, Subcircuit]) -> None:
-    """Check that a transistor is one of the technology, of a size that it allows.
+    """Check that the model of a transistor is in the technology, and that the model allows the size.
 
     Raises:
-        TechnologyError: naming the card.
+        TechnologyError: with the card.
     """
     if card.kind in "rc" or card.model in subcircuits:
         return
@@ -126,15 +126,15 @@ def _check_size(technology: Technology, card: Card, device: str) -> None:
 
 
 def micrometres(technology: Technology) -> float:
-    """Micrometres in the unit that sizes on a card have."""
+    """Micrometres in one unit of the sizes on a card."""
     return 1e6 if technology.units.geometry == "m" else 1.0
 
 
 def _check_roles(cell: BitCell, netlist: CellNetlist, top: Subcircuit) -> None:
-    """Check that the nodes of ``netlist.ports`` are there, and that no port is left without a role.
+    """Check that the subcircuit has every node of ``netlist.ports``, and that every port has a role.
 
     Raises:
-        TechnologyError: naming the role or the port.
+        TechnologyError: with the role or the port.
     """
     field, stored = cell.section, (cell.roles.bit, cell.roles.complement)
     roles = {node: role for role, named in netlist.roles.items() for node in named}
@@ -160,10 +160,10 @@ def _check_widths(
     subcircuits: Mapping[str, Subcircuit],
     nodes: Mapping[str, str],
 ) -> None:
-    """Rows that are not selected are lumped transistors of the stated widths: check that these are the cell's own.
+    """Check that the stated widths are those of the user cell: rows that are not selected are drawn by stated widths.
 
     Raises:
-        TechnologyError: naming the width.
+        TechnologyError: with the width.
     """
     flat = list(_flat(top, subcircuits, nodes, ""))
     sizes = technology.cell_sizes(cell)
@@ -172,7 +172,7 @@ def _check_widths(
         if any(name not in sizes.widths_um for name in names):
             continue
         stated = sum(sizes.widths_um[name] for name in names)
-        # Source or drain; behind a resistor there is no transistor on the port itself, and nothing to compare.
+        # Transistors with source or drain on the port. With a resistor on the port there is none, and no comparison.
         on = [card for card, ends in flat if card.kind in "mx" and "w" in card.values and port in (ends[0], ends[2])]
         width = sum((card.number("w") or 0.0) * (card.number("m", 1.0) or 0.0) for card in on)
         width *= micrometres(technology)
