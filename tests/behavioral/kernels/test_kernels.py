@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyspice_cim.behavioral.kernels.run import fast_run
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import Layer, NetworkFile
 from pyspice_cim.behavioral.network.file_reference import run_reference
@@ -19,7 +20,6 @@ from pyspice_cim.behavioral.network.layers import (
     MaxPool2d,
     Recurrent,
     SumPool2d,
-    layers_of,
 )
 from pyspice_cim.behavioral.network.reference import run_integer, weighted_sum
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, NeuronParams, ldlif_step
