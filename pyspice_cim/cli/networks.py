@@ -77,14 +77,14 @@ def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
             provenance={},
             imported=imported,
         )
-    from pyspice_cim.behavioral.macro.macro import integer_layer
+    from pyspice_cim.behavioral.network.conversion import layers_of
     from pyspice_cim.behavioral.network.file import load_network
 
     if given := [f"--{name.replace('_', '-')}" for name in given_only(**options, calibrate=calibrate)]:
         raise ConfigError(f"{', '.join(given)}: only a .nir network is imported, {network} is none; leave it out")
     stored = load_network(named_or_shipped("networks", network, ".h5"))
     return Loaded(
-        layers=tuple(integer_layer(each) for each in stored.layers),
+        layers=layers_of(stored),
         shape=stored.shape[:1],
         seen=stored.shape[:1],
         steps=stored.steps,

@@ -7,26 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import NetworkFile
-from pyspice_cim.behavioral.neuron.ldlif import LDLIFState, ldlif_step
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.report.style import figure
 
 
 def membrane_traces(
     network: NetworkFile, spikes: NDArray[np.integer[Any]]
-) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
+) -> tuple[list[NDArray[np.uint8]], NDArray[np.int32]]:
     """Spikes of every layer, inputs first ([time, neurons] each), and the output membranes [time, neurons] of one sample."""
-    trains: list[NDArray[np.uint8]] = [np.asarray(spikes, dtype=np.uint8)]
-    traces = np.zeros((len(spikes), network.layers[-1].neurons), dtype=np.int64)
-    for layer in network.layers:
-        state = LDLIFState.zeros(layer.neurons)
-        out = np.zeros((len(spikes), layer.neurons), dtype=np.uint8)
-        for step, active in enumerate(trains[-1]):
-            sums = active.astype(np.int64) @ layer.weights.astype(np.int64)
-            out[step], state, _ = ldlif_step(sums, state, layer.params)
-            traces[step, : layer.neurons] = state.v if layer is network.layers[-1] else 0
-        trains.append(out)
-    return trains, traces
+    run = run_integer(layers_of(network), np.asarray(spikes)[:, None], traces=True)
+    trains = [np.asarray(spikes, np.uint8), *(train[:, 0] for train in run.spikes)]
+    return trains, run.traces[-1][:, 0]
 
 
 def draw_membranes(
