@@ -1,12 +1,13 @@
 """Write and read of sampled 6T cells in one transient: most of the time of a Monte Carlo run goes into this deck.
 
-A copy starts with a stored 0. The deck writes a 1, precharges the bitlines and reads the 1. By symmetry, the other bit has
-the same failure probability.
+A copy starts with a stored 0. The deck writes a 1, precharges the bitlines and reads the 1. By symmetry, the other bit
+has the same failure probability.
 
-No sense amplifier is drawn (``sense.py`` samples it). The read ends at the sense moment, which a replica column would set:
-there the bitline differential of a nominal cell is ``benches.word6t.SPLIT``.
+No sense amplifier is drawn (``sense.py`` samples it). The read ends at the sense moment, which a replica column would
+set: there the bitline differential of a nominal cell is ``benches.word6t.SPLIT``.
 
-A write failure (the cell does not flip) and a read disturb (the read flips the cell) are values, not failed simulations.
+A write failure (the cell does not flip) and a read disturb (the read flips the cell) are values, not failed
+simulations.
 """
 
 from typing import Any
@@ -26,8 +27,8 @@ from pyspice_cim.netlists.flat import FlatCell, draw_flat
 
 ACCESS_VALUES = ("write_delay", "write_energy", "differential", "read_energy", "write_failed", "read_disturbed")
 # Against exact runs, the error of a value is below a quarter of the value's sigma, and its bias below 5 %
-# (tests/characterization/variation/test_montecarlo.py). The option `bypass` would save a tenth of the time and add errors
-# of one sigma.
+# (tests/characterization/variation/test_montecarlo.py). The option `bypass` would save a tenth of the time and add
+# errors of one sigma.
 ACCESS_TOLERANCES = "reltol=3e-3 chgtol=1e-16 trtol=7 vntol=1e-4 abstol=1e-9"
 # Time from precharge to the end of the write and of the read, in gate delays.
 _WRITE_RECOVERY, _READ_RECOVERY = 12.0, 8.0

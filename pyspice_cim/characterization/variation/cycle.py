@@ -8,14 +8,15 @@
     d        delay of the sample, in seconds
     d_0      delay of a nominal copy, in seconds
 
-The read delay runs from the read wordline to the sense inverter. The write delay runs from the write wordline until both nodes
-are within a tenth of V_DD of their rails, for the slower of the two flips. An access that never completes has the whole
-pulse as its delay.
+The read delay runs from the read wordline to the sense inverter. The write delay runs from the write wordline until
+both nodes are within a tenth of V_DD of their rails, for the slower of the two flips. An access that never completes
+has the whole pulse as its delay.
 
-At its shortest cycle, a nominal column has no time left. The working cycle adds m f T to each pulse, and a sample may use it.
+At its shortest cycle, a nominal column has no time left. The working cycle adds m f T to each pulse, and a sample may
+use it.
 
-Sampled: cell, read stack, precharge, keeper, sense inverter, write drivers, unselected rows. Nominal: adder and latches of the
-slice, drivers of the control lines. The true slack is larger if the nominal part limits the shortest cycle.
+Sampled: cell, read stack, precharge, keeper, sense inverter, write drivers, unselected rows. Nominal: adder and latches
+of the slice, drivers of the control lines. The true slack is larger if the nominal part limits the shortest cycle.
 """
 
 from typing import Any
@@ -35,7 +36,8 @@ from pyspice_cim.netlists.columns.column8t import read_column8t, write_column8t
 from pyspice_cim.netlists.flat import draw_flat
 from pyspice_cim.netlists.waves import Timing
 
-# In gate delays: start of the wordline, longest pulse of a read (a constant, and an addition per row) and of a write, recovery.
+# In gate delays: start of the wordline, longest pulse of a read (a constant, and an addition per row) and of a write,
+# recovery.
 _OPENED, _READ, _READ_PER_ROW, _WRITE, _RECOVERY = 2.0, 10.0, 0.5, 16.0, 6.0
 _TOLERANCES = "reltol=1e-3 chgtol=1e-16 trtol=3 vntol=1e-5 abstol=1e-10"
 
@@ -93,8 +95,8 @@ def reduce_read(vectors: Vectors, *, vdd: float, copies: int, opened: float, clo
 def write_fixture(word: Word) -> Fixture:
     """Return the fixture of the writes of a 1 and of a 0, with the value ``write_delay``.
 
-    ``write_delay`` belongs to the slower of both writes. It runs from the write wordline at V_DD/2 until both nodes are within
-    a tenth of V_DD of their rails, in seconds.
+    ``write_delay`` belongs to the slower of both writes. It runs from the write wordline at V_DD/2 until both nodes are
+    within a tenth of V_DD of their rails, in seconds.
 
     Args:
         word: technology, corner, number of rows and gate delay.

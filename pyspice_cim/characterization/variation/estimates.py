@@ -1,18 +1,20 @@
 """Statistics of n samples, each with a 95 % confidence interval.
 
-    mean       x -+ t s / sqrt(n)                                   t: 97.5 % quantile of Student's t, n - 1 degrees of freedom
-    sigma      s sqrt((n - 1) / c)                                  c: 97.5 % and 2.5 % quantile of chi squared, n - 1 degrees
-    quantile   X_(l) to X_(u), P(B < l) <= 2.5 %, P(B >= u) <= 2.5 %        X_(i): i-th smallest sample, B binomial(n, q)
-    fraction   Beta(k, n - k + 1) to Beta(k + 1, n - k)             2.5 % and 97.5 % quantile, for k of n samples
+    mean       x - t s / sqrt(n) to x + t s / sqrt(n)           t: 97.5 % quantile of Student's t
+    sigma      s sqrt((n - 1) / c_high) to s sqrt((n - 1) / c_low)    c: 97.5 % and 2.5 % quantiles of chi squared
+    quantile   X_(l) to X_(u), P(B < l) <= 2.5 %, P(B >= u) <= 2.5 %    X_(i): i-th smallest sample, B binomial(n, q)
+    fraction   Beta(k, n - k + 1) to Beta(k + 1, n - k)         2.5 % and 97.5 % quantiles, k of n samples failed
 
-The intervals of mean and sigma are exact for a normal distribution. The interval of a quantile needs no assumption on the
-distribution (H. A. David, H. N. Nagaraja, "Order Statistics", Wiley, 2003). It is infinite where the sample does not reach:
-a lower bound of the 0.1 % quantile needs 3688 samples. The interval of a fraction is exact for every n (C. J. Clopper,
-E. S. Pearson, Biometrika 26, 1934).
+Student's t and chi squared have n - 1 degrees of freedom; x is the mean and s the standard deviation of the samples.
+The intervals of mean and sigma are exact for a normal distribution. The interval of a quantile needs no assumption on
+the distribution (H. A. David, H. N. Nagaraja, "Order Statistics", Wiley, 2003). It is infinite where the sample does
+not reach: a lower bound of the 0.1 % quantile needs 3688 samples. The interval of a fraction is exact for every n (C.
+J. Clopper, E. S. Pearson, Biometrika 26, 1934).
 
-All intervals assume independent samples, the sampler ``random``. The samplers ``sobol`` and ``lhs`` spread the samples more
-evenly, so these intervals are too wide as a rule. The mean of a Latin hypercube has at most n / (n - 1) of the variance
-(A. B. Owen, SIAM J. Numer. Anal. 34, 1997). No theorem states the coverage. ``INTERVALS`` labels the intervals in a table.
+All intervals assume independent samples, the sampler ``random``. The samplers ``sobol`` and ``lhs`` spread the samples
+more evenly, so these intervals are too wide as a rule. The mean of a Latin hypercube has at most n / (n - 1) of the
+variance (A. B. Owen, SIAM J. Numer. Anal. 34, 1997). No theorem states the coverage. ``INTERVALS`` labels the intervals
+in a table.
 """
 
 import numpy as np

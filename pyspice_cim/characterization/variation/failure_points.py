@@ -1,26 +1,26 @@
 """Minimum-norm failure points: in each failure region of a margin, the point of the limit g = 0 nearest to the origin.
 
-g is the margin less its specification. z holds standard normal variables, so the nearest point is the most probable failure
-(L. Dolecek, M. Qazi, D. Shah, A. Chandrakasan, ICCAD 2008). The search for a point z* is the HLRF iteration (A. M. Hasofer,
-N. C. Lind, J. Eng. Mech. Div. ASCE 100, 1974; R. Rackwitz, B. Fiessler, Computers & Structures 9, 1978):
+g is the margin less its specification. z holds standard normal variables, so the nearest point is the most probable
+failure (L. Dolecek, M. Qazi, D. Shah, A. Chandrakasan, ICCAD 2008). The search for a point z* is the HLRF iteration (A.
+M. Hasofer, N. C. Lind, J. Eng. Mech. Div. ASCE 100, 1974; R. Rackwitz, B. Fiessler, Computers & Structures 9, 1978):
 
     z <- (grad g . z - g) grad g / |grad g|^2
 
 The gradient comes from forward differences. A step is at most ``_STRIDE`` sigma or
 ``_STRIDE_PART`` of |z| long, whichever is more.
 
-A margin may have several failure regions: the two lobes of a butterfly, a late read and a late write. Wherever a region that
-is not found yet is the nearest one, the margin is below the tangents of all points z*_k that are found. So a sample z of the
-exploration is unexplained if, for every k,
+A margin may have several failure regions: the two lobes of a butterfly, a late read and a late write. Wherever a region
+that is not found yet is the nearest one, the margin is below the tangents of all points z*_k that are found. So a
+sample z of the exploration is unexplained if, for every k,
 
     g(z) < g(z*_k) + grad g(z*_k) . (z - z*_k) - D |grad g(z*_k)|        D = ``_DEFICIT`` sigma
 
-An unexplained sample need not fail. The least explained sample starts the next search. (The sample with the smallest margin
-would be a bad start: as a rule it belongs to the steepest region again.) The search ends when every sample is explained, or
-after ``_FRUITLESS`` searches in a row without a new point: then the margin is curved.
+An unexplained sample need not fail. The least explained sample starts the next search. (The sample with the smallest
+margin would be a bad start: as a rule it belongs to the steepest region again.) The search ends when every sample is
+explained, or after ``_FRUITLESS`` searches in a row without a new point: then the margin is curved.
 
-A region that no sample of the exploration shows is not found. An example is a cliff in a flat margin, beyond the reach of
-``_EXPLORED`` samples with a standard deviation of ``_WIDE``.
+A region that no sample of the exploration shows is not found. An example is a cliff in a flat margin, beyond the reach
+of ``_EXPLORED`` samples with a standard deviation of ``_WIDE``.
 """
 
 from collections.abc import Callable, Generator, Sequence

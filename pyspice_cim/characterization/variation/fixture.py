@@ -1,8 +1,8 @@
 """Decks of many sampled copies: the fixture, its circuit and its arrays.
 
-A *fixture* is a small circuit around a cell, drawn flat once (``netlists.flat``). A *copy* is this circuit with the threshold
-shifts of one sample. All copies of a deck share the control lines; each copy has its own supply. The reducer returns arrays
-over the copies.
+A *fixture* is a small circuit around a cell, drawn flat once (``netlists.flat``). A *copy* is this circuit with the
+threshold shifts of one sample. All copies of a deck share the control lines; each copy has its own supply. The reducer
+returns arrays over the copies.
 
 ``engine.packing.in_packs`` distributes the copies over decks. ``population.py`` draws the shifts.
 """
@@ -66,8 +66,8 @@ def run_copies(
 ) -> Generator[list[Simulation], list[Outcome], CopyResults]:
     """Simulate a copy of ``fixture`` for every row of ``shifts``; a bench calls it by ``yield from``.
 
-    Copies of one deck share its time steps, so the last digits of a result depend on the other copies of the deck. Decks
-    hold consecutive copies, whatever the number of workers is.
+    Copies of one deck share its time steps, so the last digits of a result depend on the other copies of the deck.
+    Decks hold consecutive copies, whatever the number of workers is.
 
     Args:
         fixture: the circuit.
@@ -102,8 +102,8 @@ def place_copies(bench: BenchCircuit, cells: Sequence[FlatCell], shifts: Array, 
     Args:
         bench: the circuit that gets the copies.
         cells: the cells of one copy.
-        shifts: threshold shifts, shape (copies, transistors), in volts. Columns: all transistors of the first cell, then
-            those of the next cell.
+        shifts: threshold shifts, shape (copies, transistors), in volts. The columns are the transistors of the first
+            cell, then the transistors of the next cell.
         supply: name of the supply. Copy k has the node ``<supply>k`` and the source ``V<supply>k``.
     """
     text = []

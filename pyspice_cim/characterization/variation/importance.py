@@ -3,11 +3,11 @@
     P = integral of [g(z) < 0] phi(z) dz
     estimate of P = mean of w(z_i) [g(z_i) < 0],    w = phi / h,    z_i drawn from h
 
-g is a margin less its specification. z holds standard normal variables: threshold shifts over their standard deviations. phi is
-the standard normal density. h is a mixture of unit normals around the failure points of ``failure_points.py`` and around the
-origin (R. Kanj, R. Joshi, S. Nassif, "Mixture importance sampling and its application to the analysis of SRAM designs in
-the presence of rare failure events", DAC 2006). The component around the origin bounds w (T. Hesterberg, Technometrics
-37, 1995).
+g is a margin less its specification. z holds standard normal variables: threshold shifts over their standard
+deviations. phi is the standard normal density. h is a mixture of unit normals around the failure points of
+``failure_points.py`` and around the origin (R. Kanj, R. Joshi, S. Nassif, "Mixture importance sampling and its
+application to the analysis of SRAM designs in the presence of rare failure events", DAC 2006). The component around the
+origin bounds w (T. Hesterberg, Technometrics 37, 1995).
 
 Half of the samples are drawn from this mixture h_1. The other half are drawn from a mixture h_2 that is fitted to the
 failures of the first half (``mixture.py``). All weights use h = (h_1 + h_2) / 2 (A. Owen, Y. Zhou, JASA 95, 2000).
@@ -16,19 +16,20 @@ A sample whose simulation failed has no margin. The lower confidence limit assum
 upper limit assumes that all do. The estimate is the mean of both cases. If these samples may be more than
 ``MOST_UNKNOWN`` of the probability, the result is a reason instead of a number.
 
-w is bounded, so the estimate converges to P whatever the points are. The coverage of the 95 % interval is not guaranteed:
+w is bounded, so the estimate converges to P whatever the points are. The coverage of the 95 % interval is not
+guaranteed:
 
     ln P +- 1.96 s / (sqrt(n) P)        s: standard deviation of w [g < 0] over the n samples
 
-The interval is too narrow if hardly a sample falls into a part of the failures. One cause is a limit so curved that most
-failures are far from every point. The effective number of failing samples, (sum w)^2 / sum w^2, shows this case; below
-``LEAST_EFFECTIVE`` the result is a reason instead of a number. The other cause is a region that was not found, which no number
-shows. ``Tail.points`` has one point for each region that was found.
+The interval is too narrow if hardly a sample falls into a part of the failures. One cause is a limit so curved that
+most failures are far from every point. The effective number of failing samples, (sum w)^2 / sum w^2, shows this case;
+below ``LEAST_EFFECTIVE`` the result is a reason instead of a number. The other cause is a region that was not found,
+which no number shows. ``Tail.points`` has one point for each region that was found.
 
 The coverage was measured with 512 samples, at 4.5 sigma, in 6, 20 and 40 dimensions
-(tests/characterization/variation/test_importance.py). For one to four flat regions, the interval holds the true value for 55
-to 60 of 60 seeds. For a sphere with a radius of 14.5 sigma, it does for 53 of 60, 49 of 53 and 36 of 39 seeds; the other
-seeds have no value.
+(tests/characterization/variation/test_importance.py). For one to four flat regions, the interval holds the true value
+for 55 to 60 of 60 seeds. For a sphere with a radius of 14.5 sigma, it does for 53 of 60, 49 of 53 and 36 of 39 seeds;
+the other seeds have no value.
 """
 
 from collections.abc import Generator, Sequence
@@ -92,7 +93,7 @@ class Tail:
 
     @property
     def sigma_interval(self) -> tuple[float, float]:
-        """95 % confidence interval (low, high) of ``sigma``; the upper limit of the probability gives the lower sigma."""
+        """95 % confidence interval (low, high) of ``sigma``; the higher probability gives the lower sigma."""
         low, high = self.interval
         return float(-ndtri(high)), float(-ndtri(low))
 
@@ -169,7 +170,7 @@ def tail_probability(
 def _drawn(
     margin: CountedMargin, points: Array, count: int, seed: int, specs: Sequence[float]
 ) -> Generator[list[Simulation], list[Outcome], tuple[Array, Array]]:
-    """Return the margins of ``count`` samples and their weights phi / h; half are drawn around ``points``, half fitted."""
+    """Return margins and weights phi / h of ``count`` samples: half from h_1 around ``points``, half from h_2."""
     proposals = [Mixture.around(points)]
     rows, values = np.zeros((0, points.shape[1])), np.zeros(0)
     for first, last in ((0, count // 2), (count // 2, count)):

@@ -6,9 +6,9 @@
     sense    sensing failure: the wrong bit is latched    bitline differential at the sense moment less the offset, in V
     cycle    timing failure of the 8T cell                slack in the working cycle, in s
 
-``late_read`` and ``late_write`` are the timing failures of one access of the 8T cell. Their margin is the nominal delay less
-the delay of the sample, in s. The access fails if the margin is below minus the time that the cycle adds to its pulse.
-Failure mechanisms of the 6T cell: S. Mukhopadhyay, H. Mahmoodi, K. Roy, IEEE TCAD 24 (12), 2005.
+``late_read`` and ``late_write`` are the timing failures of one access of the 8T cell. Their margin is the nominal delay
+less the delay of the sample, in s. The access fails if the margin is below minus the time that the cycle adds to its
+pulse. Failure mechanisms of the 6T cell: S. Mukhopadhyay, H. Mahmoodi, K. Roy, IEEE TCAD 24 (12), 2005.
 """
 
 from collections.abc import Callable, Generator
@@ -41,8 +41,8 @@ class Conditions:
     Attributes:
         word: the 6T word with its gate delay; None if the gate delay could not be measured.
         sense_delay: time from the wordline to the sense moment of the 6T column, in seconds; NaN if not measured.
-        slack: time that the working cycle adds to the pulses ``read`` and ``write`` of the 8T column, in seconds; None if
-            not measured.
+        slack: time that the working cycle adds to the pulses ``read`` and ``write`` of the 8T column, in seconds;
+            None if not measured.
         delays: nominal ``read`` and ``write`` delay of the 8T column, in seconds; None if not measured.
         reason: why there is no sense moment; empty if there is one.
         cycle_reason: why there are no times of the 8T column; empty if there are.
@@ -92,8 +92,8 @@ class Mechanism:
 
     Attributes:
         transistors: the transistors whose threshold shifts count.
-        run: generator function from shifts, shape (copies, transistors), in volts, and copies per deck to results; one of
-            their values is ``margin``.
+        run: generator function from shifts, shape (copies, transistors), in volts, and copies per deck to results;
+            one of their values is ``margin``.
         reason: why it cannot run; empty if it can.
     """
 

@@ -7,8 +7,8 @@
     s_k    standard deviation in the n - 1 directions across u_k, in sigma
     p_k    weight of the component
 
-The first component lies at the origin (c = 0, s = 1, p = ``_DEFENSIVE``). So phi / h is at most 1 / ``_DEFENSIVE`` (defensive
-mixture; T. Hesterberg, Technometrics 37, 1995).
+The first component lies at the origin (c = 0, s = 1, p = ``_DEFENSIVE``). So phi / h is at most 1 / ``_DEFENSIVE``
+(defensive mixture; T. Hesterberg, Technometrics 37, 1995).
 """
 
 from collections.abc import Sequence
@@ -99,7 +99,7 @@ class Mixture:
         return Mixture(axes=self.axes, distances=distances, spreads=spreads, weights=self.weights)
 
     def _coordinates(self, rows: Array) -> tuple[Array, Array]:
-        """Return each sample's coordinate along each axis and its squared distance from the axis, (samples, components)."""
+        """Return coordinates along the axes and squared distances from the axes, each (samples, components)."""
         along = rows @ self.axes.T
         return along, np.maximum((rows**2).sum(axis=1)[:, None] - along**2, 0.0)
 

@@ -50,7 +50,8 @@ _TAILS = {
     "failed_simulations": ("1", False, "importance samples whose simulation failed; the interval holds both cases"),
     "regions": ("1", False, "regions of failure that were found and sampled around"),
 }
-# Mechanisms with the specification 0; accesses of the 8T cell; margins m of a cycle (1 + m) T, T the nominal shortest cycle.
+# Mechanisms with the specification 0; accesses of the 8T cell; margins m of a cycle (1 + m) T, T the nominal shortest
+# cycle.
 STATIC_MECHANISMS = ("read", "write", "sense")
 ACCESSES = ("read", "write")
 CYCLE_MARGINS = (0.0, 0.05, 0.1, 0.2, 0.3)
@@ -67,9 +68,9 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
 
     Returns:
         For each quantity ``sram6t_mc_*`` and ``sram8t_mc_*``: the samples, shape (samples,), and
-        ``<quantity>_statistics``, shape (statistics, bounds), see ``estimates.py``. A copy that failed is NaN, and the reason
-        counts these copies. ``sram6t_mc_failure_fraction``, shape (mechanisms, bounds): part of the samples with a margin
-        below 0.
+        ``<quantity>_statistics``, shape (statistics, bounds), see ``estimates.py``. A copy that failed is NaN, and the
+        reason counts these copies. ``sram6t_mc_failure_fraction``, shape (mechanisms, bounds): part of the samples with
+        a margin below 0.
 
     Raises:
         TechnologyError: if the settings ask for global variation and the technology does not state it.
@@ -157,10 +158,11 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
         monte_carlo: importance samples per specification and seed.
 
     Returns:
-        ``sram6t_tail_*`` over ``limit``: read, write and sensing failure of the 6T cell. ``sram8t_tail_*`` over ``access`` and
-        ``cycle_margin`` m: the access is too late in the cycle (1 + m) T, T the shortest cycle of a nominal column. Both have
-        ``failure_probability`` and ``sigma`` with ``bound``, ``shift_norm``, ``effective_samples``, ``simulations``,
-        ``failed_simulations`` and ``regions``. An estimate without enough evidence is NaN with a reason.
+        ``sram6t_tail_*`` over ``limit``: read, write and sensing failure of the 6T cell. ``sram8t_tail_*`` over
+        ``access`` and ``cycle_margin`` m: the access is too late in the cycle (1 + m) T, T the shortest cycle of a
+        nominal column. Both have ``failure_probability`` and ``sigma`` with ``bound``, ``shift_norm``,
+        ``effective_samples``, ``simulations``, ``failed_simulations`` and ``regions``. An estimate without enough
+        evidence is NaN with a reason.
 
     Raises:
         TechnologyError: if the settings ask for global variation and the technology does not state it.
@@ -192,7 +194,8 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
     late: list[Tail] = []
     for access in ACCESSES:
         slack = {} if conditions.slack is None else conditions.slack
-        # A longer cycle moves the specification, not the delays. slack is the added time at the margin WORKING_MARGIN - 1.
+        # A longer cycle moves the specification, not the delays. slack is the added time at the margin WORKING_MARGIN -
+        # 1.
         specs = tuple(-margin * slack.get(access, float("nan")) / (WORKING_MARGIN - 1.0) for margin in CYCLE_MARGINS)
         late += yield from tails(f"late_{access}", specs)
     return [

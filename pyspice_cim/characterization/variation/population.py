@@ -3,24 +3,26 @@
     shift_k = sigma_k z_k + s_k sigma_global z_global        in volts, with the sign of BSIM4's ``delvto``
     sigma_k = A_VT / sqrt(W L m)
 
-    sigma_k        mismatch of transistor k (M. J. M. Pelgrom, A. C. J. Duinmaijer, A. P. G. Welbers, IEEE JSSC 24 (5), 1989)
+    sigma_k        mismatch of transistor k
     A_VT           Pelgrom coefficient of one transistor, in V m
     W, L           width and length, in m
     m              transistors in parallel that k stands for; they share their mean shift
     sigma_global   global (die-to-die) variation: one z_global for all n and another for all p transistors of a sample
     s_k            +1 for n and -1 for p, so that a positive z_global makes both slow
 
+Mismatch law: M. J. M. Pelgrom, A. C. J. Duinmaijer, A. P. G. Welbers, IEEE JSSC 24 (5), 1989.
+
 A row of z is one sample. All fixtures that measure this sample see the same cell.
 
-One lumped transistor for the m unselected rows leaks too little. The mean leakage of m transistors exceeds the leakage at
-their mean shift by the factor
+One lumped transistor for the m unselected rows leaks too little. The mean leakage of m transistors exceeds the leakage
+at their mean shift by the factor
 
     exp(sigma^2 / (2 n^2 v_t^2))        v_t = k T / q, n: subthreshold slope factor, sigma: mismatch of one transistor
 
-The smallest transistor of generic45lp has sigma = 37 mV and n v_t = 36 mV at 27 C, so the factor is 1.7; it is larger at a
-lower temperature. The leakage adds to the droop of a read bitline and changes the bitline differential of a 6T read. The error
-matters where the leakage of a column is not small against the current of one cell: in long columns at a leaky or hot corner,
-not with 16 rows at 27 C.
+The smallest transistor of generic45lp has sigma = 37 mV and n v_t = 36 mV at 27 C, so the factor is 1.7; it is larger
+at a lower temperature. The leakage adds to the droop of a read bitline and changes the bitline differential of a 6T
+read. The error matters where the leakage of a column is not small against the current of one cell: in long columns at a
+leaky or hot corner, not with 16 rows at 27 C.
 """
 
 from collections.abc import Iterable, Sequence
@@ -40,7 +42,8 @@ from pyspice_cim.errors import ConfigError, TechnologyError
 from pyspice_cim.netlists.flat import Transistor
 from pyspice_cim.technology import Technology
 
-# Largest values of ``MonteCarloSettings``: about a day of ngspice, 1 GB for the numbers of a run, a deck of 10^5 elements.
+# Largest values of ``MonteCarloSettings``: about a day of ngspice, 1 GB for the numbers of a run, a deck of 10^5
+# elements.
 MOST = {"count": 1_000_000, "seed": 2**63 - 1, "tail_samples": 100_000, "pack": 1024}
 
 Sampler = Literal["random", "sobol", "lhs"]
@@ -53,10 +56,10 @@ class MonteCarloSettings:
 
     Attributes:
         count: number of samples.
-        sampler: ``random``: sample i comes from a generator with the seed (seed, i). ``sobol``: sample i is point i of the
-            scrambled Sobol sequence of the seed. ``lhs``: Latin hypercube; sample i depends on ``count`` as well.
+        sampler: ``random``: sample i comes from a generator with the seed (seed, i). ``sobol``: sample i is point i of
+            the scrambled Sobol sequence of the seed. ``lhs``: Latin hypercube; sample i depends on ``count`` as well.
         seed: seed of all samples.
-        variation: ``local`` (mismatch), ``global`` (die to die) or ``both``.
+        variation: ``local`` (mismatch), ``global`` (variation from die to die) or ``both``.
         tail_samples: importance samples per specification of a failure probability.
         pack: copies per deck.
 
@@ -109,8 +112,8 @@ class Population:
 
     Attributes:
         technology: Pelgrom coefficients and global variation.
-        transistors: all sampled transistors. The path identifies a transistor: two fixtures that draw the same path share
-            its shift.
+        transistors: all sampled transistors. The path identifies a transistor: two fixtures that draw the same path
+            share its shift.
         variation: ``local``, ``global`` or ``both``.
     """
 
@@ -144,8 +147,8 @@ class Population:
     def mirror(self) -> list[int]:
         """Order of the variables of z in the mirrored circuit, where left and right transistors change places.
 
-        Two paths that differ only in a last letter l and r are a pair, as in the built-in cells. Every other variable keeps
-        its place.
+        Two paths that differ only in a last letter l and r are a pair, as in the built-in cells. Every other variable
+        keeps its place.
         """
         places = {each.path: place for place, each in enumerate(self.transistors)}
         other = {"l": "r", "r": "l"}

@@ -1,8 +1,8 @@
 """Input-referred offset of sampled sense amplifiers.
 
-The offset is the bitline differential at which a latch is undecided. Several latches with the threshold shifts of one sample
-start from different inputs. D is the voltage between the two sides of a latch, a short time after the sense enable. D rises
-with the input, and its zero is the offset. Three rounds find the zero:
+The offset is the bitline differential at which a latch is undecided. Several latches with the threshold shifts of one
+sample start from different inputs. D is the voltage between the two sides of a latch, a short time after the sense
+enable. D rises with the input, and its zero is the offset. Three rounds find the zero:
 
     1. five inputs over a wide range              zero of a monotone curve through D
     2. two inputs, centre - d and centre + d      offset = centre - d (D+ + D-) / (D+ - D-)
@@ -29,8 +29,9 @@ from pyspice_cim.netlists.flat import FlatCell, Transistor, draw_flat
 
 # Time of the sense enable, in gate delays.
 _FIRED = 1.0
-# Rounds: inputs relative to their centre, in V, and the time from the sense enable to the measurement of D, in gate delays.
-# The first round spans seven sigma of a latch of minimum length. A later measurement contains more of the latch's decision.
+# Rounds: inputs relative to their centre, in V, and the time from the sense enable to the measurement of D, in gate
+# delays. The first round spans seven sigma of a latch of minimum length. A later measurement contains more of the
+# latch's decision.
 _ROUNDS = (((-0.24, -0.1, 0.0, 0.1, 0.24), 0.7), ((-0.012, 0.012), 1.6), ((-0.005, 0.005), 2.5))
 _TOLERANCES = "reltol=1e-3 chgtol=1e-17"
 
@@ -164,7 +165,7 @@ def reduce_offset(
 
 
 def _zero(inputs: Array, found: Array) -> float:
-    """Return the input at which the rising ``found`` is 0: on a line through two points, on a monotone curve through more."""
+    """Return the zero of the rising ``found``: of a line through two points, of a monotone curve through more."""
     if inputs.size == 2:
         slope = (found[1] - found[0]) / (inputs[1] - inputs[0])
         # Far from its zero the curve is flat, and the line would lead anywhere.

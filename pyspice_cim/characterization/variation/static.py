@@ -1,16 +1,17 @@
 """Static margins of sampled 6T cells: noise margins from butterflies, write margin from a forced storage node.
 
 ``hold_snm``, ``read_snm``
-    Static noise margin: the side of the largest square in the smaller lobe of the butterfly (``devices/snm.py``; E. Seevinck,
-    F. J. List, J. Lohstroh, IEEE JSSC 22 (5), 1987). One curve is qb = f(q) of a cell with q forced, the other is q = g(qb) of
-    the same cell with qb forced. The margin is 0 or less if a lobe is gone.
+    Static noise margin: the side of the largest square in the smaller lobe of the butterfly (E. Seevinck, F. J. List,
+    J. Lohstroh, IEEE JSSC 22 (5), 1987; ``devices/snm.py``). One curve is qb = f(q) of a cell with q forced. The other
+    is q = g(qb) of the same cell with qb forced. The margin is 0 or less if a lobe is gone.
 ``write_margin``
-    Bitline voltage at which the cell flips, with its wordline on, for the harder bit. It is below 0 if a bitline at ground
-    does not write the cell.
+    Bitline voltage at which the cell flips, with its wordline on, for the harder bit. It is below 0 if a bitline at
+    ground does not write the cell.
 
-A sweep of the bitline would find the flip only to one step, and nothing for a cell that cannot be written. Here the storage
-node is swept from V_DD to 0. A feedback source sets the bitline to the voltage at which the source that forces the node
-carries no current. This voltage falls with the node until regeneration takes over. Its first minimum is the write margin.
+A sweep of the bitline would find the flip only to one step, and nothing for a cell that cannot be written. Here the
+storage node is swept from V_DD to 0. A feedback source sets the bitline to the voltage at which the source that forces
+the node carries no current. This voltage falls with the node until regeneration takes over. Its first minimum is the
+write margin.
 """
 
 from dataclasses import replace
@@ -93,7 +94,7 @@ def _sweep(
     points: int,
     reducer: str,
 ) -> Simulation:
-    """Return the sweep of node x from V_DD to 0; each of the ``parts`` of a copy answers at the node ``<part>_<copy>``."""
+    """Return the sweep of node x from V_DD to 0; each part of a copy answers at the node ``<part>_<copy>``."""
     bench = BenchCircuit(technology, corner, f"6T cells: {title}")
     bench.supply("vdd")
     bench.circuit.V("x", "x", bench.circuit.gnd, corner.vdd)
