@@ -6,8 +6,8 @@ M. Hasofer, N. C. Lind, J. Eng. Mech. Div. ASCE 100, 1974; R. Rackwitz, B. Fiess
 
     z <- (grad g . z - g) grad g / |grad g|^2
 
-The gradient comes from forward differences. A step is at most ``_STRIDE`` sigma or
-``_STRIDE_PART`` of |z| long, whichever is more.
+The gradient comes from forward differences. The longest step is ``_STRIDE`` sigma, or ``_STRIDE_PART`` of |z| if this is
+more.
 
 A margin may have several failure regions: the two lobes of a butterfly, a late read and a late write. Wherever a region
 that is not found yet is the nearest one, the margin is below the tangents of all points z*_k that are found. So a
@@ -17,7 +17,8 @@ sample z of the exploration is unexplained if, for every k,
 
 An unexplained sample need not fail. The least explained sample starts the next search. (The sample with the smallest
 margin would be a bad start: as a rule it belongs to the steepest region again.) The search ends when every sample is
-explained, or after ``_FRUITLESS`` searches in a row without a new point: then the margin is curved.
+explained, after ``_FRUITLESS`` searches in a row without a new point (then the margin is curved), or after
+``_SEARCHES`` searches.
 
 A region that no sample of the exploration shows is not found. An example is a cliff in a flat margin, beyond the reach
 of ``_EXPLORED`` samples with a standard deviation of ``_WIDE``.
