@@ -37,7 +37,8 @@ def draw_overview(
         path: file to write; its suffix chooses the format.
     """
     with figure(path, 12.0, 3.5) as drawn:
-        left, middle, right = drawn.subfigures(1, 3, width_ratios=(4, 3, 3), wspace=0.03)
+        drawn_parts: Any = drawn.subfigures(1, 3, width_ratios=(4, 3, 3), wspace=0.03)
+        left, middle, right = drawn_parts
         panels = left.subplots(len(_NODES), 1, sharex=True)
         _draw_column(panels, waves)
         left.suptitle("1. Transistors: one time step of a column in ngspice", fontsize=10)
