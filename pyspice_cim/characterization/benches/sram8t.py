@@ -21,7 +21,7 @@ from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Si
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cells.bitcells import sram8t
-from pyspice_cim.netlists.columns.column8t import read_column8t, write_column8t
+from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
@@ -138,7 +138,7 @@ def sram8t_bench(
 def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[DrawnDeck, dict[str, Any]]:
     """Columns ``0`` and ``1``, each with sources of its own, that read these bits; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: reads of 0 and 1")
-    reader = read_column8t(technology, rows)
+    reader = read_column(technology, rows)
     bench.define(reader)
     opened = _OPENED * tau
     closed = opened + (8 + rows / 4) * tau
@@ -162,7 +162,7 @@ def write_deck(
 ) -> tuple[DrawnDeck, dict[str, Any]]:
     """Four columns with sources of their own, one for each of ``TRANSITIONS``; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: the four writes")
-    writer = write_column8t(technology, rows)
+    writer = write_column(technology, rows)
     bench.define(writer)
     opened = _OPENED * tau
     closed = opened + pulse * tau
