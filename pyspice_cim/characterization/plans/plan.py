@@ -26,7 +26,7 @@ from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.plans.settings import DEFAULT_SETTINGS, BenchSettings, once, rising
 from pyspice_cim.characterization.spice.simulation import Bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
-from pyspice_cim.errors import PlanError
+from pyspice_cim.errors import NetlistError, PlanError
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -56,6 +56,7 @@ MAX_COORDINATE = 4096
 Axis = Annotated[
     tuple[Annotated[int, Strict(), Field(gt=0, le=MAX_COORDINATE)], ...], Field(min_length=1), AfterValidator(rising)
 ]
+
 Floats = Annotated[tuple[Annotated[FiniteFloat, Strict()], ...], Field(min_length=1), AfterValidator(rising)]
 
 
@@ -248,6 +249,17 @@ def load_plan(path: str | Path) -> Plan:
             f"plan {path} asks for {sum(counts.values()):,} points, {counts[most]:,} of them of benches.{most}; "
             f"at most {MAX_POINTS:,} are run: give fewer values along its axes or corners, or split the plan"
         )
+    for field in ("vdd", "temperature_c"):
+        for value in getattr(plan.corners, field):
+            # The results of a deck would be stored beside a number that the deck does not state.
+            if value != float(f"{value:g}"):
+                raise PlanError(f"plan {path}: corners.{field}: {value!r}: a deck states six digits; give {value:g}")
+    for bench, asked in plan.benches.items():
+        for coordinates in _coordinates(bench, asked):
+            try:
+                BENCHES[bench].check(**coordinates)
+            except NetlistError as error:
+                raise PlanError(f"plan {path}: benches.{bench}: {error}") from error
     return plan
 
 
@@ -304,6 +316,11 @@ def _points(plan: Plan, technology: Technology) -> Iterator[Point]:
     for bench, asked in plan.benches.items():
         for process, vdd, temperature in itertools.product(grid.process, grid.vdd, grid.temperature_c):
             corner = Corner(process=process, vdd=vdd, temperature_c=temperature).check(technology)
-            names = list(BENCHES[bench].axes)
-            for values in itertools.product(*(asked.axes[name] for name in names)):
-                yield Point(bench=bench, corner=corner, coordinates=dict(zip(names, values, strict=True)))
+            for coordinates in _coordinates(bench, asked):
+                yield Point(bench=bench, corner=corner, coordinates=coordinates)
+
+
+def _coordinates(bench: str, asked: BenchPlan) -> Iterator[dict[str, int]]:
+    names = list(BENCHES[bench].axes)
+    for values in itertools.product(*(asked.axes[name] for name in names)):
+        yield dict(zip(names, values, strict=True))

@@ -91,8 +91,9 @@ def _axes(plan: Plan, bench: str) -> dict[str, tuple[float, ...]]:
 
 def _between(axis: str, low: float, high: float) -> float | None:
     if axis in _CORNER_AXES:
-        # Rounded to what a plan would say.
-        return round((low + high) / 2, 6)
+        # Rounded to what a plan may say, which is what a deck states.
+        middle = float(f"{(low + high) / 2:.6g}")
+        return middle if low < middle < high else None
     middle = round(math.sqrt(low * high))
     return float(middle) if low < middle < high else None
 
