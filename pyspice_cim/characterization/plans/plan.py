@@ -172,11 +172,19 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One bench at one place of its grid."""
+    """One bench at one operating condition and size.
+
+    Attributes:
+        bench: name of the bench.
+        corner: process, supply and temperature.
+        coordinates: axis of the bench to its value.
+        index: place in the arrays of the table; ``()`` for a point off the grid.
+    """
 
     bench: str
     corner: Corner
     coordinates: dict[str, int]
+    index: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -255,7 +263,7 @@ def load_plan(path: str | Path) -> Plan:
             if value != float(f"{value:g}"):
                 raise PlanError(f"plan {path}: corners.{field}: {value!r}: a deck states six digits; give {value:g}")
     for bench, asked in plan.benches.items():
-        for coordinates in _coordinates(bench, asked):
+        for _, coordinates in _coordinates(bench, asked):
             try:
                 BENCHES[bench].check(**coordinates)
             except NetlistError as error:
@@ -314,13 +322,18 @@ def plan_points(plan: Plan, technology: Technology) -> list[Point]:
 def _points(plan: Plan, technology: Technology) -> Iterator[Point]:
     grid = plan.corners
     for bench, asked in plan.benches.items():
-        for process, vdd, temperature in itertools.product(grid.process, grid.vdd, grid.temperature_c):
+        conditions = (enumerate(grid.process), enumerate(grid.vdd), enumerate(grid.temperature_c))
+        for (p, process), (v, vdd), (t, temperature) in itertools.product(*conditions):
             corner = Corner(process=process, vdd=vdd, temperature_c=temperature).check(technology)
-            for coordinates in _coordinates(bench, asked):
-                yield Point(bench=bench, corner=corner, coordinates=coordinates)
+            for own, coordinates in _coordinates(bench, asked):
+                yield Point(bench=bench, corner=corner, coordinates=coordinates, index=(p, v, t, *own))
 
 
-def _coordinates(bench: str, asked: BenchPlan) -> Iterator[dict[str, int]]:
+def _coordinates(bench: str, asked: BenchPlan) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
+    """Every combination of values along the bench's axes, after its index."""
     names = list(BENCHES[bench].axes)
-    for values in itertools.product(*(asked.axes[name] for name in names)):
-        yield dict(zip(names, values, strict=True))
+    for numbered in itertools.product(*(enumerate(asked.axes[name]) for name in names)):
+        yield (
+            tuple(number for number, _ in numbered),
+            {name: value for name, (_, value) in zip(names, numbered, strict=True)},
+        )
