@@ -112,7 +112,7 @@ def test_a_node_that_does_not_reach_its_rail_is_not_written() -> None:
 
 def answered(generator, values: dict[str, np.ndarray]):
     """Return the result of a bench whose every simulation gives ``values``."""
-    outcome = Outcome(values=values, reason="", deck_sha256="0" * 64, cpu_seconds=0.0)
+    outcome = Outcome(values=values, deck_sha256="0" * 64, cpu_seconds=0.0)
     wanted = next(generator)
     while True:
         try:
