@@ -34,6 +34,7 @@ from pyspice_cim.technology import Corner, load_technology
 from pyspice_cim.technology.bitcells import BITCELLS, BitCell, Roles, TableNames, Transistor, register_bitcell
 from pyspice_cim.technology.bitcells.sram6t import core
 from pyspice_cim.technology.loader import builtin_folder, parse_technology, read_toml
+from pyspice_cim.validation.cosim import CosimSpec, draw_vector, vector_layer, vector_run
 
 BUFFER = (
     Transistor("m7", "y", "s1", "0", "0", "nmos", "read"),
@@ -267,6 +268,13 @@ def test_a_network_runs_on_macros_of_third_cells_from_spikes_to_energy(of_third_
     mine, others = report.energy_components, other.energy_components
     assert {name for name in mine if mine[name] != others[name]} == {"leakage", "scratch_writes"}
     assert mine["leakage"] > 0 and mine["scratch_writes"] > 0 and report.energy > 0
+
+
+def test_co_simulation_draws_the_cell_of_the_macro(of_third_cells):
+    spec = CosimSpec(vectors=1, neurons=2, inputs=2, membrane_bits=5)
+    vector = draw_vector(spec, 0)
+    run = vector_run(vector, vector_layer(vector, spec, of_third_cells[0], {"bitcell": TOY.name}))
+    assert run.shape.kind is TOY
 
 
 def test_a_table_of_other_columns_and_a_cell_that_makes_no_array_are_refused(of_third_cells):
