@@ -23,6 +23,7 @@ from pyspice_cim.characterization.benches.testbench import BenchCircuit, instanc
 from pyspice_cim.characterization.engine.engine import run_one
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.simulation import Measurement, Outcome, Simulation, execute, reducer_name
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import ConfigError, NetlistError, TableError, TechnologyError
 from pyspice_cim.microcode import Operation, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
@@ -209,11 +210,12 @@ def leakages(technology):
     try:
         while True:
             if len(wanted) == 1:
-                answer = [Outcome(values={}, reason="", deck_sha256="0", cpu_seconds=0.0)]
+                answer = [Outcome(values={}, deck_sha256="0", cpu_seconds=0.0)]
             else:
                 values = {"slice": np.array(2e-10), "cell": np.array(12e-12)}
-                failed = Outcome(values={}, reason="not simulated", deck_sha256="1", cpu_seconds=0.0)
-                idle = Outcome(values=values, reason="", deck_sha256="2", cpu_seconds=0.0)
+                failure = Failure(Status.REJECTED, "not simulated")
+                failed = Outcome(values={}, failure=failure, deck_sha256="1", cpu_seconds=0.0)
+                idle = Outcome(values=values, deck_sha256="2", cpu_seconds=0.0)
                 answer = [failed] * (len(wanted) - 2) + [idle] * 2
             wanted = bench.send(answer)
     except StopIteration as stop:
