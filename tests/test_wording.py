@@ -20,11 +20,8 @@ PAGES = sorted(
 LATER = (
     "behavioral",
     "characterization",
-    "microcode",
-    "netlists",
     "organisation",
     "tables",
-    "technology",
     "training",
     "validation",
 )
