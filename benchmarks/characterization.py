@@ -37,8 +37,8 @@ from pyspice_cim.characterization.engine.packing import PACK
 from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, find_ngspice
 from pyspice_cim.characterization.spice.simulation import Bench, Simulation, execute
-from pyspice_cim.characterization.variation.access import access_fixture, nominal_split
-from pyspice_cim.characterization.variation.fixture import Fixture, sampled
+from pyspice_cim.characterization.variation.access import access_fixture, nominal_sense_delay
+from pyspice_cim.characterization.variation.fixture import Fixture, run_copies
 from pyspice_cim.characterization.variation.population import MonteCarloSettings, Population, standard_normals
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology
@@ -55,7 +55,7 @@ def prepared(operations: int) -> tuple[Fixture, Array]:
     corner = Corner(vdd=1.1)
     tau = gate_delay(execute(gate_delay_simulation(technology, corner), simulator))
     word = Word(technology=technology, corner=corner, rows=64, columns=1, tau=tau)
-    fixture = access_fixture(word, float(execute(nominal_split(word), simulator).values["split_time"]))
+    fixture = access_fixture(word, float(execute(nominal_sense_delay(word), simulator).values["sense_delay"]))
     population = Population.of(technology, [fixture.transistors])
     z = standard_normals(MonteCarloSettings(count=operations), population.dimensions)
     return fixture, population.shifts(z, fixture.transistors)
@@ -63,7 +63,7 @@ def prepared(operations: int) -> tuple[Fixture, Array]:
 
 def ours(fixture: Fixture, shifts: Array, shares: list[float]) -> None:
     def bench() -> Bench:
-        result = yield from sampled(fixture, shifts)
+        result = yield from run_copies(fixture, shifts)
         assert not result.failed.any(), result.reasons
         return []
 

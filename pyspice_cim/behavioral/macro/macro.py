@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.kernels.run import fast_run
 from pyspice_cim.behavioral.macro.calibration import Calibration, calibrate
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.layer import calibrated_layer
@@ -96,15 +95,15 @@ class Macro:
             [integer_layer(layer)], (layer.inputs,), replace(self.config, column_bits=self.config.bits)
         )
         mapped = calibrated_layer(mapping.maps[0], self.table, self.calibration)
-        fast = fast_run(mapping.layers, spikes, record=True)
-        found = run_mapped(mapping, (mapped,), spikes, energy).layers[0]
+        run = run_mapped(mapping, (mapped,), spikes, energy, record=True)
+        found = run.layers[0]
         components, operations = mapped.energy(found)
         time = mapped.times(found, spikes.shape[0])[:, 0]
         components["leakage"] = self.calibration.leakage * time
-        assert fast.spikes is not None
+        assert run.spikes is not None
         return MacroRun(
-            spikes=fast.spikes[0],
-            membranes=fast.membranes[0].astype(np.int64),
+            spikes=run.spikes[0],
+            membranes=run.membranes[0].astype(np.int64),
             energy=components,
             operations=mapped.counts(found),
             operation_energy=operations,

@@ -1,6 +1,6 @@
-"""Transistor figures from ngspice: the bench of drain-current curves, and the figures that are read off them.
+"""Transistor metrics from ngspice: the bench of drain-current curves, and the metrics of these curves.
 
-Definitions, for a device of width W and length L at supply V_DD (p devices: magnitudes):
+Definitions for a device of width W and length L at the supply V_DD (magnitudes for p devices):
 
     Ion    = I_D(V_GS = V_DD,   V_DS = V_DD)   / W
     Ieff   = (I_D(V_GS = V_DD, V_DS = V_DD/2) + I_D(V_GS = V_DD/2, V_DS = V_DD)) / (2 W)
@@ -30,11 +30,11 @@ from pyspice_cim.technology.binning import without_unused_bins
 
 Array = NDArray[np.float64]
 
-# V, drain voltage of the linear region.
+# Drain voltage of the linear region, in V.
 LINEAR_BIAS = 0.05
-# A, threshold current of a square device (W = L).
+# Threshold current of a square device (W = L), in A.
 THRESHOLD_CURRENT = 100e-9
-# m, width of the device under test: wide enough that nothing but the width counts, and per-um figures need no scaling.
+# Width of the device under test, in m: wide enough to hide effects of the edges; metrics per um need no scaling.
 BENCH_WIDTH = 1e-6
 
 UNITS = {
@@ -51,7 +51,14 @@ UNITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class TransferCurves:
-    """I_D (A) of one device against V_GS (V, both as magnitudes) at V_DS = 50 mV, V_DD/2 and V_DD."""
+    """Drain current of one device against the gate voltage, both as magnitudes.
+
+    Attributes:
+        vgs: V_GS, shape (points,), in volts.
+        linear, half, full: I_D at V_DS = 50 mV, V_DD/2 and V_DD, shape (points,), in amperes.
+        vdd: supply V_DD, in volts.
+        width, length: of the device, in metres.
+    """
 
     vgs: Array
     linear: Array
@@ -90,10 +97,12 @@ def transfer_deck(
     """Bench of I_D against V_GS for several devices at once, each at three drain voltages.
 
     Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
         devices: names in ``technology.devices``.
-        models: model text in place of the technology's own (card fitting runs many cards in one deck).
-        step: V, of the gate sweep.
-        width: m, of every device.
+        models: model text in place of the technology's models: a fit simulates many cards in one deck.
+        step: step of the gate sweep, in volts.
+        width: width of every device, in metres.
     """
     circuit = Circuit(f"transfer curves {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
@@ -124,7 +133,12 @@ def transfer_deck(
 def transfer_curves(
     result: SimResult, technology: Technology, corner: Corner, device: str, *, width: float = BENCH_WIDTH
 ) -> TransferCurves:
-    """The curves of one device of a ``transfer_deck``, drawn with ``width`` in m.
+    """Return the curves of one device.
+
+    Args:
+        result: of a ``transfer_deck``.
+        technology, corner, width: as for the deck.
+        device: name of the device.
 
     Raises:
         SimulationError: if the run failed.
@@ -143,7 +157,11 @@ def transfer_curves(
 
 
 def device_figures(curves: TransferCurves) -> dict[str, float]:
-    """The figures named in ``UNITS``, from the curves of one device; NaN where a threshold is not crossed."""
+    """Return the metrics named in ``UNITS``, in their units; NaN for a threshold that is not crossed.
+
+    Args:
+        curves: of one device.
+    """
     micrometres = curves.width * 1e6
     middle = float(np.interp(curves.vdd / 2, curves.vgs, curves.full))
     criterion = THRESHOLD_CURRENT * curves.width / curves.length
@@ -162,22 +180,33 @@ def device_figures(curves: TransferCurves) -> dict[str, float]:
 
 
 def threshold(vgs: Array, current: Array, criterion: float) -> float:
-    """V_GS at which ``current`` crosses ``criterion`` (A), interpolated in log(I); NaN if it does not."""
+    """Return V_GS at which a current reaches a criterion, in volts, interpolated in log(I); NaN if it never does.
+
+    Args:
+        vgs: V_GS, shape (points,), in volts.
+        current: I_D, shape (points,), in amperes.
+        criterion: in amperes.
+    """
     if not current[0] < criterion < current[-1]:
         return float("nan")
     return float(np.interp(np.log(criterion), np.log(current), vgs))
 
 
 def subthreshold_swing(vgs: Array, current: Array) -> float:
-    """Smallest dV_GS / dlog10(I), V per decade."""
+    """Return the subthreshold swing, the smallest dV_GS / dlog10(I), in volts per decade.
+
+    Args:
+        vgs: V_GS, shape (points,), in volts.
+        current: I_D, shape (points,), in amperes.
+    """
     return float(np.min(np.diff(vgs) / np.maximum(np.diff(np.log10(current)), 1e-12)))
 
 
 def good_vectors(result: SimResult) -> Mapping[str, Array]:
-    """The vectors of a good run.
+    """Return the vectors of a run.
 
     Raises:
-        SimulationError: with the run's reason, if it failed.
+        SimulationError: if the run failed; the message is the reason.
     """
     if not result.ok:
         raise SimulationError(result.reason)
@@ -213,7 +242,12 @@ def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, ste
 def output_curves(
     result: SimResult, corner: Corner, device: Literal["nmos", "pmos"], gate_steps: int = 5
 ) -> tuple[Array, dict[float, Array]]:
-    """V_DS (V) and, for each V_GS (V), I_D (A/um) of an ``output_deck``.
+    """Return V_DS, in volts, and I_D by V_GS, in A/um by volts; each of shape (points,).
+
+    Args:
+        result: of an ``output_deck``.
+        corner, gate_steps: as for the deck.
+        device: ``nmos`` or ``pmos``.
 
     Raises:
         SimulationError: if the run failed.

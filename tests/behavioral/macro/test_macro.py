@@ -16,8 +16,8 @@ from pyspice_cim.behavioral.network.file import Layer, NetworkFile
 from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.errors import ConfigError, DataError, OutsideTableError, TableError
-from pyspice_cim.microcode import columns_at_rest, count_events, execute, step_program
-from pyspice_cim.organisation import UPDATES
+from pyspice_cim.microcode import columns_at_rest, count_events, execute
+from pyspice_cim.organisation import UPDATES, Organisation
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
@@ -62,18 +62,12 @@ def test_energy_is_the_sum_over_operations_done_one_by_one():
         state = columns_at_rest(np.zeros(12, dtype=np.int64), theta=layer.params.theta)
         total, count = 0.0, 0
         for step in range(4):
-            p = layer.params
-            program = step_program(
-                np.flatnonzero(spikes[step, sample]).tolist(),
-                lambda_=p.lambda_,
-                theta=p.theta,
-                membrane_bits=p.membrane_bits,
-                reset=p.reset,
-            )
+            program = Organisation().program(layer.params).step(np.flatnonzero(spikes[step, sample]).tolist())
             for operation in program:
                 events, after = count_events(operation, state, layer.weights.astype(np.int64), bits=bits)
                 assert (after.word == execute(operation, state, layer.weights, bits=bits).word).all()
-                total += float(sum(macro.calibration.operation_energy(operation, events.sum(axis=-1)).values()))
+                columns = sum(float(each @ events.sum(axis=-1)) for each in macro.calibration.event_energy.values())
+                total += columns + sum(macro.calibration.lines_energy(operation).values())
                 state, count = after, count + 1
         parts = sum(float(energy[sample]) for name, energy in run.energy.items() if name != "leakage")
         assert parts == pytest.approx(total, rel=1e-12, abs=0)
