@@ -59,13 +59,18 @@ class MappedNetwork:
 
     @property
     def sha256(self) -> str:
-        """Hash of everything that decides the network's answers."""
+        """Hash of everything that decides the network's answers: the types of the layers and all their fields.
+
+        Before the bytes of an array come its type and its shape, so that different networks are hashed as different bytes.
+        """
         digest = hashlib.sha256(repr(self.mapping.shape).encode())
         for layer in self.mapping.layers:
-            for name, value in sorted(vars(layer).items()):
-                digest.update(
-                    name.encode() + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-                )
+            arrays = {name: value for name, value in vars(layer).items() if isinstance(value, np.ndarray)}
+            others = {name: value for name, value in vars(layer).items() if name not in arrays}
+            forms = [(name, value.dtype.str, value.shape) for name, value in sorted(arrays.items())]
+            digest.update(repr((type(layer).__name__, sorted(others.items()), forms)).encode())
+            for _, value in sorted(arrays.items()):
+                digest.update(value.tobytes())
         return digest.hexdigest()
 
     def run(
