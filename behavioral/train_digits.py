@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import NetworkFile, save_network
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.errors import CimError
 
 OUTPUT = Path(__file__).resolve().parent / "networks" / "digits.h5"
@@ -73,10 +74,12 @@ def train(chosen: argparse.Namespace) -> NetworkFile:
         seed=chosen.seed,
     )
     network = fit(images, labels, settings, progress=print if chosen.verbose else lambda line: None)
-    run = run_reference(network, network.encoder.encode(held_images, network.steps))
+    spikes = network.encoder.encode(held_images, network.steps)
+    run = run_integer(layers_of(network), spikes)
     right = int((run.predictions == held_labels).sum())
     print(f"integer network {'-'.join(map(str, network.shape))}: {right} of {len(held_labels)} held-out images right")
-    for index, (layer, active) in enumerate(zip(network.layers, run.active_inputs, strict=True)):
+    for index, (layer, seen) in enumerate(zip(network.layers, (spikes, *run.spikes), strict=False)):
+        active = seen.sum(axis=2).mean()
         print(f"layer {index}: lambda {layer.params.lambda_}, theta {layer.params.theta}, {active:.2f} inputs a step")
     meta = {
         "data": "8 x 8 digits of scikit-learn, split of pyspice_cim.behavioral.datasets.digits",

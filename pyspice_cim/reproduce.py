@@ -1,4 +1,4 @@
-"""The whole bridge in one command, ``make demo``: from transistors to a classified digit.
+"""The demo, ``make demo``: all stages, from transistors to a classified digit.
 
 technology -> netlists -> characterization -> table -> co-simulation -> digits on the calibrated macros -> report and figures
 """
@@ -50,13 +50,22 @@ FIGURES = ("waveforms.png", "energy.png", "state_update.png", "membranes.png")
 def reproduce(
     out: Path, *, plan_path: Path | None = None, workers: int | None = None, console: Console
 ) -> dict[str, Any]:
-    """Run every stage, write everything below ``out``, and return the report.
+    """Run every stage and write decks, table, report and figures.
 
-    Files of an earlier run are replaced, and so is any other of their names. A link of such a name is not followed.
+    Files with the names of the run are replaced. A link with such a name is an error.
+
+    Args:
+        out: folder for all files; made if it is missing.
+        plan_path: plan to characterize; default: the shipped plan ``demo``.
+        workers: number of parallel ngspice processes; default: one per core.
+        console: where progress and results are printed.
+
+    Returns:
+        The report, as ``report.json`` holds it.
 
     Raises:
-        ConfigError: if ``out`` cannot be made, or a link is there in the place of a file or folder of the run.
-        CimError: where a stage cannot be done; files of the stages before it are whole.
+        ConfigError: if ``out`` cannot be made, or a link is in the place of a file or folder of the run.
+        CimError: if a stage fails; the files of earlier stages are complete.
     """
     make_folder(out)
     for name in ("netlists", "table.h5", "report.json", *FIGURES):
@@ -70,7 +79,7 @@ def reproduce(
         console.print(f"[bold]{number}/6[/bold] {title}")
 
     stage(1, f"technology {technology.name}")
-    devices = _nominal_figures(technology, engine)
+    devices = _nominal_metrics(technology, engine)
     console.print(", ".join(f"{name} {devices[name]}" for name in _SHOWN_DEVICES if name in devices), style="dim")
 
     stage(2, "netlists")
@@ -112,15 +121,15 @@ _SHOWN_DEVICES = ("nmos_ion", "pmos_ion", "nmos_ioff", "nmos_vt_sat", "fo4", "sn
 
 @contextmanager
 def _shown(engine: Engine, label: str, unit: str, console: Console) -> Iterator[None]:
-    """Show what ``engine`` does in the block, counted from zero."""
+    """Show the progress of ``engine`` during the block, with a new tally."""
     engine.tally = Tally()
     with EngineProgress(label, unit=unit, console=console) as progress:
         engine.progress = progress
         yield
 
 
-def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
-    """What the technology's transistors and gates do, measured now."""
+def _nominal_metrics(technology: Technology, engine: Engine) -> dict[str, str]:
+    """Metrics of the technology's transistors and gates at the nominal point, measured now."""
     corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
     measured = measure_technology(technology, corner, engine.simulator)
     return {
@@ -131,7 +140,14 @@ def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
 
 
 def build_report(table: Table, cosim: CosimReport, run: RunReport, network: Network) -> dict[str, Any]:
-    """``report.json``: everything that the demo found, in SI units, with where it comes from."""
+    """The report of the demo (``report.json``): all results in SI units, with their provenance.
+
+    Args:
+        table: the demo's table.
+        cosim: result of the co-simulation.
+        run: report of the network's run.
+        network: the network on its macros.
+    """
     return {
         "technology": table.technology,
         "table": table.source,
@@ -152,7 +168,16 @@ def build_report(table: Table, cosim: CosimReport, run: RunReport, network: Netw
 
 
 def state_update_curve(network: Network) -> dict[str, list[float]]:
-    """Time of one state update against the number of neurons, at the nodes that double within the table's range."""
+    """Time of one state update against the number of neurons.
+
+    In the array, the time is the decay alone (see ``docs/limits.md``).
+
+    Args:
+        network: a network on macros.
+
+    Returns:
+        ``neurons``: powers of 2 within the table; and the time in s by update, a list of the same length each.
+    """
     macro = network.macros[0]
     rows = network.table.quantity("sequential_read_time")["sequential_rows"].values
     neurons = [n for n in (2**k for k in range(13)) if rows.min() <= n <= rows.max()]
@@ -164,7 +189,7 @@ def state_update_curve(network: Network) -> dict[str, list[float]]:
 
 
 def cosim_dict(cosim: CosimReport) -> dict[str, Any]:
-    """The ``cosim`` object of reports and of ``validate --json``."""
+    """The fields of ``cosim`` as plain data, for ``report.json``."""
     fields = vars(cosim)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
@@ -214,9 +239,11 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
 def main(arguments: list[str] | None = None) -> int:
     """Command line of the demo; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pyspice_cim.reproduce", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for the table, report and figures")
-    parser.add_argument("--plan", type=Path, help="another plan than characterization/plans/demo.toml")
-    parser.add_argument("--workers", type=int, help="ngspice processes; default: one a core")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo"), help="folder for decks, table, report and figures"
+    )
+    parser.add_argument("--plan", type=Path, help="plan to run (default: the shipped plan demo)")
+    parser.add_argument("--workers", type=int, help="number of parallel ngspice processes (default: one per core)")
     options = parser.parse_args(arguments)
     console = VisibleConsole()
     try:
@@ -225,7 +252,9 @@ def main(arguments: list[str] | None = None) -> int:
         VisibleConsole(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         return error.exit_status
     except KeyboardInterrupt:
-        VisibleConsole(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
+        VisibleConsole(stderr=True).print(
+            "interrupted: finished simulations are cached, so the same command goes on from here"
+        )
         return 130
     return 1 if report["cosim"]["bits_wrong"] or report["cosim"]["failures"] else 0
 

@@ -12,7 +12,6 @@ from pyspice_cim.microcode.operations import (
     columns_at_rest,
     execute,
     membranes,
-    step_program,
 )
 from pyspice_cim.microcode.schedule import Pulse, Window, line_pulses, schedule
 
@@ -30,5 +29,4 @@ __all__ = [
     "line_pulses",
     "membranes",
     "schedule",
-    "step_program",
 ]

@@ -1,7 +1,7 @@
 """Organisations of a macro: how its inputs are accumulated and its membranes updated, as values with a step program."""
 
 from pyspice_cim.organisation.accumulate.serial import SERIAL
-from pyspice_cim.organisation.program import Guard, Neuron, Row, StepProgram
+from pyspice_cim.organisation.program import Guard, Neuron, NeuronConstants, Row, StepProgram
 from pyspice_cim.organisation.spec import (
     ACCUMULATES,
     UPDATES,
@@ -27,6 +27,7 @@ __all__ = [
     "Accumulate",
     "Guard",
     "Neuron",
+    "NeuronConstants",
     "Organisation",
     "Place",
     "Row",

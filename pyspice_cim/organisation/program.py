@@ -77,6 +77,16 @@ class Neuron(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NeuronConstants:
+    """The constants of a ``Neuron`` alone, for testbenches that have no network."""
+
+    lambda_: int
+    theta: int
+    membrane_bits: int
+    reset: Literal["subtract", "zero"] = "subtract"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One operation of a step program.
 
@@ -160,25 +170,20 @@ class StepProgram:
         ]
         return np.array(rows, np.int64).reshape(len(rows), 8)
 
-    def times(self, inputs: int) -> tuple[int, ...]:
-        """How often each kind runs in a step of one macro that holds all inputs, of which ``inputs`` are active."""
-        some = int(inputs > 0)
-        of = {
-            Guard.BEFORE_INPUTS: 1,
-            Guard.FIRST_INPUT: some,
-            Guard.LATER_INPUT: max(inputs - 1, 0),
-            Guard.EVERY_INPUT: inputs,
-            Guard.AFTER_INPUTS: 1,
-            Guard.AFTER_SOME: some,
-            Guard.AFTER_NONE: 1 - some,
-        }
-        return tuple(of.get(row.guard, 0) for row in self.rows)
+    def step_kinds(self, active: Sequence[int]) -> list[tuple[int, int | None]]:
+        """The kinds that run in one step of one macro that holds all inputs, in which the inputs ``active`` spike.
+
+        Returns:
+            In the order of the step: the kind, and the input whose weight row the kind adds (``None`` for a constant).
+        """
+        added = {Guard.FIRST_INPUT: active[:1], Guard.LATER_INPUT: active[1:], Guard.EVERY_INPUT: active}
+        once = {Guard.BEFORE_INPUTS, Guard.AFTER_INPUTS, Guard.AFTER_SOME if len(active) else Guard.AFTER_NONE}
+        found: list[tuple[int, int | None]] = []
+        for kind in self.order:
+            guard = self.rows[kind].guard
+            found += [(kind, None)] if guard in once else [(kind, index) for index in added.get(guard, ())]
+        return found
 
     def step(self, active: Sequence[int]) -> list[Operation]:
         """The operations of one step of one macro that holds all inputs, in which the inputs ``active`` spike."""
-        found = [self.rows[kind].operation() for kind in self.kinds(Guard.BEFORE_INPUTS)]
-        added = {Guard.FIRST_INPUT: active[:1], Guard.LATER_INPUT: active[1:], Guard.EVERY_INPUT: active}
-        for kind in self.kinds(*added):
-            found += [self.rows[kind].operation(index) for index in added[self.rows[kind].guard]]
-        ends = (Guard.AFTER_INPUTS, Guard.AFTER_SOME if len(active) else Guard.AFTER_NONE)
-        return found + [self.rows[kind].operation() for kind in self.kinds(*ends)]
+        return [self.rows[kind].operation(index) for kind, index in self.step_kinds(active)]

@@ -2,7 +2,8 @@
 
 Three independent statements are compared after every operation of every vector: what the cells and flags of the netlist
 hold, what the microcode says, and after every time step what ``ldlif_step`` says. SPICE's energy of every operation is
-held against what a ``Macro`` predicts from its table, and the time of the last stored bit against the predicted one.
+held against the energy that a report computes for the operation (``CalibratedLayer.energy``), the events of the compiled
+kernel against those of the operations one by one, and the time of the last stored bit against the predicted one.
 """
 
 from collections.abc import Sequence
@@ -12,14 +13,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.behavioral.macro.calibration import Calibration
 from pyspice_cim.behavioral.macro.config import MacroConfig
-from pyspice_cim.behavioral.macro.macro import Macro
+from pyspice_cim.behavioral.macro.execution import run_layer
+from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun, calibrated_layer
+from pyspice_cim.behavioral.macro.layout import NO_FAULTS, layout_of, state_at_rest
+from pyspice_cim.behavioral.macro.mapping import map_layers
+from pyspice_cim.behavioral.network.layers import FullyConnected
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, ldlif_step
 from pyspice_cim.characterization.benches.array import ArrayRun, array_simulation
 from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
 from pyspice_cim.errors import ConfigError, TableError
-from pyspice_cim.microcode import column_bits, columns_at_rest, count_events, membranes, step_program
+from pyspice_cim.microcode import EVENTS, column_bits, columns_at_rest, count_events, membranes
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.tables import Table
@@ -128,8 +134,15 @@ def draw_vector(spec: CosimSpec, index: int) -> Vector:
     return Vector(weights=weights, spikes=spikes, membrane=membrane, params=params)
 
 
-def vector_macro(vector: Vector, spec: CosimSpec, table: Table, conditions: dict[str, Any]) -> Macro:
-    """The macro for the vector's weights, calibrated by ``table``."""
+def vector_layer(vector: Vector, spec: CosimSpec, table: Table, conditions: dict[str, Any]) -> CalibratedLayer:
+    """The layer of ``vector`` on one macro, calibrated by ``table``: what a report computes its energies with.
+
+    Args:
+        conditions: fields of ``MacroConfig`` such as ``vdd``, ``process``, ``rows``.
+
+    Raises:
+        TableError: if the table does not cover the macro.
+    """
     config = MacroConfig(
         technology=table.technology,
         neurons=spec.neurons,
@@ -139,35 +152,31 @@ def vector_macro(vector: Vector, spec: CosimSpec, table: Table, conditions: dict
         column_bits=column_bits(vector.weights, spec.membrane_bits),
         **conditions,
     )
-    return Macro(config, table)
+    layer = FullyConnected(weights=vector.weights.astype(np.int8), weight_bits=spec.weight_bits, params=vector.params)
+    (mapped,) = map_layers([layer], (spec.inputs,), config).maps
+    return calibrated_layer(mapped, table, compare=())
 
 
-def vector_run(vector: Vector, macro: Macro) -> ArrayRun:
-    """The transistor-level run of ``vector`` on the macro's geometry, at the macro's cycle, with drivers."""
-    config, params = macro.config, vector.params
-    program = []
-    for step in vector.spikes:
-        program += step_program(
-            np.flatnonzero(step).tolist(),
-            lambda_=params.lambda_,
-            theta=params.theta,
-            membrane_bits=params.membrane_bits,
-            reset=params.reset,
-        )
+def vector_run(vector: Vector, layer: CalibratedLayer) -> ArrayRun:
+    """The transistor-level run of ``vector`` on the geometry of ``layer``'s macro, at its cycle, with drivers."""
+    config, params = layer.mapped.config, vector.params
+    steps = (np.flatnonzero(step).tolist() for step in vector.spikes)
+    program = [operation for active in steps for operation in layer.mapped.program.step(active)]
     shape = ArrayShape(
         columns=config.neurons,
-        bits=macro.calibration.column_bits,
+        bits=config.bits,
         inputs=config.inputs,
         weight_bits=config.weight_bits,
         rows=config.rows,
         segments=config.segments,
+        bitcell=config.bitcell,
     )
     return ArrayRun(
         shape=shape,
         weights=vector.weights,
         state=columns_at_rest(vector.membrane, theta=params.theta),
         program=program,
-        timing=Timing(cycle=macro.calibration.cycle),
+        timing=Timing(cycle=layer.calibration.cycle),
         drivers=True,
     )
 
@@ -200,12 +209,12 @@ def cosimulate(
             f"(SHA-256 {str(table.dataset.attrs['technology_sha256'])[:12]}, not {technology.sha256[:12]}): characterize again"
         )
     drawn = [draw_vector(spec, index) for index in range(spec.vectors)]
-    macros = [vector_macro(vector, spec, table, conditions) for vector in drawn]
-    runs = [vector_run(vector, macro) for vector, macro in zip(drawn, macros, strict=True)]
+    layers = [vector_layer(vector, spec, table, conditions) for vector in drawn]
+    runs = [vector_run(vector, layer) for vector, layer in zip(drawn, layers, strict=True)]
     outcomes: list[Outcome] = []
 
     def bench(index: int) -> Bench:
-        config = macros[index].config
+        config = layers[index].mapped.config
         corner = Corner(process=config.process, vdd=config.vdd, temperature_c=config.temperature_c)
         title = f"co-simulation vector {index}"
         simulation = array_simulation(technology, corner, runs[index], title=title, accept_wrong_bits=True)
@@ -216,8 +225,8 @@ def cosimulate(
     ended = [run.measurements[0].value for run in engine.run([bench(i) for i in range(spec.vectors)])]
     order = [int(place) for place in ended if place is not None]
     results = [
-        _compare(vector, macro, run, outcomes[place])
-        for vector, macro, run, place in zip(drawn, macros, runs, order, strict=True)
+        _compare(vector, layer, run, outcomes[place])
+        for vector, layer, run, place in zip(drawn, layers, runs, order, strict=True)
     ]
     return _report(results, [outcomes[place] for place in order])
 
@@ -232,8 +241,8 @@ class _Comparison:
     cases: dict[str, int]
 
 
-def _compare(vector: Vector, macro: Macro, run: ArrayRun, outcome: Outcome) -> _Comparison | None:
-    model_wrong, model_compared, cases = _model_disagreement(vector, run)
+def _compare(vector: Vector, layer: CalibratedLayer, run: ArrayRun, outcome: Outcome) -> _Comparison | None:
+    model_wrong, model_compared, cases = model_disagreement(vector, run)
     if not outcome.ok:
         return None
     shape = run.shape
@@ -241,27 +250,70 @@ def _compare(vector: Vector, macro: Macro, run: ArrayRun, outcome: Outcome) -> _
     blocks = (len(run.program), shape.bits)
     columns = outcome.values["columns"].sum(axis=(0, 2)).reshape(blocks).sum(axis=1)
     lines = outcome.values["lines"].sum(axis=0).reshape(blocks).sum(axis=1)
-    predicted, state = [], run.state
-    for operation in run.program:
-        events, state = count_events(operation, state, run.weights, bits=shape.bits)
-        parts = macro.calibration.operation_energy(operation, events.sum(axis=-1))
-        # The deck drives the wordlines directly: it has no decoder, and its leakage is in the supplies' current.
-        leakage = macro.calibration.leakage * macro.calibration.operation_time(1)
-        predicted.append(sum(float(part) for name, part in parts.items() if name != "decoder") + leakage)
     latency = float(outcome.values["last_change"])
+    done = _operations_one_by_one(vector, layer, run)
+    # What the kernel of the reports counts in these steps must be what the operations count one by one.
+    one_by_one = np.sum([np.asarray(each.events) for each in done], axis=0)
+    differing = int((_events_of_kernel(vector, layer) != one_by_one).sum())
     return _Comparison(
         bits_compared=wrong.size * (shape.bits + 1) + model_compared,
-        bits_wrong=int(wrong.sum()) + model_wrong,
-        predicted=predicted,
+        bits_wrong=int(wrong.sum()) + model_wrong + differing,
+        predicted=[_predicted(layer, each) for each in done],
         simulated=(columns + lines).tolist(),
-        latency_error=abs(_last_change(run, macro) / latency - 1) if latency else float("nan"),
+        latency_error=abs(_last_change(run, layer.calibration) / latency - 1) if latency else float("nan"),
         cases=cases,
     )
 
 
-def _last_change(run: ArrayRun, macro: Macro) -> float:
+def _operations_one_by_one(vector: Vector, layer: CalibratedLayer, run: ArrayRun) -> list[LayerRun]:
+    """Each operation of ``run`` as the run of a layer that did this operation alone."""
+    program, state, found = layer.mapped.program, run.state, []
+    for step in vector.spikes:
+        for kind, index in program.step_kinds(np.flatnonzero(step).tolist()):
+            counted, state = count_events(program.rows[kind].operation(index), state, run.weights, bits=run.shape.bits)
+            operations = np.zeros((1, len(program)), np.int64)
+            events = np.zeros((1, len(program), len(counted)), np.int64)
+            operations[0, kind], events[0, kind] = 1, counted.sum(axis=-1)
+            none = np.zeros(1, np.int64)
+            found.append(
+                LayerRun(
+                    operations=operations,
+                    path=np.zeros((1, 1)),
+                    active=none,
+                    sops=none,
+                    events=events,
+                    writes=np.zeros((1, len(layer.write_energy)), np.int64),
+                )
+            )
+    return found
+
+
+def _predicted(layer: CalibratedLayer, run: LayerRun) -> float:
+    """Energy that a report gives ``run``, J, without the row decoder, which the deck does not have, and with leakage.
+
+    The deck drives the wordlines directly. Its leakage is in the currents of the supplies.
+    """
+    components, _ = layer.energy(run)
+    leakage = layer.leakage * layer.calibration.operation_time(1)
+    return sum(float(energy[0]) for name, energy in components.items() if name != "decoder") + leakage
+
+
+def _events_of_kernel(vector: Vector, layer: CalibratedLayer) -> NDArray[np.int64]:
+    """Events that the compiled kernel counts in the steps of ``vector``, (1, kinds, events)."""
+    mapped = layer.mapped
+    layout = layout_of(mapped)
+    state = state_at_rest(mapped, layout, 1, vector.membrane[None].astype(np.int64))
+    events = np.zeros((1, len(mapped.program), len(EVENTS)), np.int64)
+    writes = np.zeros((1, len(layer.write_energy)), np.int64)
+    values = vector.spikes[:, None].astype(np.uint8)
+    fired = np.zeros((1 + len(values), 1, vector.membrane.size), np.uint8)
+    run_layer(mapped, layout, state, NO_FAULTS, values, fired, (events, writes))
+    return events
+
+
+def _last_change(run: ArrayRun, calibration: Calibration) -> float:
     """Predicted time of the last change of a cell or a flag, s."""
-    calibration, bits, before, last = macro.calibration, run.shape.bits, run.state, 0.0
+    bits, before, last = run.shape.bits, run.state, 0.0
     for n, after in enumerate(run.states()):
         flips = int(np.bitwise_or.reduce(before.word ^ after.word)) & ((1 << bits) - 1)
         if flips:
@@ -273,7 +325,7 @@ def _last_change(run: ArrayRun, macro: Macro) -> float:
     return last
 
 
-def _model_disagreement(vector: Vector, run: ArrayRun) -> tuple[int, int, dict[str, int]]:
+def model_disagreement(vector: Vector, run: ArrayRun) -> tuple[int, int, dict[str, int]]:
     """Bits of membranes and spikes in which the microcode and ``ldlif_step`` differ, how many were compared, the cases."""
     params = vector.params
     state = LDLIFState(v=vector.membrane.astype(np.int32))

@@ -21,9 +21,9 @@ from pyspice_cim.microcode import (
     line_pulses,
     membranes,
     schedule,
-    step_program,
 )
 from pyspice_cim.microcode.schedule import line_kind
+from pyspice_cim.organisation import NeuronConstants, Organisation
 
 
 @st.composite
@@ -53,13 +53,7 @@ def test_microcode_equals_the_neuron(network):
     columns = columns_at_rest(membrane, theta=params.theta)
     state = LDLIFState(v=membrane.astype(np.int32))
     for active in spikes:
-        program = step_program(
-            np.flatnonzero(active).tolist(),
-            lambda_=params.lambda_,
-            theta=params.theta,
-            membrane_bits=params.membrane_bits,
-            reset=params.reset,
-        )
+        program = Organisation().program(params).step(np.flatnonzero(active).tolist())
         for operation in program:
             columns = execute(operation, columns, weights, bits=bits)
         expected, state, _ = ldlif_step(active.astype(np.int64) @ weights, state, params)
@@ -161,7 +155,8 @@ def test_constant_that_does_not_fit_is_refused():
 def test_pulses_of_a_program_are_the_sum_of_its_operations(active):
     """What the stimulus generator plays is what the energy model counts."""
     bits, rows = 9, 8
-    program = step_program(active, lambda_=3, theta=20, membrane_bits=8, reset="zero")
+    neuron = NeuronConstants(lambda_=3, theta=20, membrane_bits=8, reset="zero")
+    program = Organisation().program(neuron).step(active)
     played = schedule(program, bits=bits, weight_bits=4, rows=rows)
     # The windows that are measured begin at the first phase 2: what comes before belongs to an operation before.
     first = [p for p in played if p.cycle == 0 and p.window.value in ("phase1", "precharge", "reset")]

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from pyspice_cim.behavioral.macro.network import Network
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import load_network
-from pyspice_cim.behavioral.network.file_reference import run_reference
-from pyspice_cim.report.membranes import membrane_traces
+from pyspice_cim.behavioral.network.reference import run_integer
+from pyspice_cim.report.membranes import draw_membranes, membrane_traces
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
@@ -66,14 +67,21 @@ def test_membranes(monkeypatch, tmp_path):
     assert_drawn(tmp_path / "m.png")
 
 
-def test_membrane_traces_are_those_of_the_reference():
-    network = load_network(shipped("networks", "digits.h5"))
+@pytest.mark.parametrize("name", ["digits.h5", "spoken_digits.h5"])
+def test_membrane_traces_are_those_of_the_reference(name):
+    network = load_network(shipped("networks", name))
     spikes = (np.random.default_rng(4).random((network.steps, 1, network.shape[0])) < 0.2).astype(np.uint8)
     trains, traces = membrane_traces(network, spikes[:, 0])
-    reference = run_reference(network, spikes)
+    reference = run_integer(layers_of(network), spikes)
     for train, expected in zip(trains[1:], reference.spikes, strict=True):
         np.testing.assert_array_equal(train, expected[:, 0])
     np.testing.assert_array_equal(traces[-1], reference.membranes[-1][0])
+
+
+def test_the_membrane_figure_of_a_recurrent_network(tmp_path):
+    network = load_network(shipped("networks", "spoken_digits.h5"))
+    draw_membranes(network, np.ones((network.steps, network.shape[0]), np.uint8), tmp_path / "m.png")
+    assert_drawn(tmp_path / "m.png")
 
 
 def test_waveforms_of_a_real_column(monkeypatch, tmp_path):

@@ -12,14 +12,15 @@ from pyspice_cim.characterization.benches.array import ArrayRun, array_simulatio
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.simulation import execute
 from pyspice_cim.errors import ConfigError, TableError
-from pyspice_cim.microcode import ColumnState, Operation, columns_at_rest, step_program
+from pyspice_cim.microcode import ColumnState, Operation, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
+from pyspice_cim.organisation import NeuronConstants, Organisation
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 from pyspice_cim.technology import Corner, load_technology
 from pyspice_cim.validation import CosimSpec, cosimulate, draw_vector
-from pyspice_cim.validation.cosim import _model_disagreement, vector_macro, vector_run
+from pyspice_cim.validation.cosim import model_disagreement, vector_layer, vector_run
 
 SMALL = CosimSpec(neurons=2, inputs=2, weight_bits=3, membrane_bits=5, steps=1, vectors=2, seed=3)
 
@@ -43,7 +44,7 @@ def test_spice_agrees_with_the_model_in_bits_energy_and_time(table):
 def test_a_second_segment_goes_through_the_merge(table):
     """Weights on two segments of 16 rows: rows 0..15 hold inputs 0..3, rows 16..19 input 4."""
     technology, weights = load_technology("generic45lp"), np.array([[3], [-1], [2], [1], [-3]])
-    program = step_program([1, 4], lambda_=2, theta=6, membrane_bits=5, reset="subtract")
+    program = Organisation().program(NeuronConstants(lambda_=2, theta=6, membrane_bits=5)).step([1, 4])
     run = ArrayRun(
         shape=ArrayShape(columns=1, bits=6, inputs=5, weight_bits=4, rows=16, segments=2),
         weights=weights,
@@ -57,8 +58,8 @@ def test_a_second_segment_goes_through_the_merge(table):
 
 def test_a_cycle_that_is_too_short_stores_wrong_bits_and_is_not_accepted(table):
     technology = load_technology("generic45lp")
-    macro = vector_macro(draw_vector(SMALL, 1), SMALL, table, {})
-    run = replace(vector_run(draw_vector(SMALL, 1), macro), timing=Timing(cycle=0.45e-9), drivers=False)
+    layer = vector_layer(draw_vector(SMALL, 1), SMALL, table, {})
+    run = replace(vector_run(draw_vector(SMALL, 1), layer), timing=Timing(cycle=0.45e-9), drivers=False)
     simulation = array_simulation(technology, Corner(vdd=1.1), run, title="too fast")
     outcome = execute(simulation, NgspiceSimulator())
     assert not outcome.ok and "wrong bits" in outcome.reason and not outcome.values
@@ -98,8 +99,8 @@ def test_every_case_occurs_and_the_microcode_agrees_with_the_neuron(table):
     spec, seen = CosimSpec(vectors=6, seed=7), {}
     for index in range(spec.vectors):
         vector = draw_vector(spec, index)
-        run = vector_run(vector, vector_macro(vector, spec, table, {}))
-        wrong, compared, cases = _model_disagreement(vector, run)
+        run = vector_run(vector, vector_layer(vector, spec, table, {}))
+        wrong, compared, cases = model_disagreement(vector, run)
         assert wrong == 0 and compared
         for name, count in cases.items():
             seen[name] = seen.get(name, 0) + count

@@ -66,17 +66,33 @@ def fast_run(
         ConfigError: if ``threads`` is below 1; see ``network.layers.chain``, too.
     """
     check_shape(tuple(spikes.shape))
-    steps, batch, *shape = (int(n) for n in spikes.shape)
-    plan = plan_of(tuple(layers), tuple(shape))
-    shapes = [part.places.shape for part in plan.parts]
-    trains = tuple(np.empty((steps, batch, *each), np.uint8) for each in shapes) if record else None
+    plan = plan_of(tuple(layers), tuple(int(n) for n in spikes.shape[2:]))
+    trains = recorded(plan, spikes) if record else None
 
     def keep(some: slice, own: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
-        for part, train in zip(plan.parts, trains or (), strict=True):
-            train[when, some][:, own] = values[:, own][:, :, part.target + part.places]
+        keep_spikes(plan, trains or (), some, own, when, values)
 
     counts, membranes = run_plan(plan, spikes, threads, keep if record else None, tile_bytes=tile_bytes)
     return FastRun(spike_counts=counts, membranes=membranes, spikes=trains)
+
+
+def recorded(plan: Plan, spikes: Any) -> tuple[NDArray[np.uint8], ...]:
+    """Room for the spikes of every layer of neurons, uint8, (time, batch, *shape of the layer)."""
+    steps, batch = (int(n) for n in spikes.shape[:2])
+    return tuple(np.empty((steps, batch, *part.places.shape), np.uint8) for part in plan.parts)
+
+
+def keep_spikes(
+    plan: Plan,
+    trains: Sequence[NDArray[np.uint8]],
+    some: slice,
+    own: slice,
+    when: slice,
+    values: NDArray[np.uint8],
+) -> None:
+    """Write what an observer of ``run_plan`` sees to ``trains``, which ``recorded`` made."""
+    for part, train in zip(plan.parts, trains, strict=True):
+        train[when, some][:, own] = values[:, own][:, :, part.target + part.places]
 
 
 def run_plan(

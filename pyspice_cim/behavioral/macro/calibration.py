@@ -11,6 +11,7 @@ from pyspice_cim.errors import TableError
 from pyspice_cim.microcode import EVENTS, Operation, line_pulses
 from pyspice_cim.microcode.lines import driver_units
 from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.technology.bitcells import table_names
 
 # Components of the lines' energy, by kind of line. The precharge clock counts as a clock, the segment's as a word line:
 # it is pulsed by the address.
@@ -50,19 +51,6 @@ class Calibration:
     residual: float
     clipped: int
 
-    def operation_energy(self, operation: Operation, events: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-        """Energy of one operation of the whole macro by component, J.
-
-        E_component = sum over events (count x energy of the event)         for a component of the columns
-        E_component = sum over kinds of lines (pulses x energy of a pulse)   for a component of the lines
-
-        Args:
-            events: counts of ``microcode.EVENTS`` summed over the columns, [event, ...].
-        """
-        energy = {name: np.tensordot(each, events, axes=1) for name, each in self.event_energy.items()}
-        energy |= {name: np.full(events.shape[1:], each) for name, each in self.lines_energy(operation).items()}
-        return energy
-
     def lines_energy(self, operation: Operation) -> dict[str, float]:
         """Energy of the control lines and the weight-row decoder in one operation, J."""
         pulses = line_pulses(operation, bits=self.column_bits)
@@ -99,10 +87,11 @@ def calibrate(config: MacroConfig, table: Table) -> Calibration:
             f"table {table.source} was made with other events than this package counts; characterize again"
         )
     energy = column("column_event_energy")
-    leakage_of = {name: float(column(name)) for name in ("slice_leakage", "segment_leakage", "cell8t_leakage")}
+    # Columns of another bit cell have no leakage of this name: a table of theirs is refused here.
+    cell_leakage = float(column(table_names(config.bitcell).leakage))
     cells = config.rows * (1 + config.segments)
-    column_leakage = leakage_of["slice_leakage"] + config.segments * leakage_of["segment_leakage"]
-    column_leakage += cells * leakage_of["cell8t_leakage"]
+    column_leakage = float(column("slice_leakage")) + config.segments * float(column("segment_leakage"))
+    column_leakage += cells * cell_leakage
     cycle = config.margin * float(column("column_minimum_cycle"))
     load = column("column_line_capacitance")
     kinds = [str(kind) for kind in table.quantity("column_line_capacitance")["line"].values]

@@ -18,12 +18,14 @@ from pyspice_cim.behavioral.kernels import program as table
 from pyspice_cim.behavioral.kernels.run import TILE_BYTES, as_spikes, frame_bytes, processors, tiles
 from pyspice_cim.behavioral.macro.layout import NO_FAULTS, Faults, Layout, State, layout_of, membranes_of, state_at_rest
 from pyspice_cim.behavioral.macro.mapping import LayerMap, Mapping
-from pyspice_cim.behavioral.network.layers import NeuronLayer, chain
+from pyspice_cim.behavioral.network.layers import NeuronLayer, Recurrent, chain
 from pyspice_cim.behavioral.network.reference import check_shape, passed
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.microcode import EVENTS
 
 Ints = NDArray[np.int64]
+# See ``execute``.
+Count = Callable[[int, slice, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -67,6 +69,7 @@ def execute(
     *,
     faults: Sequence[LayerFaults] | None = None,
     record: bool = False,
+    count: Count | None = None,
     tile_bytes: int = TILE_BYTES,
 ) -> Execution:
     """Execute ``mapping`` from rest.
@@ -75,6 +78,8 @@ def execute(
         spikes, threads, record, tile_bytes: as for ``kernels.run.fast_run``; peak memory likewise, with the weights of all
             macros as planes, (weight bits x blocks of 64 columns x 8) bytes a line.
         faults: one a layer of neurons; events are not counted then.
+        count: called for every tile and layer of neurons with the number of the layer, the samples, the values of its
+            lines as ``layout.places_alone`` places them (steps, samples, values), and the values of the step before.
 
     Raises:
         DataError, ConfigError: as ``kernels.run.fast_run``.
@@ -117,7 +122,7 @@ def execute(
             if some is None:
                 return
             drawn = [NO_FAULTS] * len(maps) if faults is None else [each.draw(some) for each in faults]
-            _run_samples(mapping, layouts, drawn, spikes, some, length, result)
+            _run_samples(mapping, layouts, drawn, spikes, some, length, result, count)
 
     with ThreadPoolExecutor(threads) as pool:
         for _ in map(run, (0,)) if threads == 1 or samples >= batch else pool.map(run, range(threads)):
@@ -143,6 +148,7 @@ def _run_samples(
     some: slice,
     length: int,
     result: Execution,
+    count: Count | None,
 ) -> None:
     batch = some.stop - some.start
     layers = _layers(mapping.maps, layouts)
@@ -164,6 +170,8 @@ def _run_samples(
             values = np.ascontiguousarray(x).reshape(len(x), batch, -1)
             counts = result.events[at][some], result.writes[at][some]
             run_layer(layers[at].mapped, layout, state, faults[at], values, fired, counts)
+            if count is not None:
+                count(at, some, *_lines(layers[at].mapped, values, fired))
             last[at] = fired[-1].copy()
             x = fired[1:].reshape(len(values), batch, *layers[at].mapped.link.output)
             if result.spikes is not None:
@@ -172,6 +180,15 @@ def _run_samples(
         result.spike_counts[some] += x.sum(axis=0, dtype=np.int64)
     for each, state, final in zip(layers, states, result.membranes, strict=True):
         final[some] = membranes_of(each.mapped, each.layout, state).reshape(final[some].shape)
+
+
+def _lines(
+    mapped: LayerMap, values: NDArray[np.uint8], fired: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Values of the lines of a layer as ``layout.places_alone`` places them, and those of the step before."""
+    if not isinstance(mapped.layer, Recurrent):
+        return values, np.zeros_like(values[0])
+    return np.concatenate([values, fired[1:]], axis=2), np.concatenate([np.zeros_like(values[0]), fired[0]], axis=1)
 
 
 def run_layer(

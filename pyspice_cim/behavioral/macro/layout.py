@@ -65,8 +65,9 @@ class Faults(NamedTuple):
 class Counted(NamedTuple):
     """Where the inputs of a layer's macros lie in ``Plan.values``, as runs (start, stop, fan-out).
 
-    What lies past the end is of the step before. Groups that see the same lines are counted once and stand for ``copies``;
-    ``before_inputs``: operations that the update takes before the inputs, by group and update, the largest of the copies.
+    What lies past the end of the values is of the step before. Groups that see the same lines are counted once and stand
+    for ``copies``. ``before_inputs``: operations that the update takes before the inputs, by group and update, the largest
+    of the copies.
     ``guards``: of every kind of operation.
     """
 
@@ -144,16 +145,26 @@ def integers_of(planes: Ints, columns: int) -> Ints:
     return values[..., :columns]
 
 
-def state_at_rest(mapped: LayerMap, layout: Layout, batch: int) -> State:
-    """Membranes at rest in the home macros, words of 0 in the others."""
+def state_at_rest(mapped: LayerMap, layout: Layout, batch: int, membranes: Ints | None = None) -> State:
+    """States before the first step: ``membranes`` in the home macros, words of 0 in the partial-sum macros.
+
+    Args:
+        batch: number of samples.
+        membranes: int64, (batch, neurons); by default 0.
+    """
     config, groups = mapped.config, len(mapped.groups)
-    rest = mapped.update.rest(np.zeros(config.neurons, np.int64), mapped.layer.params)
+    v = np.zeros((batch, groups, config.neurons), np.int64)
+    if membranes is not None:
+        for g, group in enumerate(mapped.groups):
+            v[:, g, : len(group.neurons)] = membranes[:, group.neurons]
+    rest = mapped.update.rest(v, mapped.layer.params)
     blocks = len(layout.valid)
     words = np.zeros((batch, mapped.macros, blocks, config.bits), np.int64)
     latches = np.zeros((batch, mapped.macros, blocks, 2), np.int64)
     home = layout.group_tiles[:-1]
     words[:, home] = planes_of(rest.word, config.bits)
-    latches[:, home, :, 0] = planes_of(rest.flag, 1)[..., 0]
+    # The flag, and the sum latch.
+    latches[:, home] = np.concatenate([planes_of(rest.flag, 1), planes_of(rest.last_sum, 1)], axis=-1)
     several = mapped.macros > groups
     return State(
         words=words, latches=latches, scratch=np.zeros((batch, groups * several, blocks, 1, config.bits), np.int64)
@@ -172,9 +183,20 @@ def membranes_of(mapped: LayerMap, layout: Layout, state: State) -> NDArray[np.i
     return found
 
 
-def counted_of(mapped: LayerMap, plan: Plan, part: Part, before_inputs: NDArray[np.float64]) -> Counted:
-    """Where the lines of ``mapped`` lie in the values of ``plan``, of which ``part`` is this layer's."""
-    places = np.concatenate([part.inputs, plan.values + part.target + part.places.ravel()])
+def places_in_plan(plan: Plan, part: Part) -> Ints:
+    """Where the lines of a layer lie in ``Plan.values``, of which ``part`` is the layer's: inputs, then own spikes."""
+    return np.concatenate([part.inputs, plan.values + part.target + part.places.ravel()])
+
+
+def places_alone(mapped: LayerMap) -> Ints:
+    """Where the lines of a layer lie in its inputs, followed by its own spikes if the layer is recurrent."""
+    inputs, neurons = int(np.prod(mapped.link.shape)), int(np.prod(mapped.link.output))
+    # Past the end of the values, which are inputs and own spikes.
+    return np.concatenate([np.arange(inputs), inputs + neurons + inputs + np.arange(neurons)])
+
+
+def counted_of(mapped: LayerMap, places: Ints, before_inputs: NDArray[np.float64]) -> Counted:
+    """Where the lines of ``mapped`` lie in values of which line i has the place ``places[i]``."""
     fan_out = mapped.fan_out()
     used = np.argsort(places[: len(fan_out)])
     alike: dict[tuple[bytes, ...], list[int]] = {}

@@ -6,14 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.kernels.run import fast_run
 from pyspice_cim.behavioral.macro.calibration import Calibration, calibrate
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.layer import calibrated_layer
 from pyspice_cim.behavioral.macro.mapping import map_layers
 from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
+from pyspice_cim.behavioral.network.conversion import integer_layer
 from pyspice_cim.behavioral.network.file import Layer
-from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.tables import Table
@@ -96,15 +95,15 @@ class Macro:
             [integer_layer(layer)], (layer.inputs,), replace(self.config, column_bits=self.config.bits)
         )
         mapped = calibrated_layer(mapping.maps[0], self.table, self.calibration)
-        fast = fast_run(mapping.layers, spikes, record=True)
-        found = run_mapped(mapping, (mapped,), spikes, energy).layers[0]
+        run = run_mapped(mapping, (mapped,), spikes, energy, record=True)
+        found = run.layers[0]
         components, operations = mapped.energy(found)
         time = mapped.times(found, spikes.shape[0])[:, 0]
         components["leakage"] = self.calibration.leakage * time
-        assert fast.spikes is not None
+        assert run.spikes is not None
         return MacroRun(
-            spikes=fast.spikes[0],
-            membranes=fast.membranes[0].astype(np.int64),
+            spikes=run.spikes[0],
+            membranes=run.membranes[0].astype(np.int64),
             energy=components,
             operations=mapped.counts(found),
             operation_energy=operations,
@@ -112,15 +111,3 @@ class Macro:
             time=time,
             energy_error=found.energy_error,
         )
-
-
-def integer_layer(layer: Layer) -> FullyConnected:
-    """A layer of a network file as one of ``network/layers.py``."""
-    if layer.recurrent_weights is None:
-        return FullyConnected(weights=layer.weights, weight_bits=layer.weight_bits, params=layer.params)
-    return Recurrent(
-        weights=layer.input_weights,
-        recurrent=layer.recurrent_weights,
-        weight_bits=layer.weight_bits,
-        params=layer.params,
-    )

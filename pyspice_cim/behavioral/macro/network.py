@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pyspice_cim import __version__
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun, calibrated_layer
-from pyspice_cim.behavioral.macro.macro import Macro, integer_layer
+from pyspice_cim.behavioral.macro.macro import Macro
 from pyspice_cim.behavioral.macro.mapping import Mapping, map_layers
 from pyspice_cim.behavioral.macro.report import RunReport
 from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.behavioral.network.layers import AnyLayer
 from pyspice_cim.behavioral.network.readout import check_labels, classify
@@ -203,8 +204,7 @@ class Network(MappedNetwork):
             for layer in network.layers
         ]
         self.network = network
-        layers = [integer_layer(layer) for layer in network.layers]
-        super().__init__(layers, (network.layers[0].inputs,), table, configs, compare=compare)
+        super().__init__(layers_of(network), (network.layers[0].inputs,), table, configs, compare=compare)
 
     @property
     def macros(self) -> list[Macro]:

@@ -13,11 +13,11 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.kernels.run import TILE_BYTES, plan_of, processors, run_plan
+from pyspice_cim.behavioral.kernels.run import TILE_BYTES, keep_spikes, plan_of, processors, recorded, run_plan
 from pyspice_cim.behavioral.macro.execution import execute
 from pyspice_cim.behavioral.macro.expected import expected_events
 from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun
-from pyspice_cim.behavioral.macro.layout import Counted, counted_of
+from pyspice_cim.behavioral.macro.layout import Counted, counted_of, places_alone, places_in_plan
 from pyspice_cim.behavioral.macro.mapping import Mapping
 from pyspice_cim.behavioral.network.reference import check_shape
 from pyspice_cim.errors import ConfigError, DataError
@@ -31,10 +31,16 @@ _COUNT_BYTES = 1 << 23
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MappedRun:
-    """Spikes and membranes as in ``kernels.run.FastRun``, and a ``LayerRun`` a layer of neurons."""
+    """Result of ``run_mapped``.
+
+    Attributes:
+        spike_counts, membranes, spikes: as in ``kernels.FastRun``.
+        layers: one a layer of neurons.
+    """
 
     spike_counts: Ints
     membranes: tuple[NDArray[np.int32], ...]
+    spikes: tuple[NDArray[np.uint8], ...] | None
     layers: tuple[LayerRun, ...]
 
 
@@ -45,14 +51,15 @@ def run_mapped(
     energy: EnergyMode,
     threads: int | None = None,
     *,
+    record: bool = False,
     tile_bytes: int = TILE_BYTES,
 ) -> MappedRun:
-    """Run ``mapping`` from rest.
+    """Run ``mapping`` from rest, once.
 
     Args:
         layers: one a layer of neurons.
-        spikes, threads, tile_bytes: as for ``kernels.run.fast_run``; peak memory likewise, and in the mode ``exact`` as
-            ``execution.execute``.
+        spikes, threads, record, tile_bytes: as for ``kernels.fast_run``; peak memory likewise, and in the mode ``exact``
+            as ``execution.execute``.
 
     Raises:
         DataError: if the spikes have another shape or other values than 0 and 1.
@@ -64,44 +71,93 @@ def run_mapped(
     if tuple(spikes.shape[2:]) != mapping.shape:
         raise DataError(f"an input has shape {tuple(spikes.shape[2:])}; the network was mapped for {mapping.shape}")
     threads = processors() if threads is None else threads
-    plan, counted = plan_of(mapping.layers, mapping.shape), _counted(mapping, tuple(layers))
-    batch = spikes.shape[1]
+    batch = int(spikes.shape[1])
     runs = [
         LayerRun(
-            operations=np.zeros((batch, each.guards.size), np.int64),
-            path=np.zeros((batch, each.before_inputs.shape[1])),
+            operations=np.zeros((batch, len(layer.mapped.program)), np.int64),
+            path=np.zeros((batch, 1 + len(layer.compared))),
             active=np.zeros(batch, np.int64),
             sops=np.zeros(batch, np.int64),
         )
-        for each in counted
+        for layer in layers
     ]
+    run = _execute if energy == "exact" else _run_plan
+    return run(mapping, tuple(layers), runs, spikes, energy, threads, record, tile_bytes)
+
+
+def _execute(
+    mapping: Mapping,
+    layers: tuple[CalibratedLayer, ...],
+    runs: list[LayerRun],
+    spikes: Any,
+    energy: EnergyMode,
+    threads: int,
+    record: bool,
+    tile_bytes: int,
+) -> MappedRun:
+    counted = _counted_alone(layers)
+
+    def count(at: int, some: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
+        _count(counted[at], runs[at], some, values, before, slice(0, values.shape[1]))
+
+    found = execute(mapping, spikes, threads, record=record, count=count, tile_bytes=tile_bytes)
+    parts = zip(runs, found.events, found.writes, strict=True)
+    return MappedRun(
+        spike_counts=found.spike_counts,
+        membranes=found.membranes,
+        spikes=found.spikes,
+        layers=tuple(replace(run, events=events, writes=writes) for run, events, writes in parts),
+    )
+
+
+def _run_plan(
+    mapping: Mapping,
+    layers: tuple[CalibratedLayer, ...],
+    runs: list[LayerRun],
+    spikes: Any,
+    energy: EnergyMode,
+    threads: int,
+    record: bool,
+    tile_bytes: int,
+) -> MappedRun:
+    plan, counted = plan_of(mapping.layers, mapping.shape), _counted(mapping, layers)
+    trains = recorded(plan, spikes) if record else None
 
     def count(some: slice, own: slice, when: slice, values: NDArray[np.uint8], before: NDArray[np.uint8]) -> None:
-        from pyspice_cim.behavioral.kernels.counts import count_operations
-
         for each, run in zip(counted, runs, strict=True):
-            found = (run.operations[some], run.path[some], run.active[some], run.sops[some])
-            count_operations(each, values, before, *found, own.start, own.stop)
+            _count(each, run, some, values, before, own)
+        if trains is not None:
+            keep_spikes(plan, trains, some, own, when, values)
 
     counts, membranes = run_plan(plan, spikes, threads, count, tile_bytes=min(tile_bytes, _COUNT_BYTES))
-    if energy == "exact":
-        execution = execute(mapping, spikes, threads, tile_bytes=tile_bytes)
-        runs = [
-            replace(run, events=events, writes=writes)
-            for run, events, writes in zip(runs, execution.events, execution.writes, strict=True)
-        ]
-    elif energy == "expected":
+    if energy == "expected":
         done = [run.operations for run in runs]
         found = expected_events(mapping, layers, counted, spikes, done, threads, min(tile_bytes, _COUNT_BYTES))
         runs = [
             replace(run, events=each.events, writes=each.writes, energy_error=each.error)
             for run, each in zip(runs, found, strict=True)
         ]
-    return MappedRun(spike_counts=counts, membranes=membranes, layers=tuple(runs))
+    return MappedRun(spike_counts=counts, membranes=membranes, spikes=trains, layers=tuple(runs))
+
+
+def _count(
+    counted: Counted, run: LayerRun, some: slice, values: NDArray[np.uint8], before: NDArray[np.uint8], own: slice
+) -> None:
+    """Add what the samples ``own`` of ``some`` did to ``run``."""
+    # Imported at the first run: Numba takes a second to import, and nothing else here needs it.
+    from pyspice_cim.behavioral.kernels.counts import count_operations
+
+    found = (run.operations[some], run.path[some], run.active[some], run.sops[some])
+    count_operations(counted, values, before, *found, own.start, own.stop)
 
 
 @lru_cache(maxsize=8)
 def _counted(mapping: Mapping, layers: tuple[CalibratedLayer, ...]) -> tuple[Counted, ...]:
     plan = plan_of(mapping.layers, mapping.shape)
     each = zip(mapping.maps, plan.parts, layers, strict=True)
-    return tuple(counted_of(mapped, plan, part, layer.before_inputs) for mapped, part, layer in each)
+    return tuple(counted_of(mapped, places_in_plan(plan, part), layer.before_inputs) for mapped, part, layer in each)
+
+
+@lru_cache(maxsize=8)
+def _counted_alone(layers: tuple[CalibratedLayer, ...]) -> tuple[Counted, ...]:
+    return tuple(counted_of(layer.mapped, places_alone(layer.mapped), layer.before_inputs) for layer in layers)

@@ -12,10 +12,11 @@ import numpy as np
 from pyspice_cim.characterization.benches import datapath, decoder, sram6t, sram8t
 from pyspice_cim.characterization.benches.array import ArrayRun, array_deck
 from pyspice_cim.characterization.benches.driver import driver_simulation
-from pyspice_cim.microcode import ColumnState, Operation, column_bits, columns_at_rest, step_program
+from pyspice_cim.microcode import ColumnState, Operation, column_bits, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.waves import Timing
+from pyspice_cim.organisation import NeuronConstants, Organisation
 from pyspice_cim.technology import Corner, Technology
 
 # Well above the shortest cycle of these small arrays at 45 nm; other technologies by their scale.
@@ -77,7 +78,8 @@ def _column_decks(technology: Technology, corner: Corner) -> dict[str, Deck]:
     weights = np.array([[_WEIGHT]], dtype=np.int64)
     bits = column_bits(weights, _MEMBRANE_BITS)
     shape = ArrayShape(columns=1, bits=bits, inputs=1, weight_bits=4, rows=16, segments=1)
-    program = step_program([0], lambda_=_LAMBDA, theta=_THETA, membrane_bits=_MEMBRANE_BITS, reset="subtract")
+    neuron = NeuronConstants(lambda_=_LAMBDA, theta=_THETA, membrane_bits=_MEMBRANE_BITS)
+    program = Organisation().program(neuron).step([0])
     start = columns_at_rest(np.array([_MEMBRANE], dtype=np.int64), theta=_THETA)
     timing = Timing(cycle=_CYCLE * technology.scale)
     whole = ArrayRun(shape=shape, weights=weights, state=start, program=program, timing=timing)
@@ -102,7 +104,8 @@ def _macro_deck(technology: Technology, corner: Corner) -> Deck:
     membrane_bits, lambda_, theta = 5, 2, 9
     membrane = np.array([6, 10], dtype=np.int64)
     bits = column_bits(weights, membrane_bits)
-    program = step_program([0, 1], lambda_=lambda_, theta=theta, membrane_bits=membrane_bits, reset="subtract")
+    neuron = NeuronConstants(lambda_=lambda_, theta=theta, membrane_bits=membrane_bits)
+    program = Organisation().program(neuron).step([0, 1])
     run = ArrayRun(
         shape=ArrayShape(columns=2, bits=bits, inputs=2, weight_bits=4, rows=16, segments=1),
         weights=weights,

@@ -20,7 +20,7 @@ from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.bitcells import sram8t
-from pyspice_cim.netlists.columns.column8t import read_column8t, write_column8t
+from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, Technology
 
@@ -137,7 +137,7 @@ def sram8t_bench(
 def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[Deck, dict[str, Any]]:
     """Columns ``0`` and ``1``, each with sources of its own, that read these bits; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: reads of 0 and 1")
-    reader = read_column8t(technology, rows)
+    reader = read_column(technology, rows)
     bench.define(reader)
     opened = _OPENED * tau
     closed = opened + (8 + rows / 4) * tau
@@ -161,7 +161,7 @@ def write_deck(
 ) -> tuple[Deck, dict[str, Any]]:
     """Four columns with sources of their own, one for each of ``TRANSITIONS``; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: the four writes")
-    writer = write_column8t(technology, rows)
+    writer = write_column(technology, rows)
     bench.define(writer)
     opened = _OPENED * tau
     closed = opened + pulse * tau

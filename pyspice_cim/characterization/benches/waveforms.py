@@ -13,9 +13,10 @@ from pyspice_cim.characterization.spice.measure import value_at
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
-from pyspice_cim.microcode import ColumnState, column_bits, columns_at_rest, step_program
+from pyspice_cim.microcode import ColumnState, column_bits, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
+from pyspice_cim.organisation import NeuronConstants, Organisation
 from pyspice_cim.tables import Table
 from pyspice_cim.tables.technology import technology_of
 from pyspice_cim.technology import Corner
@@ -45,7 +46,8 @@ class ColumnWaveforms:
 def waveform_run(cycle: float, *, rows: int) -> ArrayRun:
     """The run that the figure shows."""
     weights = np.array(_WEIGHTS, dtype=np.int64)[:, None]
-    program = step_program(range(len(_WEIGHTS)), lambda_=_LAMBDA, theta=_THETA, membrane_bits=8, reset="subtract")
+    neuron = NeuronConstants(lambda_=_LAMBDA, theta=_THETA, membrane_bits=8)
+    program = Organisation().program(neuron).step(range(len(_WEIGHTS)))
     state: ColumnState = columns_at_rest(np.array([_MEMBRANE]), theta=_THETA)
     shape = ArrayShape(columns=1, bits=column_bits(weights, 8), inputs=2, weight_bits=4, rows=rows, segments=1)
     return ArrayRun(shape=shape, weights=weights, state=state, program=program, timing=Timing(cycle=cycle))

@@ -18,6 +18,7 @@ from pyspice_cim.characterization.devices.fo4 import fo4_deck, fo4_delays, switc
 from pyspice_cim.characterization.devices.snm import MODES, Butterfly, Mode, butterfly, butterfly_deck
 from pyspice_cim.characterization.spice.ngspice import SimResult, Simulator
 from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.characterization.spice.status import Status
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, Technology
@@ -97,13 +98,15 @@ def measure_technology(technology: Technology, corner: Corner, simulator: Simula
                 UNITS[figure],
                 devices.get(device, {}).get(figure),
                 transfer.reason,
+                transfer.status,
                 transfer_bench,
                 f"{device} {meaning}",
             )
     circuit, reasons = _circuit_values(chain, cell, corner.vdd)
     for name, (unit, meaning) in CIRCUIT_FIGURES.items():
-        deck = chain_bench if name.startswith("fo4") else cell_bench
-        measured[name] = _measurement(name, unit, circuit.get(name), reasons.get(name, ""), deck, meaning)
+        deck, run = (chain_bench, chain) if name.startswith("fo4") else (cell_bench, cell)
+        reason = reasons.get(name, "")
+        measured[name] = _measurement(name, unit, circuit.get(name), reason, run.status, deck, meaning)
     return measured
 
 
@@ -148,7 +151,17 @@ def _circuit_values(chain: SimResult, cell: SimResult, vdd: float) -> tuple[dict
     return values, reasons
 
 
-def _measurement(name: str, unit: str, value: float | None, reason: str, deck: Deck, description: str) -> Measurement:
+def _measurement(
+    name: str, unit: str, value: float | None, reason: str, status: Status | None, deck: Deck, description: str
+) -> Measurement:
     if value is not None and value != value:
         value, reason = None, "the threshold current is not crossed between V_GS = 0 and V_DD"
-    return Measurement(name=name, unit=unit, value=value, reason=reason, decks=(deck.sha256,), description=description)
+    return Measurement(
+        name=name,
+        unit=unit,
+        value=value,
+        reason=reason,
+        status=status,
+        decks=(deck.sha256,),
+        description=description,
+    )

@@ -11,6 +11,7 @@ from platformdirs import user_cache_path
 
 from pyspice_cim.characterization.spice.retries import LADDER
 from pyspice_cim.characterization.spice.simulation import Outcome
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically
 
@@ -42,10 +43,11 @@ class Cache:
             climbed = "ladder" in stored
             if climbed and stored["ladder"] != _LADDER:
                 return None
+            status, words = stored["failure"] or (None, "")
             values = {name: np.array(value, dtype=np.float64) for name, value in stored["values"].items()}
             return Outcome(
                 values=values,
-                reason=stored.get("reason", ""),
+                failure=None if stored["failure"] is None else Failure(Status(status), words),
                 deck_sha256=stored["deck_sha256"],
                 cpu_seconds=stored["cpu_seconds"],
                 cached=True,
@@ -62,7 +64,7 @@ class Cache:
         climbed = {"rung": outcome.rung, "ladder": _LADDER} if outcome.climbed else {}
         # repr of a float is exact, so a cached run gives the same table bit for bit.
         stored = {
-            "reason": outcome.reason,
+            "failure": outcome.failure and [outcome.failure.status.value, outcome.failure.reason],
             "deck_sha256": outcome.deck_sha256,
             "cpu_seconds": outcome.cpu_seconds,
             **climbed,

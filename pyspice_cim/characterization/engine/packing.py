@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, replace
 
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, Values
+from pyspice_cim.characterization.spice.status import Failure
 
 # Copies in a deck: more no longer save time, and lose more when one is bad.
 PACK = 32
@@ -19,13 +20,19 @@ class Copy:
     """What became of one copy: its values (the pack's arrays at its place), or a reason; its deck, and the rung if any."""
 
     values: Values
-    reason: str
+    failure: Failure | None
     deck_sha256: str
     rung: str = ""
 
     @property
     def ok(self) -> bool:
-        return not self.reason
+        """Whether there are values."""
+        return self.failure is None
+
+    @property
+    def reason(self) -> str:
+        """Text of the failure; ``""`` where there is none."""
+        return "" if self.failure is None else str(self.failure)
 
 
 def in_packs(
@@ -59,7 +66,7 @@ def in_packs(
 def _copy(outcome: Outcome, place: int) -> Copy:
     return Copy(
         values={name: value[place] for name, value in outcome.values.items()},
-        reason=outcome.reason,
+        failure=outcome.failure,
         deck_sha256=outcome.deck_sha256,
         rung=outcome.rung,
     )

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.characterization.spice.ngspice import OF_THE_MACHINE, RETRIED, Simulator
+from pyspice_cim.characterization.spice.ngspice import Simulator
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.retries import LADDER
 from pyspice_cim.characterization.spice.sources import sources_sha256
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
 
@@ -64,7 +65,7 @@ class Outcome:
 
     Attributes:
         values: what the reducer read off the waveforms.
-        reason: ``""``, or a status of ``ngspice.STATUSES``, a colon, and why there are no values.
+        failure: why there are no values; ``None`` where there are.
         deck_sha256: of the deck as it was asked for; the rung says how it was run.
         cpu_seconds: CPU time of ngspice, all tries together.
         judged: ngspice itself ran well, so that values or reason are the reducer's and would be the same again.
@@ -74,7 +75,7 @@ class Outcome:
     """
 
     values: Values
-    reason: str
+    failure: Failure | None = None
     deck_sha256: str
     cpu_seconds: float
     judged: bool = True
@@ -85,7 +86,18 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        return not self.reason
+        """Whether there are values."""
+        return self.failure is None
+
+    @property
+    def reason(self) -> str:
+        """Text of the failure; ``""`` where there is none."""
+        return "" if self.failure is None else str(self.failure)
+
+    @property
+    def status(self) -> Status | None:
+        """Status of the failure; ``None`` where there is none."""
+        return None if self.failure is None else self.failure.status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +111,7 @@ class Measurement:
         dims: names of the array's axes beyond the point's own coordinates, e.g. ``("component", "event")``.
         labels: for each of ``dims`` the labels along it.
         reason: why there is no value.
+        status: status of the run that failed, where one run decided.
         decks: hashes of the decks behind the value.
         resolution: relative width of the grid that the value was searched on, 0 for a measured one.
         scale: how a table interpolates it, one of ``tables.lookup.SCALES``, where its unit does not say.
@@ -111,6 +124,7 @@ class Measurement:
     dims: tuple[str, ...] = ()
     labels: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     reason: str = ""
+    status: Status | None = None
     decks: tuple[str, ...] = ()
     resolution: float = 0.0
     scale: str = ""
@@ -144,13 +158,15 @@ def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
         for step in LADDER:
             found = _tried(simulation, simulator, step.apply(simulation.deck))
             cpu_seconds += found.cpu_seconds
-            if found.reason.startswith(OF_THE_MACHINE):
+            if found.failure is not None and found.failure.status.of_the_machine:
                 break
             if found.judged and not _mendable(simulation, found):
                 rung = step.name
                 break
         else:
-            found = replace(first, reason=f"{first.reason}; nor with {', '.join(step.name for step in LADDER)}")
+            assert first.failure is not None
+            words = f"{first.failure.reason}; nor with {', '.join(step.name for step in LADDER)}"
+            found = replace(first, failure=replace(first.failure, reason=words))
     return replace(
         found,
         deck_sha256=simulation.deck.sha256,
@@ -165,22 +181,24 @@ def _tried(simulation: Simulation, simulator: Simulator, deck: Deck) -> Outcome:
     """One run of ``deck``, reduced as ``simulation`` says."""
     (result,) = simulator.run([deck])
     values: Values = {}
-    reason = result.reason
-    if result.ok:
+    failure = result.failure
+    if failure is None:
         try:
             reduced = _function(simulation.reducer)(result.vectors, **simulation.arguments)
             values = {name: np.asarray(value, dtype=np.float64) for name, value in reduced.items()}
         except SimulationError as error:
-            reason = f"rejected: {error}"
+            failure = Failure(Status.REJECTED, str(error))
     return Outcome(
-        values=values, reason=reason, deck_sha256=deck.sha256, cpu_seconds=result.cpu_seconds, judged=result.ok
+        values=values, failure=failure, deck_sha256=deck.sha256, cpu_seconds=result.cpu_seconds, judged=result.ok
     )
 
 
 def _mendable(simulation: Simulation, outcome: Outcome) -> bool:
     """Whether other options may help."""
     static = simulation.deck.stop_time is None
-    return outcome.reason.startswith(RETRIED) or (static and outcome.judged and not outcome.ok)
+    if outcome.failure is None:
+        return False
+    return outcome.failure.status.retried or (static and outcome.judged)
 
 
 @lru_cache(maxsize=256)

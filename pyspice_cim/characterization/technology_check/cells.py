@@ -13,7 +13,7 @@ from pyspice_cim.characterization.benches.user_cell6t import cell6t_bench
 from pyspice_cim.characterization.engine.engine import run_one
 from pyspice_cim.characterization.spice.ngspice import Simulator
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement
-from pyspice_cim.characterization.technology_check.judges import Problem
+from pyspice_cim.characterization.technology_check.judges import Problem, machine_remedy
 from pyspice_cim.errors import NetlistError, TechnologyError
 from pyspice_cim.technology import Corner, Technology
 from pyspice_cim.technology.fields import CellGeometry
@@ -55,7 +55,15 @@ def check_cells(technology: Technology, corner: Corner, simulator: Simulator) ->
                     Problem(where=field, what=f"it cannot be drawn: {error}", remedy=_remedy(field, geometry))
                 )
             continue
-        problems += [Problem(where=field, what=what, remedy=_remedy(field, geometry)) for what in judge_cell(measured)]
+        # A cell that was not measured because the machine ended a run has no fault of its own.
+        by_remedy: dict[str, list[Measurement]] = {}
+        for each in measured:
+            by_remedy.setdefault(machine_remedy(each.status) or _remedy(field, geometry), []).append(each)
+        problems += [
+            Problem(where=field, what=what, remedy=remedy)
+            for remedy, some in by_remedy.items()
+            for what in judge_cell(some)
+        ]
     return problems
 
 

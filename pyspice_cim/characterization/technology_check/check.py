@@ -10,7 +10,7 @@ drawing      every built-in circuit                              it can be drawn
 cells        the 6T and the 8T cell, user cells too              the benches of the cells get the right bits
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -31,6 +31,8 @@ from pyspice_cim.characterization.devices.figures import DEVICES, measure_techno
 from pyspice_cim.characterization.devices.fo4 import fo4_deck, switching_time
 from pyspice_cim.characterization.spice.ngspice import Simulator
 from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.characterization.spice.status import Status
 from pyspice_cim.characterization.technology_check.cells import check_cells
 from pyspice_cim.characterization.technology_check.judges import (
     CORNERS,
@@ -43,6 +45,7 @@ from pyspice_cim.characterization.technology_check.judges import (
     judge_instances,
     judge_targets,
     judge_temperature,
+    machine_remedy,
 )
 from pyspice_cim.errors import NetlistError, TechnologyError
 from pyspice_cim.netlists.cell import mosfet
@@ -126,7 +129,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
             continue
         units |= {name: item.unit for name, item in measured.items()}
         figures[where] = {name: None if item.value is None else float(item.value) for name, item in measured.items()}
-        problems += _unmeasured(where, {name: item.reason for name, item in measured.items() if item.value is None})
+        problems += _unmeasured(where, [item for item in measured.values() if item.value is None])
         problems += judge_condition(where, _complete(figures[where]), corner)
     known = {where: _complete(values) for where, values in figures.items()}
     problems += judge_corners({process: known[process] for process in technology.corners if process in known})
@@ -233,7 +236,7 @@ def _first_look(technology: Technology, corner: Corner, simulator: Simulator) ->
         return [Problem(where=corner.process, what=str(error), remedy="mend the field or file that is named")]
     (result,) = simulator.run([replace(deck, timeout=_FIRST_SECONDS)])
     if not result.ok:
-        return [_failed(corner.process, "drain currents", result.reason)]
+        return [_failed(corner.process, "drain currents", result.reason, result.status)]
     curves = {device: transfer_curves(result, technology, corner, device) for device in DEVICES}
     figures = {device: device_figures(curve) for device, curve in curves.items()}
     problems = judge_condition(
@@ -244,7 +247,7 @@ def _first_look(technology: Technology, corner: Corner, simulator: Simulator) ->
     # Metres instead of micrometres keep W / L and so the current. But a gate of one square metre does not switch.
     period = switching_time(corner.vdd, min(each["ieff"] for each in figures.values()))
     (result,) = simulator.run([replace(fo4_deck(technology, corner, half_period=period), timeout=_FIRST_SECONDS)])
-    return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason)]
+    return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason, result.status)]
 
 
 def _check_instances(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
@@ -254,7 +257,7 @@ def _check_instances(technology: Technology, corner: Corner, simulator: Simulato
         return [Problem(where="devices", what=str(error), remedy="mend the field that is named")]
     (result,) = simulator.run([deck])
     if not result.ok:
-        return [_failed("devices", "the bench of single transistors", result.reason)]
+        return [_failed("devices", "the bench of single transistors", result.reason, result.status)]
     problems = []
     for device in DEVICES:
         figures = instance_figures(result.vectors, technology, corner, device)
@@ -280,7 +283,7 @@ def _check_sizes(technology: Technology, corner: Corner, simulator: Simulator) -
                         Problem(
                             where=f"devices.{device}",
                             what=f"no operating point at {size}, which w_um and l_um allow: {result.reason}",
-                            remedy="narrow w_um or l_um to what the models are for",
+                            remedy=machine_remedy(result.status) or "narrow w_um or l_um to what the models are for",
                         )
                     )
     return problems
@@ -300,23 +303,23 @@ def _check_drawing(technology: Technology) -> list[Problem]:
     return []
 
 
-def _unmeasured(where: str, reasons: Mapping[str, str]) -> list[Problem]:
-    """One problem for each reason, with the figures that it took."""
-    together: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        together.setdefault(reason, []).append(name)
-    return [_failed(where, ", ".join(names), reason) for reason, names in together.items()]
+def _unmeasured(where: str, failed: Iterable[Measurement]) -> list[Problem]:
+    """One problem for each reason, with the metrics that have no value because of it."""
+    together: dict[tuple[str, Status | None], list[str]] = {}
+    for item in failed:
+        together.setdefault((item.reason, item.status), []).append(item.name)
+    return [_failed(where, ", ".join(names), *why) for why, names in together.items()]
 
 
-def _failed(where: str, what: str, reason: str) -> Problem:
+def _failed(where: str, what: str, reason: str, status: Status | None) -> Problem:
     remedy = "see the models and the device names of this corner; the reason is ngspice's own"
     if "threshold" in reason:
         remedy = "see devices and units: a transistor that does not turn on or off within the supply"
-    if reason.startswith("killed") or "timestep too small" in reason.lower():
+    if status is Status.TIMEOUT or "timestep too small" in reason.lower():
         remedy = "see units.geometry and units.scale_option: transistors of an impossible size do not converge"
     if "unknown subckt" in reason.lower() or "find model" in reason.lower() or "unable to find" in reason.lower():
         remedy = "devices.*.model names what the model files do not define, or element (M, X) is the wrong one"
-    return Problem(where=where, what=f"not measured: {what}: {reason}", remedy=remedy)
+    return Problem(where=where, what=f"not measured: {what}: {reason}", remedy=machine_remedy(status) or remedy)
 
 
 def _notes(technology: Technology) -> tuple[str, ...]:

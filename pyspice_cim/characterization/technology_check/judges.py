@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pyspice_cim.characterization.devices.figures import DEVICES
+from pyspice_cim.characterization.spice.status import Status
 from pyspice_cim.technology import Corner, Technology
 from pyspice_cim.units import celsius_to_kelvin, engineering
 
@@ -39,6 +40,18 @@ class Problem:
     where: str
     what: str
     remedy: str
+
+
+def machine_remedy(status: Status | None) -> str:
+    """What to do about a run that the machine ended; ``""`` for a failure that the technology may have caused.
+
+    A timeout is not the machine's here: the decks of a check take tenths of a second where the models are sound.
+    """
+    if status is Status.KILLED:
+        return "free memory (the kernel ends ngspice when memory runs out), and run the check again"
+    if status is Status.DISK_FULL:
+        return "make room for temporary files, or set TMPDIR to a folder with some, and run the check again"
+    return ""
 
 
 def judge_condition(where: str, figures: Figures, corner: Corner) -> list[Problem]:

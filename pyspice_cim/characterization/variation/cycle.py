@@ -32,7 +32,7 @@ from pyspice_cim.characterization.spice.simulation import Simulation, reducer_na
 from pyspice_cim.characterization.variation.access import last_rise
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
 from pyspice_cim.microcode.schedule import Window
-from pyspice_cim.netlists.columns.column8t import read_column8t, write_column8t
+from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.flat import draw_flat
 from pyspice_cim.netlists.waves import Timing
 
@@ -53,7 +53,7 @@ def read_fixture(word: Word) -> Fixture:
     lines = {name: name for name in ("pcb", "rwl")}
     cell = draw_flat(
         word.technology,
-        read_column8t(word.technology, word.rows),
+        read_column(word.technology, word.rows),
         {**lines, "vcell": "vdd{t}", "vpre": "vdd{t}"},
         path="sram8t",
     )
@@ -104,7 +104,7 @@ def write_fixture(word: Word) -> Fixture:
     lines = {name: name for name in ("d", "db", "wwl")}
     cell = draw_flat(
         word.technology,
-        write_column8t(word.technology, word.rows),
+        write_column(word.technology, word.rows),
         {**lines, "vcell": "vdd{t}", "vdrive": "vdd{t}"},
         path="sram8t",
     )

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.macro import Macro
 from pyspice_cim.behavioral.macro.network import Network
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import Layer, NetworkFile
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.errors import ConfigError, DataError, OutsideTableError, TableError
-from pyspice_cim.microcode import columns_at_rest, count_events, execute, step_program
-from pyspice_cim.organisation import UPDATES
+from pyspice_cim.microcode import columns_at_rest, count_events, execute
+from pyspice_cim.organisation import UPDATES, Organisation
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
@@ -41,7 +42,7 @@ def draw_network(seed, shape=(9, 12, 8), reset="subtract"):
 def test_macros_give_the_bits_of_the_reference(seed, reset, rate):
     network = draw_network(seed, reset=reset)
     spikes = (np.random.default_rng(seed).random((7, 5, 9)) < rate).astype(np.uint8)
-    reference = run_reference(network, spikes)
+    reference = run_integer(layers_of(network), spikes)
     on_macros = Network(network, TABLE)
     for mode in ("exact", "expected"):
         report = on_macros.run(spikes, energy=mode)
@@ -61,18 +62,12 @@ def test_energy_is_the_sum_over_operations_done_one_by_one():
         state = columns_at_rest(np.zeros(12, dtype=np.int64), theta=layer.params.theta)
         total, count = 0.0, 0
         for step in range(4):
-            p = layer.params
-            program = step_program(
-                np.flatnonzero(spikes[step, sample]).tolist(),
-                lambda_=p.lambda_,
-                theta=p.theta,
-                membrane_bits=p.membrane_bits,
-                reset=p.reset,
-            )
+            program = Organisation().program(layer.params).step(np.flatnonzero(spikes[step, sample]).tolist())
             for operation in program:
                 events, after = count_events(operation, state, layer.weights.astype(np.int64), bits=bits)
                 assert (after.word == execute(operation, state, layer.weights, bits=bits).word).all()
-                total += float(sum(macro.calibration.operation_energy(operation, events.sum(axis=-1)).values()))
+                columns = sum(float(each @ events.sum(axis=-1)) for each in macro.calibration.event_energy.values())
+                total += columns + sum(macro.calibration.lines_energy(operation).values())
                 state, count = after, count + 1
         parts = sum(float(energy[sample]) for name, energy in run.energy.items() if name != "leakage")
         assert parts == pytest.approx(total, rel=1e-12, abs=0)

@@ -162,11 +162,9 @@ def test_energy_and_latency_are_those_of_the_operations_one_by_one(reset):
             assert found.path[sample, 0] == path
             total = 0.0
             for kind, operation in enumerate(layer.mapped.program.operations):
-                parts = layer.calibration.operation_energy(operation, events[kind])
-                fixed = layer.calibration.lines_energy(operation)
                 # Lines are charged for every operation, columns by the events of all of them.
-                total += sum(float(part) for name, part in parts.items() if name not in fixed)
-                total += counts[kind] * sum(fixed.values())
+                total += sum(float(each @ events[kind]) for each in layer.calibration.event_energy.values())
+                total += counts[kind] * sum(layer.calibration.lines_energy(operation).values())
             total += float(writes @ layer.write_energy)
             total += counts[SEND] * config.bits * layer.calibration.line_energy["wwv"]
             assert math.isclose(sum(part[sample] for part in components.values()), total, rel_tol=1e-12)

@@ -10,6 +10,7 @@ from pyspice_cim.characterization.engine.cache import Cache
 from pyspice_cim.characterization.engine.engine import Engine, Tally, run_one
 from pyspice_cim.characterization.spice.ngspice import SimResult
 from pyspice_cim.characterization.spice.simulation import Measurement, Simulation, reducer_name
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
 
@@ -24,9 +25,9 @@ class Analytic:
     def run(self, decks):
         self.ran += [deck.text for deck in decks]
         return [
-            SimResult(vectors={}, reason="unlucky", cpu_seconds=1.0)
+            SimResult(vectors={}, failure=Failure(Status.UNTRUSTED, "unlucky"), cpu_seconds=1.0)
             if deck.text == "13"
-            else SimResult(vectors={"y": np.array([float(deck.text) ** 2])}, reason="", cpu_seconds=1.0)
+            else SimResult(vectors={"y": np.array([float(deck.text) ** 2])}, cpu_seconds=1.0)
             for deck in decks
         ]
 

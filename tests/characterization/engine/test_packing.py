@@ -12,6 +12,7 @@ from pyspice_cim.characterization.engine.packing import Copy, in_packs
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, SimResult
 from pyspice_cim.characterization.spice.retries import LADDER
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, execute, reducer_name
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.characterization.variation.static import write_margin_fixture
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology
@@ -33,7 +34,7 @@ class Squares:
     def _one(self, text: str) -> SimResult:
         copies = [int(word) for word in text.splitlines()[0].split()]
         if self.bad & set(copies) and self.mended not in text:
-            return SimResult(reason="not converged: singular", cpu_seconds=1.0)
+            return SimResult(failure=Failure(Status.NOT_CONVERGED, "singular"), cpu_seconds=1.0)
         return SimResult(vectors={"y": np.array(copies, float) ** 2}, cpu_seconds=1.0)
 
 

@@ -24,6 +24,7 @@ from pyspice_cim.characterization.plans.plan import load_plan
 from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.spice.ngspice import SimResult
 from pyspice_cim.characterization.spice.simulation import Measurement, Simulation, reducer_name
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
 from pyspice_cim.cli import main
 from pyspice_cim.cli.files import duration
@@ -289,7 +290,7 @@ def test_a_deck_that_points_share_is_counted_once():
         version: str = "slow"
 
         def run(self, decks):
-            return [SimResult(reason="rejected: no", cpu_seconds=2.0) for _ in decks]
+            return [SimResult(failure=Failure(Status.REJECTED, "no"), cpu_seconds=2.0) for _ in decks]
 
     with ThreadPoolExecutor(1) as pool:
         engine = Engine(simulator=Slow(), cache=None, executor=pool, workers=1)

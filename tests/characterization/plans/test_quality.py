@@ -83,7 +83,7 @@ def drive(bench):
     place, tolerance = simulation.deck.text.split("\n")[:2]
     tight = tolerance == ".options reltol=1e-05"
     assert simulation.retry is not tight
-    outcome = Outcome(values={"tight": np.array(float(tight))}, reason="", deck_sha256="", cpu_seconds=0.0)
+    outcome = Outcome(values={"tight": np.array(float(tight))}, deck_sha256="", cpu_seconds=0.0)
     try:
         bench.send([outcome])
     except StopIteration as stop:

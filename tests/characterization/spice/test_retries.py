@@ -15,6 +15,7 @@ from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, SimResult
 from pyspice_cim.characterization.spice.retries import AUDIT_FACTOR, LADDER, Rung, tightened
 from pyspice_cim.characterization.spice.simulation import Measurement, Simulation, execute, reducer_name
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.cli import main
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
@@ -135,8 +136,9 @@ class Scripted:
 
     def run(self, decks):
         self.decks += decks
-        reason = self.reasons.pop(0)
-        return [SimResult(vectors={} if reason else {"v(a)": np.ones(1)}, reason=reason, cpu_seconds=2.0)]
+        status, _, words = self.reasons.pop(0).partition(": ")
+        failure = Failure(Status(status), words) if status else None
+        return [SimResult(vectors={} if failure else {"v(a)": np.ones(1)}, failure=failure, cpu_seconds=2.0)]
 
 
 @pytest.mark.parametrize("reason", ["timeout: 9 s", "killed: SIGKILL", "disk full: no room", "untrusted: warned"])
