@@ -3,8 +3,8 @@
     python behavioral/train_digits.py               # writes behavioral/networks/digits.h5, about 20 s
     python behavioral/train_digits.py --validate    # to choose settings: writes nothing, held-out images unseen
 
-The same PyTorch on the same kind of processor gives the same file; elsewhere the last bits of the training in real
-numbers can differ, and with them the network.
+The same PyTorch on the same kind of processor gives the same file. Elsewhere the last bits of the real numbers can
+differ, and so can the network.
 """
 
 import argparse
@@ -15,16 +15,17 @@ from pathlib import Path
 import numpy as np
 
 from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import NetworkFile, save_network
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.errors import CimError
 
 OUTPUT = Path(__file__).resolve().parent / "networks" / "digits.h5"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train, print the accuracy of the integer network, write the file."""
+    """Train, print the accuracy of the integer network, and write the file; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
     parser.add_argument("--hidden", type=int, default=32, help="hidden neurons (default: %(default)s)")
@@ -34,8 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--epochs", type=int, default=40, help="epochs in reals, then as many in integers (%(default)s)"
     )
     parser.add_argument("--rate-penalty", type=float, default=0.5, help="weight of the hidden spikes (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the initial weights and the batches (%(default)s)")
-    parser.add_argument("--validate", action="store_true", help="judge on a quarter of the training images instead")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the initial weights and the batches (%(default)s)")
+    parser.add_argument(
+        "--validate", action="store_true", help="measure the accuracy on a quarter of the training images"
+    )
     parser.add_argument("--verbose", action="store_true", help="print the loss of every epoch")
     chosen = parser.parse_args(arguments)
     try:
@@ -50,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(chosen: argparse.Namespace) -> NetworkFile:
-    """The trained network; prints its accuracy and how many inputs are active in a step."""
+    """Train and return the network; prints its accuracy and the active inputs per step."""
     # Imported here: without PyTorch, --help still works and the error says what to install.
     from pyspice_cim.training._torch import torch
     from pyspice_cim.training.fit import FitSettings, fit
@@ -73,10 +76,12 @@ def train(chosen: argparse.Namespace) -> NetworkFile:
         seed=chosen.seed,
     )
     network = fit(images, labels, settings, progress=print if chosen.verbose else lambda line: None)
-    run = run_reference(network, network.encoder.encode(held_images, network.steps))
+    spikes = network.encoder.encode(held_images, network.steps)
+    run = run_integer(layers_of(network), spikes)
     right = int((run.predictions == held_labels).sum())
     print(f"integer network {'-'.join(map(str, network.shape))}: {right} of {len(held_labels)} held-out images right")
-    for index, (layer, active) in enumerate(zip(network.layers, run.active_inputs, strict=True)):
+    for index, (layer, seen) in enumerate(zip(network.layers, (spikes, *run.spikes), strict=False)):
+        active = seen.sum(axis=2).mean()
         print(f"layer {index}: lambda {layer.params.lambda_}, theta {layer.params.theta}, {active:.2f} inputs a step")
     meta = {
         "data": "8 x 8 digits of scikit-learn, split of pyspice_cim.behavioral.datasets.digits",

@@ -1,7 +1,7 @@
 """Circuit-level SPICE co-simulation of SRAM compute-in-memory macros that run LD-LIF spiking networks.
 
-The names below are imported when they are used, so that the behavioral half works where PySpice and ngspice are missing, and
-``import pyspice_cim`` costs nothing.
+A public name is imported when it is used. So the behavioral half works where PySpice and ngspice are missing, and
+``import pyspice_cim`` is fast.
 """
 
 import importlib

@@ -1,4 +1,4 @@
-"""``python -m pyspice_cim`` is ``pyspice-cim``."""
+"""``python -m pyspice_cim`` runs the command ``pyspice-cim``."""
 
 from pyspice_cim.cli import main
 

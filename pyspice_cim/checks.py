@@ -1,4 +1,4 @@
-"""Values that a user gives, checked by the name of their field."""
+"""Checks of values that a user gives; a message names the field."""
 
 from numbers import Integral, Real
 from typing import Any
@@ -9,10 +9,15 @@ from pyspice_cim.errors import ConfigError, DataError
 
 
 def check_integer(name: str, value: Any, low: int, high: int | None = None) -> int:
-    """``value`` as an int, if it is an integer (of Python or NumPy, no truth value) from ``low`` to ``high``.
+    """``value`` as an int, checked to be an integer of Python or NumPy within limits; a bool is no integer.
+
+    Args:
+        name: name of the field, for the message.
+        value: value to check.
+        low, high: limits, both included; ``high`` may be ``None``.
 
     Raises:
-        ConfigError: naming the field ``name`` otherwise.
+        ConfigError: if ``value`` is no integer, or outside the limits.
     """
     whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not whole or value < low or (high is not None and value > high):
@@ -22,10 +27,14 @@ def check_integer(name: str, value: Any, low: int, high: int | None = None) -> i
 
 
 def check_number(name: str, value: Any) -> float:
-    """``value`` as a float, if it is a real number.
+    """``value`` as a float, checked to be a real number; a bool is no number.
+
+    Args:
+        name: name of the field, for the message.
+        value: value to check.
 
     Raises:
-        ConfigError: naming the field ``name`` otherwise.
+        ConfigError: if ``value`` is no number.
     """
     if not isinstance(value, Real) or isinstance(value, bool):
         raise ConfigError(f"{name} is {value!r}; it must be a number")
@@ -33,10 +42,10 @@ def check_number(name: str, value: Any) -> float:
 
 
 def as_sliceable(spikes: Any) -> Any:
-    """``spikes`` if they have a shape and a type, as arrays and HDF5 data sets do; otherwise as an array.
+    """``spikes`` as an object that can be sliced: arrays and HDF5 datasets unchanged, anything else as an array.
 
     Raises:
-        DataError: if they are no array, such as lists of different lengths.
+        DataError: if ``spikes`` is no array, e.g. lists of different lengths.
     """
     if hasattr(spikes, "shape") and hasattr(spikes, "dtype"):
         return spikes

@@ -1,26 +1,26 @@
-"""The errors that the package raises on purpose.
+"""Errors that a user can correct.
 
-Every message names the field or file, the value found, and what to do. The command line prints the message alone and
-exits with ``exit_status``; anything that is not a ``CimError`` is a defect of the package.
+Every message names the field or file, the value found, and the remedy. The command line prints the message and exits with
+``exit_status``. Any other exception is a defect of the package.
 """
 
 
 class CimError(Exception):
-    """Base of all errors that a user can mend."""
+    """Base of all errors that a user can correct."""
 
     exit_status = 2
 
 
 class ConfigError(CimError):
-    """A macro, network or command-line setting is out of its range."""
+    """A setting of a macro, a network or the command line is out of its range."""
 
 
 class DataError(CimError):
-    """Input data (spikes, weights, images, files of a network) do not have the form that is asked for."""
+    """Input data (spikes, weights, images, network files) do not have the expected form."""
 
 
 class MissingDependencyError(CimError):
-    """An optional package or an external program is not there; the message says how to install it."""
+    """An optional package or an external program is missing; the message says how to install it."""
 
 
 class TechnologyError(CimError):
@@ -36,12 +36,12 @@ class PlanError(CimError):
 
 
 class SimulationError(CimError):
-    """ngspice failed, or its result is not one that can be trusted."""
+    """ngspice failed, or its result cannot be trusted."""
 
 
 class TableError(CimError):
-    """A table cannot be read: truncated, another schema, another technology, or a point that failed."""
+    """A table cannot be used: it is truncated, has another schema or technology, or a point that failed."""
 
 
 class OutsideTableError(TableError):
-    """A look-up lies outside the range of the table and the policy is ``raise``."""
+    """A look-up is outside the table, and the policy is ``raise``."""

@@ -1,12 +1,12 @@
-"""What a foreign HDF5 file may hold: itself alone.
+"""Check that a foreign HDF5 file refers to no other file.
 
-HDF5 can point out of a file. An external link stands for an object of another file, a dataset may keep its values in other
-files (external storage), or borrow them from datasets of other files (virtual). The library follows all three without a
-word. ``why_refused`` looks for them before anything is read.
+HDF5 can refer to other files in three ways. An external link stands for an object of another file. A dataset with external
+storage keeps its values in other files. A virtual dataset takes its values from datasets of other files. The library follows
+all three silently. ``why_refused`` finds them before a value is read.
 
-This module imports h5py alone, and runs as a program too: ``python hdf5_guard.py`` takes a file on stdin, looks for what
-it may not hold, and reads all the rest. A damaged file can crash the library, or send it into an endless loop; then it
-does so in a process of its own.
+This module imports h5py alone, and also runs as a program. ``python hdf5_guard.py`` takes a file on stdin, checks it, and
+reads all its values. A damaged file can crash the library or send it into an endless loop; the program confines this to a
+separate process.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ from typing import Any
 import h5py
 from h5py import h5d, h5g, h5l, h5o
 
-# Links and objects of a file; those that the package writes have some hundred.
+# Most links of a file; the files of the package have some hundred.
 MOST_LINKS = 100_000
 # Exit status of this module as a program, for a file that ``why_refused`` refuses.
 REFUSED = 3
 
 
 def why_refused(file: h5py.File) -> str:
-    """Why ``file`` is refused, in words that follow its name; ``""`` if it is not. No value is read, no link followed.
+    """Why ``file`` is refused, in words that follow its name; ``""`` if it is accepted. No value is read.
 
-    Refused are links out of the file, links of a user-defined type, datasets whose values lie in other files, and groups
-    that two ways lead to: a reader that walks a tree would go round in a circle, or visit a few groups 2^n times.
+    Refused are links out of the file, links of a user-defined type, and datasets with values in other files. A group with two
+    paths is refused, too: a reader that walks the tree could loop, or visit the group 2^n times.
     """
     seen = {_address(file.id)}
     groups: list[tuple[str, h5g.GroupID]] = [("", file.id)]
@@ -41,7 +41,7 @@ def why_refused(file: h5py.File) -> str:
                 return f"has more than {MOST_LINKS:,} links; a file of this kind has some hundred: it is refused"
             where = f"{path}/{name.decode(errors='backslashreplace')}"
             if b"/" in name or name in (b"", b"."):
-                # The library would take it for a path, and follow the links along it.
+                # The library would read the name as a path, and follow the links on it.
                 return f"has a link at {where} whose name is a path; it was edited: get the file anew"
             kind = group.links.get_info(name).type
             if kind == h5l.TYPE_SOFT:
@@ -59,7 +59,7 @@ def why_refused(file: h5py.File) -> str:
             elif isinstance(found, h5d.DatasetID) and address not in seen and (what := _storage(found)):
                 return f"has {what} at {where}: its values lie in other files; store them in this one"
             seen.add(address)
-    # Nothing in the file leads out of it, so that a soft link may be followed. One that leads nowhere is none.
+    # No link leads out of the file, so soft links can be followed. A soft link that leads nowhere is harmless.
     for where, group, name in soft:
         with contextlib.suppress(KeyError, OSError, RuntimeError):
             if isinstance(h5o.open(group, name), h5g.GroupID):
@@ -79,7 +79,7 @@ def _storage(found: h5d.DatasetID) -> str:
 
 
 def _read_all(data: bytes) -> str:
-    """``why_refused``; where there is none, every dataset is read, those that are linked twice once."""
+    """Why the file is refused, or ``""`` after every dataset was read once."""
     with h5py.File(io.BytesIO(data), "r") as file:
         if found := why_refused(file):
             return found

@@ -1,4 +1,4 @@
-"""The whole bridge in one command, ``make demo``: from transistors to a classified digit.
+"""The demo, ``make demo``: all stages, from transistors to a classified digit.
 
 technology -> netlists -> characterization -> table -> co-simulation -> digits on the calibrated macros -> report and figures
 """
@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.characterization.benches.examples import example_decks
 from pyspice_cim.characterization.benches.waveforms import column_waveforms
 from pyspice_cim.characterization.devices.figures import measure_technology
-from pyspice_cim.characterization.engine.engine import Engine, Tally
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import Tally
 from pyspice_cim.characterization.plans.plan import load_plan
 from pyspice_cim.characterization.plans.sweep import characterize
 from pyspice_cim.errors import CimError
@@ -50,13 +52,22 @@ FIGURES = ("waveforms.png", "energy.png", "state_update.png", "membranes.png")
 def reproduce(
     out: Path, *, plan_path: Path | None = None, workers: int | None = None, console: Console
 ) -> dict[str, Any]:
-    """Run every stage, write everything below ``out``, and return the report.
+    """Run every stage and write decks, table, report and figures.
 
-    Files of an earlier run are replaced, and so is any other of their names. A link of such a name is not followed.
+    Files with the names of the run are replaced. A link with such a name is an error.
+
+    Args:
+        out: folder for all files; made if it is missing.
+        plan_path: plan to characterize; default: the shipped plan ``demo``.
+        workers: number of parallel ngspice processes; default: one per core.
+        console: where progress and results are printed.
+
+    Returns:
+        The report, as ``report.json`` holds it.
 
     Raises:
-        ConfigError: if ``out`` cannot be made, or a link is there in the place of a file or folder of the run.
-        CimError: where a stage cannot be done; files of the stages before it are whole.
+        ConfigError: if ``out`` cannot be made, or a link is in the place of a file or folder of the run.
+        CimError: if a stage fails; the files of earlier stages are complete.
     """
     make_folder(out)
     for name in ("netlists", "table.h5", "report.json", *FIGURES):
@@ -70,7 +81,7 @@ def reproduce(
         console.print(f"[bold]{number}/6[/bold] {title}")
 
     stage(1, f"technology {technology.name}")
-    devices = _nominal_figures(technology, engine)
+    devices = _nominal_metrics(technology, engine)
     console.print(", ".join(f"{name} {devices[name]}" for name in _SHOWN_DEVICES if name in devices), style="dim")
 
     stage(2, "netlists")
@@ -79,13 +90,13 @@ def reproduce(
         write_atomically(out / "netlists" / name, deck.text.encode(), follow=False)
 
     stage(3, f"characterization by plan {plan.name}")
-    with _shown(engine, "characterization", "points", console):
-        save_table(characterize(plan, engine), out / "table.h5")
+    with _shown(engine, "characterization", "points", console) as shown:
+        save_table(characterize(plan, shown), out / "table.h5")
     table = load_table(out / "table.h5")
 
     stage(4, f"co-simulation of {DEMO_COSIM.neurons} neurons x {DEMO_COSIM.inputs} inputs at transistor level")
-    with _shown(engine, "co-simulation", "vectors", console):
-        cosim = cosimulate(DEMO_COSIM, table, engine)
+    with _shown(engine, "co-simulation", "vectors", console) as shown:
+        cosim = cosimulate(DEMO_COSIM, table, shown)
 
     stage(5, "digits on the calibrated macros")
     network = load_network(shipped("networks", "digits.h5"))
@@ -97,8 +108,8 @@ def reproduce(
     stage(6, "report and figures")
     report = build_report(table, cosim, run, simulated)
     write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode(), follow=False)
-    with _shown(engine, "waveforms", "columns", console):
-        waves = column_waveforms(table, engine)
+    with _shown(engine, "waveforms", "columns", console) as shown:
+        waves = column_waveforms(table, shown)
     draw_waveforms(waves, out / FIGURES[0])
     draw_energy(report, out / FIGURES[1])
     draw_state_update(report, out / FIGURES[2])
@@ -111,16 +122,14 @@ _SHOWN_DEVICES = ("nmos_ion", "pmos_ion", "nmos_ioff", "nmos_vt_sat", "fo4", "sn
 
 
 @contextmanager
-def _shown(engine: Engine, label: str, unit: str, console: Console) -> Iterator[None]:
-    """Show what ``engine`` does in the block, counted from zero."""
-    engine.tally = Tally()
+def _shown(engine: Engine, label: str, unit: str, console: Console) -> Iterator[Engine]:
+    """An engine like ``engine`` with a new tally, whose progress is shown during the block."""
     with EngineProgress(label, unit=unit, console=console) as progress:
-        engine.progress = progress
-        yield
+        yield replace(engine, progress=progress, tally=Tally())
 
 
-def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
-    """What the technology's transistors and gates do, measured now."""
+def _nominal_metrics(technology: Technology, engine: Engine) -> dict[str, str]:
+    """Metrics of the technology's transistors and gates at the nominal point, measured now."""
     corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
     measured = measure_technology(technology, corner, engine.simulator)
     return {
@@ -131,7 +140,14 @@ def _nominal_figures(technology: Technology, engine: Engine) -> dict[str, str]:
 
 
 def build_report(table: Table, cosim: CosimReport, run: RunReport, network: Network) -> dict[str, Any]:
-    """``report.json``: everything that the demo found, in SI units, with where it comes from."""
+    """The report of the demo (``report.json``): all results in SI units, with their provenance.
+
+    Args:
+        table: the demo's table.
+        cosim: result of the co-simulation.
+        run: report of the network's run.
+        network: the network on its macros.
+    """
     return {
         "technology": table.technology,
         "table": table.source,
@@ -152,7 +168,16 @@ def build_report(table: Table, cosim: CosimReport, run: RunReport, network: Netw
 
 
 def state_update_curve(network: Network) -> dict[str, list[float]]:
-    """Time of one state update against the number of neurons, at the nodes that double within the table's range."""
+    """Time of one state update against the number of neurons.
+
+    In the array, the time is the decay alone (see ``docs/limits.md``).
+
+    Args:
+        network: a network on macros.
+
+    Returns:
+        ``neurons``: powers of 2 within the table; and the time in s by update, a list of the same length each.
+    """
     macro = network.macros[0]
     rows = network.table.quantity("sequential_read_time")["sequential_rows"].values
     neurons = [n for n in (2**k for k in range(13)) if rows.min() <= n <= rows.max()]
@@ -164,7 +189,7 @@ def state_update_curve(network: Network) -> dict[str, list[float]]:
 
 
 def cosim_dict(cosim: CosimReport) -> dict[str, Any]:
-    """The ``cosim`` object of reports and of ``validate --json``."""
+    """The fields of ``cosim`` as plain data, for ``report.json``."""
     fields = vars(cosim)
     return {name: list(value) if isinstance(value, tuple) else value for name, value in fields.items()}
 
@@ -189,12 +214,12 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     row("latency, sequential exponential decay", engineering(latency["sequential_exponential"], "s"))
     update = report["state_update_s"]
     row(
-        f"state update of {update['neurons'][-1]} neurons",
+        f"decay of {update['neurons'][-1]} neurons",
         f"{engineering(update['parallel'][-1], 's')} parallel, {engineering(update['sequential'][-1], 's')} sequential",
     )
     energy = report["state_update_energy_per_inference_j"]
     row(
-        "state-update energy per inference",
+        "energy of all decays per inference",
         f"{engineering(energy['parallel'], 'J')} parallel, {engineering(energy['sequential'], 'J')} sequential",
     )
     row("co-simulation, bits", f"{cosim['bits_wrong']} wrong of {cosim['bits_compared']}")
@@ -208,15 +233,19 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     console.print(summary)
     for bench, reason in table.failures():
         console.print(f"[red]failed point[/red] {bench}: {escape(reason)}")
+    for reason in cosim["failures"]:
+        console.print(f"[red]co-simulation, a vector could not be simulated[/red]: {escape(reason)}")
     console.print(f"{out / 'report.json'}, {out / 'table.h5'} and the figures {', '.join(FIGURES)} ({seconds:.0f} s)")
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Command line of the demo; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m pyspice_cim.reproduce", description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="folder for the table, report and figures")
-    parser.add_argument("--plan", type=Path, help="another plan than characterization/plans/demo.toml")
-    parser.add_argument("--workers", type=int, help="ngspice processes; default: one a core")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo"), help="folder for decks, table, report and figures"
+    )
+    parser.add_argument("--plan", type=Path, help="plan to run (default: the shipped plan demo)")
+    parser.add_argument("--workers", type=int, help="number of parallel ngspice processes (default: one per core)")
     options = parser.parse_args(arguments)
     console = VisibleConsole()
     try:
@@ -225,7 +254,9 @@ def main(arguments: list[str] | None = None) -> int:
         VisibleConsole(stderr=True).print(f"[red]error:[/red] {escape(str(error))}", highlight=False)
         return error.exit_status
     except KeyboardInterrupt:
-        VisibleConsole(stderr=True).print("interrupted; what was simulated is kept, the same command goes on")
+        VisibleConsole(stderr=True).print(
+            "interrupted: finished simulations are cached, so the same command goes on from here"
+        )
         return 130
     return 1 if report["cosim"]["bits_wrong"] or report["cosim"]["failures"] else 0
 

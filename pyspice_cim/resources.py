@@ -1,4 +1,4 @@
-"""Files that come with the package, and the ways in which any file is written."""
+"""Files that come with the package, and safe ways to write a file."""
 
 import contextlib
 import errno
@@ -11,7 +11,7 @@ from pathlib import Path
 from pyspice_cim.errors import ConfigError, DataError
 
 _PACKAGE = Path(__file__).resolve().parent
-# In a wheel the folders lie below _shipped; in a source tree they are where people edit them.
+# In a wheel the folders lie below _shipped; a source tree has them at the top.
 _SOURCE_FOLDERS = {
     "plans": "characterization/plans",
     "reference": "characterization/reference",
@@ -19,19 +19,23 @@ _SOURCE_FOLDERS = {
 }
 
 
-# What a file system says that knows no second name of a file.
+# Errors of a file system without hard links.
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)
 
-# The technology of what is shipped, where none is named.
+# The technology that is used where none is named.
 DEFAULT_TECHNOLOGY = "generic45lp"
 
 
 def shipped(kind: str, name: str) -> Path:
-    """Path of the shipped file ``name`` of a ``kind``: ``"plans"``, ``"reference"`` or ``"networks"``.
+    """Path of a shipped file.
+
+    Args:
+        kind: ``"plans"``, ``"reference"`` or ``"networks"``.
+        name: name of the file, with its suffix.
 
     Raises:
-        ConfigError: for another kind.
-        DataError: if there is no such file; the message lists those there are.
+        ConfigError: if ``kind`` is unknown.
+        DataError: if there is no such file; the message lists the shipped files.
     """
     for folder in _folders(kind):
         path = folder / name
@@ -42,10 +46,13 @@ def shipped(kind: str, name: str) -> Path:
 
 
 def shipped_names(kind: str) -> tuple[str, ...]:
-    """Names that ``shipped(kind, name)`` finds, sorted.
+    """Sorted names of the shipped files of a kind.
+
+    Args:
+        kind: ``"plans"``, ``"reference"`` or ``"networks"``.
 
     Raises:
-        ConfigError: for an unknown kind.
+        ConfigError: if ``kind`` is unknown.
     """
     names = {
         path.relative_to(folder).as_posix()
@@ -64,26 +71,27 @@ def _folders(kind: str) -> tuple[Path, Path]:
 
 @contextlib.contextmanager
 def atomic_write(path: str | Path, *, follow: bool = True) -> Iterator[Path]:
-    """Give a temporary path in the folder of ``path``; on leaving without an error it becomes ``path`` in one step.
+    """Give a temporary path beside ``path``; when the block ends without an error, the temporary file becomes ``path``.
 
-    A reader sees the old file or the whole new one. The bytes are on disk before the rename; after an error nothing is
-    left behind and the old file is as it was. A symbolic link is followed: it stays, and the file that it points at is
-    replaced, or made. What is there and is no regular file (a device, a pipe, a socket) is never replaced.
+    A reader sees the whole old file or the whole new file. The bytes are on disk before the rename. After an error, the old
+    file is unchanged and no temporary file stays. A symbolic link stays, and the file behind the link is replaced or made. A
+    device, a pipe or a socket is never replaced.
 
     Args:
-        follow: whether ``path`` is a name that the user gave. A link in the place of a name that the program chose was
-            put there by somebody else: it is refused.
+        path: file to write.
+        follow: whether a symbolic link at ``path`` is followed. Give ``False`` for a name that the program chose: somebody
+            else put a link there, so the link is an error.
 
     Raises:
-        ConfigError: if the folder is missing or not writable, ``path`` is a folder, something that is no regular file, or
-            no name that the system takes, or the disk is full.
+        ConfigError: if the folder is missing or not writable, the disk is full, or ``path`` is a folder, no regular file, or
+            no valid name.
     """
     if not follow:
         refuse_link(path)
     target = _target(path)
     temporary = target.with_name(f".{target.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
-        # Made here, exclusively, so that a folder without write permission is reported before any work is done.
+        # Made here, exclusively: a folder without write permission is an error before any work is done.
         os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         yield temporary
         _sync(temporary)
@@ -92,20 +100,20 @@ def atomic_write(path: str | Path, *, follow: bool = True) -> Iterator[Path]:
         raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-    # The rename itself is made durable where the system lets a folder be opened.
+    # The rename becomes durable too, where the system can open a folder.
     with contextlib.suppress(OSError):
         _sync(target.parent)
 
 
 def _target(path: str | Path) -> Path:
-    """What ``path`` stands for in the end, if it may become a file."""
+    """The path behind all links of ``path``, checked to be a place for a file."""
     try:
-        # Path.resolve has an error of its own for links in a ring; here the ring is found below, as no regular file.
+        # Path.resolve raises another error for a ring of links; realpath lets the check below find the ring.
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise ConfigError(f"cannot write {path}: it is a folder; give the name of a file")
         if os.path.lexists(target) and not target.is_file():
-            # A rename puts a file in the place of a device or a pipe, and what used that is broken.
+            # A rename would replace a device or a pipe by a file, and break its users.
             raise ConfigError(f"cannot write {path}: it is there and no regular file; give the name of a file")
         if not target.parent.is_dir():
             raise ConfigError(f"cannot write {path}: the folder {target.parent} does not exist; make it first")
@@ -115,7 +123,7 @@ def _target(path: str | Path) -> Path:
 
 
 def write_atomically(path: str | Path, data: bytes, *, follow: bool = True) -> None:
-    """Write ``data`` to ``path`` by ``atomic_write``; the same guarantees and errors."""
+    """Write ``data`` to ``path`` with the guarantees, arguments and errors of ``atomic_write``."""
     with atomic_write(path, follow=follow) as temporary:
         temporary.write_bytes(data)
 
@@ -124,21 +132,19 @@ def write_own(path: Path, data: bytes, ours: Callable[[bytes], bool]) -> None:
     """Write a file whose name the program chose, in one step. No link is followed.
 
     Args:
-        ours: whether the bytes of the file that is there are some that the program wrote, which may be replaced.
+        path: file to write.
+        data: bytes of the file.
+        ours: whether the bytes of an existing file were written by the program, so that the file may be replaced.
 
     Raises:
-        ConfigError: if another file is there, or a link, and as ``atomic_write``.
+        ConfigError: if a link or a file of somebody else is there, and as ``atomic_write``.
     """
     check_own(path, ours)
     write_atomically(path, data, follow=False)
 
 
 def check_own(path: Path, ours: Callable[[bytes], bool]) -> None:
-    """Raise if ``write_own`` would not write ``path``.
-
-    Raises:
-        ConfigError: as ``write_own``.
-    """
+    """Check that ``write_own`` may write ``path``; the arguments and errors of ``write_own``."""
     if os.path.lexists(path) and not ours(_content(path)):
         raise ConfigError(
             f"cannot write {path}: a file of that name is there that this program did not make; move it, or give another "
@@ -147,12 +153,12 @@ def check_own(path: Path, ours: Callable[[bytes], bool]) -> None:
 
 
 def write_new(path: Path, data: bytes) -> None:
-    """Write ``data`` to a new file, in one step. Where the same bytes are there already, nothing is done.
+    """Write ``data`` to a new file, in one step. No link is followed, and no file is replaced.
 
-    No link is followed, and nothing is replaced.
+    If ``path`` holds the same bytes already, nothing is done.
 
     Raises:
-        ConfigError: if another file is there, or a link, and as ``atomic_write``.
+        ConfigError: if a link or a file with another content is there, and as ``atomic_write``.
     """
     temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(6)}.tmp")
     try:
@@ -175,7 +181,7 @@ def write_new(path: Path, data: bytes) -> None:
 
 
 def _publish(temporary: Path, path: Path) -> None:
-    """Give the file ``temporary`` the name ``path`` as well, if nothing has it: unlike a rename, this replaces nothing."""
+    """Give the file ``temporary`` the second name ``path``; unlike a rename, this replaces nothing."""
     try:
         os.link(temporary, path, follow_symlinks=False)
     except OSError as error:
@@ -186,12 +192,12 @@ def _publish(temporary: Path, path: Path) -> None:
 
 
 def refuse_link(path: str | Path) -> None:
-    """Raise if ``path``, whose name the program chose, is a symbolic link.
+    """Check that ``path``, a name that the program chose, is no symbolic link.
 
     Raises:
-        ConfigError: naming the link, and what to do.
+        ConfigError: if ``path`` is a link; the message names the link and the remedy.
     """
-    # A name that the system does not take is for whoever writes it to say.
+    # An invalid name is no link; the writer of the file reports it.
     if os.path.islink(path):  # noqa: PTH114
         raise ConfigError(
             f"cannot write {path}: it is a link to another place, which is not followed; remove it, or give another folder"
@@ -199,10 +205,10 @@ def refuse_link(path: str | Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make ``folder``, with those above it, if it is not there.
+    """Make ``folder`` and its parents, if they are missing.
 
     Raises:
-        ConfigError: if it cannot be made.
+        ConfigError: if the folder cannot be made.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -211,14 +217,14 @@ def make_folder(folder: Path) -> None:
 
 
 def _content(path: Path) -> bytes:
-    """Bytes of the regular file ``path``, which the program is about to write.
+    """Bytes of the existing file ``path``, which the program is about to write.
 
     Raises:
-        ConfigError: if it is a link, or anything else, or cannot be read.
+        ConfigError: if ``path`` is a link or no regular file, or cannot be read.
     """
     refuse_link(path)
     try:
-        # A pipe would have us wait for whoever writes into it.
+        # Without O_NONBLOCK, a pipe would wait for a writer.
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with open(descriptor, "rb") as file:  # noqa: PTH123
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):

@@ -1,13 +1,13 @@
-"""Text on its way to a terminal: what would command it is shown, not sent.
+"""Text for a terminal: control characters are printed as escapes.
 
-A terminal obeys control characters: an escape sequence clears it, renames its window, or has it type. A text out of a
-file may hold them, so everything that the command line prints comes through ``visible`` (by way of ``report.console`` where
-rich prints it). Newlines and tabs stay.
+A terminal obeys control characters: an escape sequence can clear the screen, rename the window, or type a command. A text of
+a file may hold control characters. So the command line prints every text through ``visible``; where rich prints, through
+``report.console``. Newlines and tabs stay.
 """
 
 import re
 
-# The controls C0 (with ESC) and C1, DEL, separators of lines, and what turns the direction of writing round.
+# The controls C0 (with ESC) and C1, DEL, line separators, and the marks that reverse the direction of writing.
 _HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u206f]")
 
 

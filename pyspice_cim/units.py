@@ -1,4 +1,4 @@
-"""Units at the edges: SI floats inside the package, engineering prefixes for people."""
+"""Units for people: the package computes in SI units, and prints engineering prefixes."""
 
 import math
 
@@ -7,9 +7,14 @@ _PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: 
 
 
 def engineering(value: float | None, unit: str, digits: int = 4) -> str:
-    """Format an SI ``value`` with an engineering prefix, e.g. ``engineering(1.3e-13, "J") == "130 fJ"``.
+    """Text of a value with an engineering prefix, e.g. ``engineering(1.3e-13, "J") == "130 fJ"``.
 
-    ``None`` and NaN print as ``"n/a"``: a value that was not measured never prints as a number.
+    ``None`` and NaN print as ``"n/a"``: a missing value never prints as a number.
+
+    Args:
+        value: value in SI units, or ``None``.
+        unit: symbol of the SI unit.
+        digits: significant digits.
     """
     if value is None or math.isnan(value):
         return "n/a"
@@ -26,12 +31,12 @@ def engineering(value: float | None, unit: str, digits: int = 4) -> str:
 
 
 def celsius_to_kelvin(temperature_c: float) -> float:
-    """Absolute temperature in K of ``temperature_c`` in degrees Celsius."""
+    """Absolute temperature in K; ``temperature_c``: temperature in degrees Celsius."""
     return temperature_c + 273.15
 
 
 def clock(seconds: float) -> str:
-    """Minutes and seconds, with hours where there are any: ``2:05``, ``1:02:05``."""
+    """Duration as minutes and seconds, or hours, minutes and seconds: ``2:05``, ``1:02:05``; ``seconds``: duration in s."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,7 +1,7 @@
 """The command line: ``pyspice-cim technology | netlist | characterize | table | explain | simulate | validate | doctor``.
 
-Each command is a file of its own, which is imported when it is asked for: ``doctor`` works where half of the dependencies are
-missing, and ``simulate`` needs neither PySpice nor ngspice.
+Each command is one file. The file is imported when the command runs. So ``doctor`` works where dependencies are missing, and
+``simulate`` needs neither PySpice nor ngspice.
 """
 
 import contextlib
@@ -24,17 +24,17 @@ from pyspice_cim.terminal import visible
 # In the order in which a newcomer meets them.
 COMMANDS = ("technology", "netlist", "characterize", "table", "explain", "validate", "simulate", "doctor")
 
-# As Python has it.
+# Python's own format of a warning.
 _format_warning = warnings.formatwarning
 
-# What the system says of a path that it will not even look at.
+# Errors of the system for a path that it does not open.
 _REFUSED_PATHS = (errno.ENAMETOOLONG, errno.ELOOP, errno.EACCES, errno.EPERM)
-# What it says, without naming a path, where there is no room for what is written.
+# Errors of the system when there is no room to write; they name no path.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Commands(typer.core.TyperGroup):
-    """The commands, each imported on demand."""
+    """The commands; the file of a command is imported when the command is asked for."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
@@ -68,24 +68,27 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and stop.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
     """From transistors to a classified digit: SRAM compute-in-memory macros that run LD-LIF spiking networks.
 
-    A technology makes netlists; characterize runs them in ngspice and writes a table; simulate runs a network on macros
-    calibrated by that table; validate holds the model against the transistors, bit by bit.
+    A technology makes netlists. characterize runs them in ngspice and writes a table. simulate runs a network on macros
+    that the table calibrates. validate compares the model with the transistors, bit by bit.
 
     New here? Start with: pyspice-cim doctor
     """
 
 
 def main() -> None:
-    """Run the command line; errors that a user can mend are one line on stderr and exit status 2, Ctrl-C is 130."""
+    """Run the command line.
+
+    An error that a user can correct is one line on stderr, with exit status 2. Ctrl-C is exit status 130.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A path may hold bytes that are no text.
+        # The name of a file may hold bytes that are no text.
         sys.stdout.reconfigure(errors="backslashreplace")
-    # What libraries warn of, and a defect, may quote a file as well.
+    # Warnings of libraries and tracebacks may quote text of a foreign file, too.
     warnings.formatwarning = _warning
     sys.excepthook = _defect
     try:
@@ -98,7 +101,7 @@ def main() -> None:
         _print_error(missing)
         sys.exit(missing.exit_status)
     except OSError as error:
-        # A path that the system refuses to look at is the user's to mend, whichever command meets it first.
+        # The user can correct a path that the system refuses, in any command.
         if error.errno in _REFUSED_PATHS and error.filename is not None:
             message = f"{error.filename}: {error.strerror}; give another path"
         elif error.errno in _NO_ROOM and error.filename is None:
@@ -111,7 +114,7 @@ def main() -> None:
     except KeyboardInterrupt:
         _interrupted()
     except SystemExit as stop:
-        # The library underneath turns Ctrl-C into this status, without a word.
+        # click turns Ctrl-C into this status and prints nothing.
         if stop.code == 130:
             _interrupted()
         raise
@@ -132,7 +135,7 @@ def _defect(kind: type[BaseException], error: BaseException, trace: TracebackTyp
 
 
 def _run() -> None:
-    """Run the command; its output is written when this ends, and not as the interpreter does."""
+    """Run the command, and write its output before the interpreter ends."""
     try:
         try:
             app(prog_name="pyspice-cim")
@@ -142,13 +145,13 @@ def _run() -> None:
     except OSError as error:
         _drop_unwritable()
         if error.errno == errno.EPIPE:
-            # Whoever reads has seen enough, e.g. head.
+            # The reader of the output, e.g. head, has closed it.
             sys.exit(1)
         raise
 
 
 def _drop_unwritable() -> None:
-    """Let output go that cannot be written, or the interpreter would try again at its end, and complain."""
+    """Drop output that cannot be written; else the interpreter would try again at its end, and print an error."""
     if sys.stdout is not None:
         try:
             sys.stdout.flush()
@@ -157,12 +160,12 @@ def _drop_unwritable() -> None:
 
 
 def _interrupted() -> None:
-    print("interrupted: what was simulated so far is cached, the same command goes on from there", file=sys.stderr)
+    print("interrupted: finished simulations are cached, so the same command goes on from here", file=sys.stderr)
     sys.exit(130)
 
 
 def _missing(error: ModuleNotFoundError) -> MissingDependencyError:
-    """The error for a dependency that is not installed; a missing part of this package stays what it is, a defect."""
+    """The error for a dependency that is not installed. A missing part of this package is a defect: it is raised again."""
     if (error.name or "").partition(".")[0] == "pyspice_cim":
         raise error
     return MissingDependencyError(

@@ -1,29 +1,23 @@
 """``pyspice-cim characterize``: run a plan in ngspice and write its table."""
 
 import contextlib
-import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
 
-from pyspice_cim.cli.files import (
-    check_writable,
-    checked_workers,
-    duration,
-    named_or_shipped,
-    plain_console,
-    print_json,
-    say,
-)
+from pyspice_cim.cli.files import check_writable, duration, named_or_shipped, plain_console, print_json, say
+from pyspice_cim.cli.options import EngineOptions, grouped
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
 
 if TYPE_CHECKING:
-    from pyspice_cim.characterization.engine.engine import Engine, Tally
+    from pyspice_cim.characterization.engine.engine import Engine
+    from pyspice_cim.characterization.engine.tally import Tally
     from pyspice_cim.characterization.plans.plan import Plan
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
@@ -31,23 +25,40 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command()
-def characterize(
-    plan: Annotated[str, typer.Argument(help="Plan: a TOML file, or the name of a shipped one (demo).")],
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="Table to write (HDF5), e.g. table.h5.")] = None,
-    workers: Annotated[int | None, typer.Option(help="ngspice processes at a time; default: one a core.")] = None,
-    no_cache: Annotated[
-        bool, typer.Option("--no-cache", help="Simulate everything anew; nothing is read from the cache or kept in it.")
-    ] = False,
+@dataclass(frozen=True, kw_only=True)
+class RunOptions(EngineOptions):
+    """How ngspice runs, for how long, and where."""
+
     budget: Annotated[
         str | None,
-        typer.Option(help="Begin nothing after this time, e.g. 90s, 10m, 1h30m; the table says what is missing."),
-    ] = None,
+        typer.Option(help="Time limit, e.g. 90s, 10m or 1h30m: later, no simulation starts; missing points are named."),
+    ] = None
     executor: Annotated[
         str | None, typer.Option(help="Run on a dask cluster: dask://HOST:PORT of its scheduler (extra: dask).")
-    ] = None,
+    ] = None
+
+    @contextlib.contextmanager
+    def open(self) -> "Iterator[Engine]":
+        """An engine with these options, on the cluster if one is named."""
+        from pyspice_cim.characterization.engine.executors import open_executor
+
+        engine = self.engine(budget=None if self.budget is None else duration(self.budget))
+        if self.executor is None:
+            yield engine
+            return
+        with open_executor(self.executor) as cluster:
+            engine = replace(engine, executor=cluster.executor, workers=self.workers or cluster.workers)
+            yield engine
+
+
+@app.command()
+@grouped
+def characterize(
+    plan: Annotated[str, typer.Argument(help="Plan: a TOML file, or the name of a shipped plan (demo).")],
+    run: RunOptions,
+    out: Annotated[Path | None, typer.Option("--out", "-o", help="Table to write (HDF5), e.g. table.h5.")] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be run and how long it would take; write nothing.")
+        bool, typer.Option("--dry-run", help="Show what would run and how long it would take; write nothing.")
     ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print a summary as JSON on stdout, and nothing else there.")
@@ -55,30 +66,28 @@ def characterize(
 ) -> None:
     """Measure cells, columns and drivers in ngspice by a plan, and write the table that calibrates a macro.
 
-    A plan names a technology, corners, and what to measure at which sizes. Good simulations are kept by content (in
-    PYSPICE_CIM_CACHE, else the user's cache folder), so that the same plan runs in seconds the next time, and goes on
-    where it was interrupted. A point that fails is in the table with its reason, never as a number; the exit status is
-    1 if a point failed or is missing, on the grid or among those that judge the table.
+    A plan names a technology, corners, and what to measure at which sizes. Good simulations are kept by content, in
+    PYSPICE_CIM_CACHE or else in the user's cache folder. So the same plan runs in seconds the next time, and an
+    interrupted plan goes on where it stopped.
+
+    A failed point is in the table with its reason, never as a number. The exit status is 1 if a point failed or is
+    missing, on the grid or among the points that check the table.
 
     Example: pyspice-cim characterize demo --out table.h5
     """
     path = named_or_shipped("plans", plan, ".toml")
-    checked_workers(workers)
-    seconds = None if budget is None else duration(budget)
+    run.check()
     if out is None and not dry_run:
         raise ConfigError("no table to write is named; give --out FILE.h5, or --dry-run")
     if out is not None and not dry_run:
         check_writable(out)
         _check_nothing_lost(out, path)
     # Imported here: --help answers at once.
-    from pyspice_cim.characterization.engine.cache import Cache
-    from pyspice_cim.characterization.engine.engine import Engine
-    from pyspice_cim.characterization.engine.executors import open_executor
+
     from pyspice_cim.characterization.plans.plan import load_plan
     from pyspice_cim.characterization.plans.sweep import characterize as run_plan
     from pyspice_cim.report.progress import EngineProgress
     from pyspice_cim.tables import load_table, save_table
-    from pyspice_cim.tables.summary import audit, failures, held_out
     from pyspice_cim.technology import load_technology
 
     loaded = load_plan(path)
@@ -88,19 +97,20 @@ def characterize(
         beside = path.parent / name
         return load_technology(beside if name.endswith(".toml") and beside.is_file() else name)
 
-    engine = Engine(cache=None if no_cache else Cache(), workers=workers or os.cpu_count() or 1, budget=seconds)
-    with contextlib.ExitStack() as stack:
-        if executor is not None:
-            cluster = stack.enter_context(open_executor(executor))
-            engine.executor, engine.workers = cluster.executor, workers or cluster.workers
-        if dry_run:
+    with run.open() as engine:
+        if out is None or dry_run:
             _forecast(loaded, engine, load, as_json)
             return
-        assert out is not None
-        progress = stack.enter_context(EngineProgress(f"characterize {loaded.name}"))
-        engine.progress = progress
-        save_table(run_plan(loaded, engine, load=load), out)
-    table, tally = load_table(out), engine.tally
+        with EngineProgress(f"characterize {loaded.name}") as progress:
+            save_table(run_plan(loaded, replace(engine, progress=progress), load=load), out)
+    if not _report(load_table(out), out, engine.tally, as_json):
+        raise typer.Exit(1)
+
+
+def _report(table: "Table", out: Path, tally: "Tally", as_json: bool) -> bool:
+    """Print what the run found; true if every point, and every check of the table, has a value."""
+    from pyspice_cim.tables.summary import audit, failures, held_out
+
     status = table.dataset["point_status"].values
     unknown = sum(each["unknown"] for checks in (held_out(table), audit(table)) for each in checks.values())
     if as_json:
@@ -126,16 +136,17 @@ def characterize(
     else:
         _print_summary(table, out, tally)
         if unknown:
-            say(f"{unknown} errors at points held out or audited are not known: `pyspice-cim table info` says why")
-    if (status != "ok").any() or unknown:
-        raise typer.Exit(1)
+            say(
+                f"{unknown} errors of the table (held-out points, audit) are unknown: `pyspice-cim table info` says why"
+            )
+    return not ((status != "ok").any() or unknown)
 
 
 def _check_nothing_lost(out: Path, plan: Path) -> None:
-    """Let ``out`` replace a table, or an empty file, and nothing else.
+    """Raise if writing ``out`` would replace anything but a table or an empty file.
 
     Raises:
-        ConfigError: if it is the plan, or another file that is no table.
+        ConfigError: if ``out`` is the plan, or another file that is no table.
     """
     if not out.exists() or out.stat().st_size == 0:
         return
@@ -150,9 +161,9 @@ def _check_nothing_lost(out: Path, plan: Path) -> None:
             found = file.attrs.get("schema")
     except OSError:
         found = None
-    # Of another program's file it may be an array.
+    # In a file of another program, this attribute may be an array.
     if not isinstance(found, str) or found != SCHEMA:
-        raise ConfigError(f"--out {out} is there and no table of this package; give another name, or remove it first")
+        raise ConfigError(f"--out {out} exists and is no table of this package; give another name, or remove the file")
 
 
 def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]", as_json: bool) -> None:
@@ -164,8 +175,7 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
     from pyspice_cim.report.progress import EngineProgress
 
     with EngineProgress(f"look for {plan.name} in the cache") as progress:
-        engine.progress = progress
-        found = forecast(plan, engine, load=load)
+        found = forecast(plan, replace(engine, progress=progress), load=load)
     total = sum(each.cpu_seconds for each in found) / engine.workers
     failed = sum(each.failed for each in found)
     if as_json:

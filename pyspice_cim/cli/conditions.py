@@ -1,4 +1,4 @@
-"""Places in a table on the command line: ``--at axis=value``, ``--label axis=label``, and where macros work."""
+"""Places in a table on the command line: ``--at axis=value``, ``--label axis=label``, and the operating point of macros."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -9,15 +9,19 @@ if TYPE_CHECKING:
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
 
-# A quantity of every macro: its axes are those that a macro must lie within.
+# A quantity that every macro needs: a macro must lie within the axes of this quantity.
 MACRO_QUANTITY = "column_event_energy"
 
 
 def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
-    """``["a=b", ...]`` as a mapping.
+    """Names and values of ``given``, a list of texts ``name=value``.
+
+    Args:
+        option: name of the option, for messages.
+        given: values of the option, e.g. ``["rows=64"]``.
 
     Raises:
-        ConfigError: if one has no ``=``, or a name comes twice.
+        ConfigError: if a text has no ``=``, or a name comes twice.
     """
     found: dict[str, str] = {}
     for each in given:
@@ -31,10 +35,15 @@ def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
 
 
 def numbers(option: str, given: Sequence[str], **more: float | None) -> dict[str, float]:
-    """As ``pairs``, with numbers; ``more`` are those of options of their own, as far as they were given.
+    """Names and numbers of ``given``, a list of texts ``name=value``.
+
+    Args:
+        option: name of the option, for messages.
+        given: values of the option, e.g. ``["rows=64"]``.
+        more: numbers by name, from other options; ``None`` counts as not given.
 
     Raises:
-        ConfigError: if a value is no number, and as ``pairs``.
+        ConfigError: if a value is no number, a text has no ``=``, or a name comes twice.
     """
     found = {name: value for name, value in more.items() if value is not None}
     for name, text in pairs(option, given).items():
@@ -49,11 +58,17 @@ def numbers(option: str, given: Sequence[str], **more: float | None) -> dict[str
 
 
 def check_axes(table: "Table", quantity: str, option: str, names: Iterable[str]) -> None:
-    """Refuse a name that is no axis of ``quantity``, or is the process corner, which has an option of its own.
+    """Check that every name is an axis of ``quantity`` and is not the process corner.
+
+    Args:
+        table: table that holds the quantity.
+        quantity: name of the quantity.
+        option: name of the option, for messages.
+        names: names to check.
 
     Raises:
-        ConfigError: for the process corner.
-        TableError: for an unknown quantity or axis.
+        ConfigError: if a name is the process corner, which has the option ``--process``.
+        TableError: if the quantity or an axis is unknown.
     """
     from pyspice_cim.tables.origin import axis_name
 
@@ -66,23 +81,27 @@ def check_axes(table: "Table", quantity: str, option: str, names: Iterable[str])
 def operating_point(
     table: "Table", given: Mapping[str, Any], *, technology: "Technology | None" = None, clips: bool = True
 ) -> dict[str, Any]:
-    """``given`` with defaults: ``process`` tt, ``outside`` raise, ``vdd`` and ``temperature_c`` nominal.
+    """The operating point of macros: ``given``, with defaults for what is missing.
 
-    Nominal is what the technology says, V and degrees Celsius, or the middle node of a table whose technology is not
-    built in; where the table does not hold it, the value of the table that is nearest.
+    Defaults are ``process`` tt, ``outside`` raise, and the nominal supply and temperature of the technology. For a
+    technology that is not built in, the middle node of the table is nominal. A nominal value outside the table becomes
+    the nearest value of the table.
 
     Args:
-        technology: that of the table, where it is not built in.
+        table: table that calibrates the macros.
+        given: values of the command line: ``process``, ``vdd`` (V), ``temperature_c`` (degrees Celsius), ``outside``, ``rows``.
+        technology: the table's technology, if it is not built in.
         clips: whether the command has the option ``--outside``.
 
     Raises:
-        OutsideTableError, TableError: if the table does not reach what was given; the message names the option.
+        OutsideTableError: if a given value is outside the table; the message names the option.
+        TableError: if the table has no such process corner; the message names the option.
     """
     from pyspice_cim.technology import builtin_technology
 
     axes = {name: nodes_of(table, MACRO_QUANTITY, name) for name in ("vdd", "temperature_c")}
     try:
-        # Its models are not needed: the table holds what they gave.
+        # The models are not needed: the table holds their results.
         known = technology or builtin_technology(table.technology, check_files=False)
         nominal = {"vdd": known.supply.nominal_v, "temperature_c": known.temperature.nominal_c}
     except TechnologyError:
@@ -101,7 +120,7 @@ def operating_point(
 
 
 def nodes_of(table: "Table", quantity: str, axis: str) -> list[float]:
-    """Nodes of a numeric axis of ``quantity``, rising.
+    """Nodes of a numeric axis of ``quantity``, in rising order.
 
     Raises:
         TableError: if the table has no such quantity.
@@ -112,7 +131,19 @@ def nodes_of(table: "Table", quantity: str, axis: str) -> list[float]:
 def check_inside(
     table: "Table", name: str, value: float, nodes: Sequence[float], remedy: str, *, clips: bool = True
 ) -> None:
-    """Raise ``OutsideTableError`` if ``value`` does not lie within ``nodes``; ``remedy``: what option to change."""
+    """Check that ``value`` lies within ``nodes``.
+
+    Args:
+        table: table of the axis, for the message.
+        name: name of the axis, for the message.
+        value: value to check.
+        nodes: nodes of the axis, in rising order.
+        remedy: text that names the option to change.
+        clips: whether the command has the option ``--outside``.
+
+    Raises:
+        OutsideTableError: if ``value`` is outside; the message has the reach of the table and the remedy.
+    """
     if not nodes[0] <= value <= nodes[-1]:
         reach = f"{nodes[0]:g}" + (f" to {nodes[-1]:g}" if len(nodes) > 1 else " only")
         raise OutsideTableError(

@@ -1,6 +1,6 @@
-"""``pyspice-cim doctor``: what is there, what is missing, and the command that mends it.
+"""``pyspice-cim doctor``: show what is installed, what is missing, and the command that installs it.
 
-Nothing heavy is imported before it is looked for, so that this command works where others cannot.
+Each dependency is looked for before it is imported, so this command works where other commands cannot.
 """
 
 import importlib
@@ -24,9 +24,9 @@ from pyspice_cim.resources import DEFAULT_TECHNOLOGY, shipped
 
 app = typer.Typer()
 
-# Distribution to the module that it is imported as, where they differ.
+# Name of a package to the name of its module, where the names differ.
 _MODULES = {"scikit-learn": "sklearn", "pyspice": "PySpice"}
-# Read where the package's own list cannot be had (it runs from a source tree that is not installed).
+# Used in a source tree that is not installed, where the list of dependencies cannot be read.
 _DEPENDENCIES = (
     *("h5netcdf", "h5py", "matplotlib", "numba", "numpy", "platformdirs", "pydantic", "PySpice", "rich", "scipy"),
     *("typer", "xarray"),
@@ -38,11 +38,11 @@ class Check:
     """One line of the answer.
 
     Attributes:
-        name: what was looked at.
-        found: what is there, in words.
-        ok: it is there and works.
-        needed: the main job (characterize, validate, simulate the digits) cannot do without it.
-        remedy: the command that mends it.
+        name: name of the part that was checked.
+        found: what was found, in words.
+        ok: whether the part is there and works.
+        needed: whether the main job (characterize, validate, simulate the digits) needs the part.
+        remedy: the command that repairs or installs the part.
     """
 
     name: str
@@ -58,10 +58,10 @@ def doctor(
         bool, typer.Option("--json", help="Print JSON on stdout in place of a table, and nothing else there.")
     ] = False,
 ) -> None:
-    """Say what is installed, what is missing, and the exact command that mends it.
+    """Show what is installed, what is missing, and the exact command that installs it.
 
-    Exit status 0 if everything is there that the main job needs (from ngspice to classified digits), else 1. What is
-    optional never changes the status.
+    The exit status is 0 if every part that the main job needs is there (from ngspice to classified digits), else 1.
+    Optional parts never change the status.
 
     Example: pyspice-cim doctor
     """
@@ -76,7 +76,7 @@ def doctor(
 
 
 def diagnose() -> list[Check]:
-    """All checks."""
+    """All checks of this installation, in the order in which they are printed."""
     return [
         Check(
             name="Python",
@@ -98,7 +98,7 @@ def diagnose() -> list[Check]:
 
 
 def dependencies() -> list[str]:
-    """Names of the packages that this one requires, without those of its extras."""
+    """Names of the packages that this package requires, without the packages of its extras."""
     try:
         listed = importlib.metadata.requires("pyspice-cim") or []
     except importlib.metadata.PackageNotFoundError:
@@ -124,12 +124,12 @@ def _package(name: str, purpose: str = "", needed: bool = True, install: str = "
 
 
 def _tried(name: str, look: Callable[[], str], *, remedy: str) -> Check:
-    """The check that ``look`` makes: its text, or what it raised."""
+    """The check of a part: ``look`` returns a text if the part works, or raises an error."""
     try:
         return Check(name=name, found=look(), ok=True)
     except ImportError as error:
-        # The package that is missing has a line and a remedy of its own.
-        return Check(name=name, found=f"not looked at: {error}", ok=False, remedy="first mend the packages above")
+        # The missing package has its own line, with its own remedy.
+        return Check(name=name, found=f"not checked: {error}", ok=False, remedy="first install the packages above")
     except (CimError, OSError) as error:
         return Check(name=name, found=str(error), ok=False, remedy=remedy)
 
@@ -178,7 +178,7 @@ def _digits_network() -> str:
 
 
 def _restore(folder: str) -> str:
-    """The command that brings shipped files back: those of a source tree, or those of an installed package."""
+    """The command that restores the shipped files of a source tree, or of an installed package."""
     root = Path(__file__).resolve().parents[2]
     if (root / folder).is_dir():
         return f"git -C {root} checkout -- {folder}"
@@ -214,6 +214,4 @@ def _print(checks: list[Check], well: bool) -> None:
     for check in checks:
         if not check.ok and check.remedy:
             console.print(f"{check.name}: {check.remedy}", soft_wrap=True, highlight=False)
-    console.print(
-        "All is there that the main job needs." if well else "Not everything is there that the main job needs."
-    )
+    console.print("All is there that the main job needs." if well else "Parts that the main job needs are missing.")

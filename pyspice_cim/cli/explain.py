@@ -1,14 +1,15 @@
-"""``pyspice-cim explain``: a number of a table, back to the nodes, the decks and ngspice."""
+"""``pyspice-cim explain``: trace a number of a table to its nodes, to its decks, and to ngspice."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 import typer
 
-from pyspice_cim.cli.conditions import check_axes, numbers, pairs
 from pyspice_cim.cli.files import checked_workers, plain_console, print_json
+from pyspice_cim.cli.options import AsJson, PlaceOptions, Workers, grouped
 from pyspice_cim.errors import CimError
 from pyspice_cim.units import engineering
 
@@ -22,92 +23,85 @@ if TYPE_CHECKING:
 app = typer.Typer()
 
 
-@app.command()
-def explain(
-    file: Annotated[Path, typer.Argument(help="Table (HDF5), e.g. table.h5.")],
-    quantity: Annotated[str, typer.Argument(help="Quantity, e.g. sram6t_read_energy; `table info` lists them.")],
-    process: Annotated[str, typer.Option(help="Process corner: tt, ff, ss, fs or sf.")] = "tt",
-    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature in C.")] = None,
-    at: Annotated[
-        list[str] | None, typer.Option(help="Value of another axis, e.g. --at rows=64; may be repeated.")
-    ] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Label of an own axis, e.g. --label component=logic; may be repeated.")
-    ] = None,
+@dataclass(frozen=True, kw_only=True)
+class TraceOptions:
+    """How far a number is traced: to its decks, and to a new simulation."""
+
+    PANEL: ClassVar[str] = "Decks and simulation"
+
     technology: Annotated[
-        str | None, typer.Option(help="TOML file of the table's technology, if it is not a built-in one.")
-    ] = None,
+        str | None, typer.Option(help="TOML file of the table's technology, if this technology is not built in.")
+    ] = None
     decks: Annotated[
         Path | None,
         typer.Option(
-            help="Folder to write the decks to; each runs with ngspice -b. Files are new: one that is there with another "
-            "content, or a link, is an error. Give an empty folder."
+            help="Folder for the decks; each deck runs with ngspice -b. Give an empty folder: a file with another "
+            "content, or a link, is an error."
         ),
-    ] = None,
+    ] = None
     run: Annotated[
         bool, typer.Option("--run", help="Simulate the points again and compare; with --decks, keep the waveforms.")
-    ] = False,
-    workers: Annotated[int | None, typer.Option(help="ngspice processes at a time; default: one a core.")] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON (SI units) on stdout, and nothing else there.")
-    ] = False,
-) -> None:
-    """Say where a number of a table comes from: its nodes and weights, and of each node the point, the decks, the outcomes.
+    ] = False
+    workers: Workers = None
 
-    With --run, ngspice simulates these points now, without the cache, and the new values stand beside the stored ones. Exit
-    status 1: a value is another one although ngspice, package and technology are those of the table.
+
+@app.command()
+@grouped
+def explain(
+    file: Annotated[Path, typer.Argument(help="Table (HDF5), e.g. table.h5.")],
+    quantity: Annotated[str, typer.Argument(help="Quantity, e.g. sram6t_read_energy; `table info` lists them.")],
+    at: PlaceOptions,
+    trace: TraceOptions,
+    process: Annotated[str, typer.Option(help="Process corner: tt, ff, ss, fs or sf.")] = "tt",
+    as_json: AsJson = False,
+) -> None:
+    """Show where a number of a table comes from: its nodes and their weights, points, decks and outcomes.
+
+    With --run, ngspice simulates these points now, without the cache. The new values are printed beside the stored
+    values. The exit status is 1 if a value differs although ngspice, package and technology are those of the table.
 
     Example: pyspice-cim explain table.h5 sram6t_read_energy --vdd 1.0 --temperature 27 --at rows=64 --decks decks --run
     """
-    checked_workers(workers)
+    checked_workers(trace.workers)
+    # Imported here: --help answers at once.
     from pyspice_cim.tables import load_table
     from pyspice_cim.tables.origin import origin
 
     table = load_table(file)
-    labels = pairs("--label", label or ())
-    place = numbers("--at", at or (), vdd=vdd, temperature_c=temperature)
-    check_axes(table, quantity, "--label", labels)
-    check_axes(table, quantity, "--at", place)
+    labels, place = at.read(table, quantity)
     found = origin(table, quantity, process=process, labels=labels, **place)
-    points, notes = _traced(table, found, technology, decks, run, workers)
+    points, notes = _traced(table, found, trace)
     if as_json:
-        print_json(_as_data(table, found, points, notes, run))
+        print_json(_as_data(table, found, points, notes, trace.run))
     else:
-        _print(table, found, points, notes, decks, run)
-    if run and not notes and not all(point.equal for point in points):
+        _print(table, found, points, notes, trace)
+    if trace.run and not notes and not all(point.equal for point in points):
         raise typer.Exit(1)
 
 
-def _traced(
-    table: "Table", found: "Origin", technology: str | None, decks: Path | None, run: bool, workers: int | None
-) -> "tuple[tuple[PointTrace, ...], list[str]]":
-    """The points behind the value, and what is other today than when the table was made."""
+def _traced(table: "Table", found: "Origin", trace: TraceOptions) -> "tuple[tuple[PointTrace, ...], list[str]]":
+    """The points behind the value, and notes on what has changed since the table was made."""
     from pyspice_cim.characterization.engine.cache import Cache
     from pyspice_cim.characterization.plans.explain import differences, technology_of, trace_cached, trace_simulated
     from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 
     try:
-        loaded = technology_of(table, technology)
+        loaded = technology_of(table, trace.technology)
     except CimError as error:
-        # The value and its nodes are in the table; only what wants the decks needs the technology.
-        if technology is not None or decks is not None or run:
+        # The value and its nodes are in the table; the technology is needed for decks only.
+        if trace.technology is not None or trace.decks is not None or trace.run:
             raise
         return (), [str(error)]
-    if run:
+    if trace.run:
         notes = differences(table, loaded, NgspiceSimulator().version)
-        return trace_simulated(table, found, loaded, workers=workers or os.cpu_count() or 1, decks=decks), notes
+        workers = trace.workers or os.cpu_count() or 1
+        return trace_simulated(table, found, loaded, workers=workers, decks=trace.decks), notes
     notes = differences(table, loaded, str(table.dataset.attrs["ngspice"]))
-    return trace_cached(table, found, loaded, cache=Cache(), decks=decks), notes
+    return trace_cached(table, found, loaded, cache=Cache(), decks=trace.decks), notes
 
 
 def _print(
-    table: "Table",
-    found: "Origin",
-    points: "tuple[PointTrace, ...]",
-    notes: list[str],
-    decks: Path | None,
-    run: bool,
+    table: "Table", found: "Origin", points: "tuple[PointTrace, ...]", notes: list[str], trace: TraceOptions
 ) -> None:
     from pyspice_cim.tables.summary import place_text
 
@@ -133,21 +127,23 @@ def _print(
     say(kind)
     traces: list[PointTrace | None] = list(points) or [None] * len(found.nodes)
     for node, point in zip(found.nodes, traces, strict=True):
-        helped = f", after the retries {node.rung}" if node.rung else ""
+        helped = f", after the convergence retries {node.rung}" if node.rung else ""
         say(f"{node.weight:8.2%}  {place_text(node.place, found.bench)}: {_values(node.value, found.unit)}")
         say(f"          point {node.point}, {node.status}{helped}" + (f": {node.reason}" if node.reason else ""))
         for deck in node.decks:
             seen = next((each for each in point.decks if each.sha256 == deck), None) if point else None
             say(f"          deck {deck[:16]}" + (f"  {_state(seen.source, seen.title)}" if seen else _unseen(point)))
-        if point and run:
+        if point and trace.run:
             say(f"          {_verdict(point, found.unit, notes)}")
         elif point:
             others = sum(not deck.listed for deck in point.decks)
-            more = f"; {others} of its decks are steps of the bench that the table does not name" if others else ""
+            more = f"; {others} of its decks are steps of the bench that the table does not list" if others else ""
             say(f"          {_cached(point)}{more}")
-    if decks is not None:
+    if trace.decks is not None:
         count = len({deck.sha256 for point in points for deck in point.decks})
-        say(f"wrote {count} decks{' and their waveforms' * run} to {decks}; by hand: ngspice -b -r out.raw DECK.cir")
+        say(
+            f"wrote {count} decks{' and their waveforms' * trace.run} to {trace.decks}; by hand: ngspice -b -r out.raw DECK.cir"
+        )
 
 
 def _state(source: str, title: str) -> str:
@@ -159,8 +155,8 @@ def _unseen(point: "PointTrace | None") -> str:
     if point is None:
         return ""
     if point.complete:
-        return "  not made today: the package or the technology draws another one"
-    return "  follows from outcomes that are not cached; --run makes it"
+        return "  not made today: the package or the technology now draws another deck"
+    return "  depends on outcomes that are not cached; --run simulates them"
 
 
 def _cached(point: "PointTrace") -> str:
@@ -177,7 +173,7 @@ def _verdict(point: "PointTrace", unit: str, notes: list[str]) -> str:
     today = f"today {_values(point.value, unit)}"
     if point.equal:
         return f"{today}: equal to the stored value bit for bit"
-    why = "as may be, see the notes" if notes else "although ngspice, package and technology are those of the table"
+    why = "possible, see the notes" if notes else "although ngspice, package and technology are those of the table"
     return f"{today}: not the stored value, largest relative difference {point.largest_difference:.2g}, {why}"
 
 

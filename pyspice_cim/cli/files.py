@@ -1,4 +1,4 @@
-"""What the commands share: files that are named or shipped, output that is checked before work begins, JSON."""
+"""Shared by the commands: input files, checks of output files before the work begins, and printing."""
 
 import json
 import math
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 
 def named_or_shipped(kind: str, given: str, suffix: str) -> Path:
-    """The file ``given``, or the shipped file of that name, with or without its suffix.
+    """Path of the file ``given``, or of the shipped file with this name.
+
+    Args:
+        kind: kind of the shipped files: ``"plans"``, ``"reference"`` or ``"networks"``.
+        given: path of a file, or name of a shipped file with or without its suffix.
+        suffix: suffix of shipped files, e.g. ``".toml"``.
 
     Raises:
-        DataError: if there is neither; the message lists what is shipped.
+        DataError: if there is no such file; the message lists the shipped files.
     """
     path = Path(given)
     if path.is_file():
@@ -38,10 +43,10 @@ def named_or_shipped(kind: str, given: str, suffix: str) -> Path:
 
 
 def check_writable(path: Path | None) -> None:
-    """Find out before hours of work whether their result can be written.
+    """Check before long work that its result can be written to ``path``; nothing is written.
 
     Raises:
-        ConfigError: if it cannot.
+        ConfigError: if ``path`` cannot be written.
     """
     if path is None:
         return
@@ -56,13 +61,23 @@ class _NothingWrittenError(Exception):
     """Leaves ``atomic_write`` without a file."""
 
 
+def check_picture(option: str, path: Path) -> None:
+    """Raise ``ConfigError`` if the suffix of ``path``, the value of ``option``, is no format of a picture."""
+    if path.suffix.lower() not in {".png", ".pdf", ".svg"}:
+        raise ConfigError(f"{option} {path}: give a name that ends in .png, .pdf or .svg")
+
+
 def open_table(table: Path | None, technology: str | None) -> "Table":
-    """The table ``table``, by default the reference table of ``technology`` that is shipped.
+    """The table at a path, or a shipped reference table.
+
+    Args:
+        table: path of a table; ``None``: the reference table of ``technology``.
+        technology: technology that the table must have; ``None``: any, and by default ``DEFAULT_TECHNOLOGY``.
 
     Raises:
         TechnologyError: if there is no such technology.
-        TableError: if the table cannot be read, or is of another technology.
-        DataError: if no reference table is shipped.
+        TableError: if the table cannot be read, or has another technology.
+        DataError: if no reference table is shipped for the technology.
     """
     from pyspice_cim.tables import load_table
 
@@ -74,31 +89,31 @@ def open_table(table: Path | None, technology: str | None) -> "Table":
 
 
 def technology_name(technology: str) -> str:
-    """Name of the technology that ``technology``, a built-in name or a TOML file, stands for.
+    """Name of a technology, from a built-in name or the path of a TOML file.
 
     Raises:
-        TechnologyError: if there is none.
+        TechnologyError: if there is no such technology.
     """
     from pyspice_cim.technology import load_technology
 
-    # A table serves without the models that it was made from.
+    # The models are not needed: a table holds their results.
     return load_technology(technology, check_files=False).name
 
 
 def given_only(**options: Any) -> dict[str, Any]:
-    """The options that were given on the command line: the others keep the library's defaults."""
+    """The options that are not ``None``: the user gave them; the others keep the defaults of the library."""
     return {name: value for name, value in options.items() if value is not None}
 
 
-# A process costs some 100 MB; beyond this the number is a slip of the pen, or one of a cluster, which has its own.
+# A process takes about 100 MB: a larger number is a typing error. A cluster brings its own workers.
 MAX_WORKERS = 1024
 
 
 def checked_workers(workers: int | None) -> int | None:
-    """``workers`` if it is a number of processes.
+    """``workers``, checked to be a number of processes or ``None``.
 
     Raises:
-        ConfigError: if it is not.
+        ConfigError: if ``workers`` is out of range.
     """
     if workers is not None and not 1 <= workers <= MAX_WORKERS:
         raise ConfigError(f"workers is {workers}; it must be from 1 to {MAX_WORKERS}")
@@ -109,12 +124,12 @@ _DURATION = re.compile(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?\Z")
 
 
 def duration(text: str) -> float:
-    """Seconds in ``text``: ``90s``, ``90``, ``10m``, ``1h30m``.
+    """Duration of a text such as ``90s``, ``90``, ``10m`` or ``1h30m``, in seconds.
 
     Raises:
-        ConfigError: if it is no time, or none at all.
+        ConfigError: if the text is no duration, or a duration of 0.
     """
-    # Python reads no number of thousands of digits, and no clock counts so far.
+    # Python refuses to read a number of thousands of digits.
     if len(text) > 30 or re.search(r"\d{10}", text):
         raise ConfigError(f"{text[:30]!r}... is too long a time; give at most 9 digits of hours, minutes or seconds")
     found = _DURATION.match(text)
@@ -125,9 +140,9 @@ def duration(text: str) -> float:
 
 
 def plain_console(*, stderr: bool = False) -> "Console":
-    """A console that prints text as it is: ``[old]`` or ``:x:`` in a path, a reason or a label is no markup.
+    """A console that prints text unchanged, and control characters as escapes.
 
-    Control characters are shown as escapes.
+    So ``[old]`` or ``:x:`` in a path, a reason or a label is no markup of rich.
     """
     from pyspice_cim.report.console import VisibleConsole
 
@@ -135,17 +150,17 @@ def plain_console(*, stderr: bool = False) -> "Console":
 
 
 def say(text: str, *, err: bool = False, end: str = "\n") -> None:
-    """Print ``text`` as it is; control characters are shown as escapes."""
+    """Print ``text`` unchanged, and control characters as escapes."""
     typer.echo(visible(text) + end, err=err, nl=False)
 
 
 def print_json(data: Mapping[str, Any]) -> None:
-    """Print ``data`` as JSON on stdout; what is not a finite number is ``null``."""
+    """Print ``data`` as JSON on stdout; NaN and infinity become ``null``."""
     typer.echo(json_text(data))
 
 
 def json_text(data: Mapping[str, Any]) -> str:
-    """``data`` as JSON text."""
+    """JSON text of ``data``; NaN and infinity become ``null``."""
     return json.dumps(_plain(data), indent=2, allow_nan=False)
 
 

@@ -1,10 +1,14 @@
-"""The macros that a network gets on the command line; what cannot be is said in the names of options."""
+"""The macros that the command line gives a network; errors name the options."""
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+
+import typer
 
 from pyspice_cim.cli.conditions import MACRO_QUANTITY, check_inside, nodes_of
+from pyspice_cim.cli.files import given_only
 from pyspice_cim.errors import ConfigError, OutsideTableError
 
 if TYPE_CHECKING:
@@ -13,16 +17,50 @@ if TYPE_CHECKING:
     from pyspice_cim.behavioral.network.layers import AnyLayer
     from pyspice_cim.tables import Table
 
-# Rows of a segment where none are given, and the macro for networks that are not fully connected.
+# Default rows of a segment, and the default macro for networks that are not fully connected.
 ROWS = 16
 SIZE = {"neurons": 64, "inputs": 64}
-# ``--macro-inputs`` counts inputs of so many bits; other weights take their share of the same rows.
+# ``--macro-inputs`` counts inputs with weights of this many bits; other weights share the same number of rows.
 SIZE_BITS = 4
 MACRO_LIMIT, MAX_ROWS = 4096, 256
 
 
+@dataclass(frozen=True, kw_only=True)
+class MacroOptions:
+    """Size of the macros, and what happens where the table does not reach them."""
+
+    PANEL: ClassVar[str] = "Macros"
+
+    rows: Annotated[int | None, typer.Option(help="Rows of a memory segment; default: 16, or more for long words.")] = (
+        None
+    )
+    macro_neurons: Annotated[
+        int | None,
+        typer.Option(
+            help="Neurons (columns) of a macro; default: the neurons of each fully connected layer, up to the limit of "
+            "the table; 64 if the network has convolutions."
+        ),
+    ] = None
+    macro_inputs: Annotated[
+        int | None, typer.Option(help="Inputs of a macro, for weights of 4 bits; default: as for --macro-neurons.")
+    ] = None
+    outside: Annotated[
+        Literal["raise", "clip"],
+        typer.Option(help="Outside the table: raise an error, or clip to the edge of the table and count it."),
+    ] = "raise"
+
+    @property
+    def size(self) -> dict[str, int]:
+        """``neurons`` and ``inputs`` of a macro, as far as they are given."""
+        return given_only(neurons=self.macro_neurons, inputs=self.macro_inputs)
+
+
 def not_computed(layers: "Sequence[AnyLayer]", shape: Sequence[int]) -> str:
-    """Why the array cannot compute ``layers``, whatever its macros; empty if it can.
+    """Why the array cannot compute ``layers`` on macros of any size; empty if it can.
+
+    Args:
+        layers: the layers of the network.
+        shape: shape of the input of one sample in one step.
 
     Raises:
         DataError, ConfigError: if the layers do not chain.
@@ -52,18 +90,23 @@ def mapped_network(
     rows: int | None,
     size: Mapping[str, int],
 ) -> "MappedNetwork":
-    """``layers``, which the array computes, on macros.
+    """A network on macros that ``table`` calibrates.
 
-    Each layer of a fully connected network gets a macro of its own size, or several where ``table`` does not reach it;
-    other networks get macros of ``SIZE``, as far as ``table`` reaches. ``rows`` and ``size`` hold instead where given.
+    In a fully connected network, each layer gets one macro of the layer's size. A layer that the table does not reach
+    is divided among several macros. Other networks get macros of ``SIZE``, or of the largest size within the table.
+    ``rows`` and ``size`` replace these defaults.
 
     Args:
-        point: of ``conditions.operating_point``.
-        rows: of a segment; ``None``: ``ROWS``, or what the table and the words ask for.
-        size: ``neurons`` and ``inputs`` (of ``SIZE_BITS``), as far as they were given.
+        layers: layers that the array can compute (``not_computed`` returns an empty text).
+        shape: shape of the input of one sample in one step.
+        table: calibration of the macros.
+        point: operating point, as ``conditions.operating_point`` returns it.
+        rows: rows of a segment; ``None``: ``ROWS``, or what the table and the words need.
+        size: ``neurons`` and ``inputs`` (with weights of ``SIZE_BITS``), as far as they are given.
 
     Raises:
-        ConfigError, OutsideTableError: if there are no such macros; the message names the option.
+        ConfigError: if a size is out of range; the message names the option.
+        OutsideTableError: if the table does not reach the macros; the message names the option.
     """
     from pyspice_cim.behavioral.macro.config import MacroConfig
     from pyspice_cim.behavioral.macro.mapping import map_layers
@@ -72,7 +115,7 @@ def mapped_network(
     for name, value in size.items():
         if not 1 <= value <= MACRO_LIMIT:
             raise ConfigError(f"--macro-{name} is {value}; it must be 1 to {MACRO_LIMIT}")
-    # On the largest macros, for the widths of the words: what fails here is wrong with the network itself.
+    # The largest macros give the widths of the words. An error here is an error of the network itself.
     draft = map_layers(layers, shape, MacroConfig(technology=table.technology, neurons=64, inputs=2048, rows=MAX_ROWS))
     clip = point["outside"] == "clip"
     rows = _rows(draft.maps, table, rows, clip)
@@ -86,14 +129,19 @@ def mapped_network(
     try:
         return MappedNetwork(layers, shape, table, configs)
     except OutsideTableError as error:
-        # What was not foreseen above; the option has another name than the argument.
+        # The option has another name than the argument.
         raise OutsideTableError(str(error).replace("look up with outside='clip'", "give --outside clip")) from error
     except ConfigError as error:
         raise ConfigError(f"{error} (--macro-inputs)" if "inputs" in size else str(error)) from error
 
 
 def divided(network: "MappedNetwork", size: Mapping[str, int]) -> list[str]:
-    """What is said of layers that no macro of ``network``'s table can hold, unless ``size`` was asked for."""
+    """One line for each layer that is divided because one macro within the table cannot hold it.
+
+    Args:
+        network: the network on its macros.
+        size: sizes of the command line; if they are given, nothing is reported.
+    """
     told = []
     for each in network.mapping.maps:
         wanted = (each.link.output[0], _lines(each))
@@ -107,7 +155,7 @@ def divided(network: "MappedNetwork", size: Mapping[str, int]) -> list[str]:
 
 
 def macro_sizes(network: "MappedNetwork") -> list[dict[str, Any]]:
-    """How many macros of what size hold each layer, as plain data."""
+    """Number and size of the macros of each layer, as plain data."""
     return [
         {"layer": each.name, "macros": each.macros, "neurons": each.config.neurons, "inputs": each.config.inputs}
         for each in network.mapping.maps
@@ -115,13 +163,13 @@ def macro_sizes(network: "MappedNetwork") -> list[dict[str, Any]]:
 
 
 def macros_text(layer: "LayerMap") -> str:
-    """How many macros of what size hold ``layer``."""
+    """Number and size of the macros of ``layer``, in words."""
     config = layer.config
     return f"{layer.macros} of {config.neurons} neurons x {config.inputs} inputs"
 
 
 def _lines(each: "LayerMap") -> int:
-    """Inputs of a fully connected layer, with those for its own spikes; 0 for a convolution."""
+    """Inputs of a fully connected layer, feedback included; 0 for a convolution."""
     from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
 
     if not isinstance(each.layer, FullyConnected):
@@ -145,7 +193,7 @@ def _rows(maps: "Sequence[LayerMap]", table: "Table", given: int | None, clip: b
         raise ConfigError(
             f"{words}, but table {table.source} reaches {nodes[-1]:g} rows; take fewer bits (--weight-bits and "
             f"--membrane-bits of a .nir network), a --table that reaches {bits} rows, --rows {bits} --outside clip for "
-            f"the figures of {nodes[-1]:g} rows, or --energy none for the accuracy alone"
+            f"the values of {nodes[-1]:g} rows, or --energy none for the accuracy alone"
         )
     if not clip:
         check_inside(table, "rows", rows, nodes, "give another --rows")
@@ -160,12 +208,12 @@ def _size(
     segments = nodes_of(table, MACRO_QUANTITY, "column_segments")
     decoder = nodes_of(table, "decoder_energy", "decoder_rows")
     columns = nodes_of(table, "sequential_read_energy", "sequential_rows")
-    # Weight rows of a macro: all of its segments, and what its decoder chooses from.
+    # Weight rows of a macro: limited by its segments, and by its decoder.
     least, most = int(max(1, decoder[0])), int(min(segments[-1] * rows, decoder[-1]))
     inputs = max(_lines(each), -(-least // bits)) if own else SIZE["inputs"] * SIZE_BITS // bits
     neurons = each.link.output[0] if own else SIZE["neurons"]
     largest = (MACRO_LIMIT, MACRO_LIMIT) if clip else (int(columns[-1]), most // bits)
-    # As equal as can be, so that no macro is left with a single neuron.
+    # Macros of nearly equal size: no macro is left with a single neuron.
     neurons, inputs = -(-neurons // -(-neurons // largest[0])), min(inputs, largest[1])
     if not clip:
         mend = "for a .nir network, give another --membrane-bits"

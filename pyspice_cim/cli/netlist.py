@@ -1,4 +1,4 @@
-"""``pyspice-cim netlist``: the documented decks, to read and to run by hand."""
+"""``pyspice-cim netlist``: list, print and write the documented decks, which run by hand."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,11 +10,13 @@ from pyspice_cim.errors import NetlistError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, make_folder, write_own
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspice_cim.netlists.deck import Deck
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="SPICE decks of cells, drivers, columns and a small macro: list them, read one, write them as files.",
+    help="SPICE decks of cells, drivers, columns and a small macro: list them, print one, write them as files.",
 )
 
 _Technology = Annotated[str, typer.Option(help="Built-in name (generic45lp, generic65) or a TOML file.")]
@@ -25,7 +27,7 @@ def list_decks(
     technology: _Technology = DEFAULT_TECHNOLOGY,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")] = False,
 ) -> None:
-    """List the decks: name, what is in it, size.
+    """List the decks: name, content, number of lines.
 
     Example: pyspice-cim netlist list
     """
@@ -48,7 +50,7 @@ def show(
     name: Annotated[str, typer.Argument(help="Name of a deck, with or without .cir.")],
     technology: _Technology = DEFAULT_TECHNOLOGY,
 ) -> None:
-    """Print one deck; it is complete, with its transistor models.
+    """Print one complete deck, with its transistor models.
 
     Example: pyspice-cim netlist show column_fire > fire.cir && ngspice -b fire.cir
     """
@@ -64,9 +66,9 @@ def render(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the decks; made if it is not there.")],
     technology: _Technology = DEFAULT_TECHNOLOGY,
 ) -> None:
-    """Write every deck into a folder; each runs by hand with ngspice -b.
+    """Write every deck into a folder; each deck runs by hand with ngspice -b.
 
-    Decks that are there are replaced. A file of such a name that is no deck, or a link, is an error.
+    Existing decks are replaced. A link, or another file with the name of a deck, is an error.
 
     Example: pyspice-cim netlist render --out decks
     """
@@ -77,7 +79,7 @@ def render(
         say(str(out / name))
 
 
-def _decks(technology: str) -> "dict[str, Deck]":
+def _decks(technology: str) -> "Mapping[str, Deck]":
     from pyspice_cim.characterization.benches.examples import example_decks
     from pyspice_cim.technology import load_technology
 
@@ -89,5 +91,5 @@ def _is_deck(data: bytes) -> bool:
 
 
 def _title(deck: "Deck") -> str:
-    """The first line of a deck is its title."""
+    """Title of a deck: its first line."""
     return deck.text.splitlines()[0].removeprefix(".title").lstrip("* ").strip()

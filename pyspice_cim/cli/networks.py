@@ -1,11 +1,12 @@
-"""The network of ``pyspice-cim simulate``: a file of this package, or one of NIR, and what became of its layers."""
+"""The network of ``pyspice-cim simulate``: a file of this package, or a NIR file that is imported."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.network.encoding import Encoder
@@ -18,17 +19,47 @@ if TYPE_CHECKING:
     from pyspice_cim.behavioral.nir.importer import NIRNetwork
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImportOptions:
+    """What a NIR file does not state: time step, reset and number of bits."""
+
+    PANEL: ClassVar[str] = "Import of a .nir network"
+
+    dt: Annotated[float | None, typer.Option(help="Time step in the unit of the graph's tau; LIF neurons need it.")] = (
+        None
+    )
+    reset: Annotated[
+        Literal["subtract", "zero"] | None,
+        typer.Option(help="Reset of the membrane after a spike; a NIR file does not state it."),
+    ] = None
+    integration: Annotated[
+        Literal["exact", "euler"] | None,
+        typer.Option(help="How dt enters the decay; euler for snnTorch and Norse; default: exact."),
+    ] = None
+    weight_bits: Annotated[int | None, typer.Option(help="Bits of a weight; default: 4.")] = None
+    membrane_bits: Annotated[int | None, typer.Option(help="Bits of a membrane; default: 8.")] = None
+    decay: Annotated[
+        Literal["clamp", "toward_zero", "none", "exponential"] | None,
+        typer.Option(help="Decay rule; macros compute clamp only; default: clamp."),
+    ] = None
+    calibrate: Annotated[
+        Path | None,
+        typer.Option(help=".npz file with spikes: lambda is fitted on them, and saturated sums are counted."),
+    ] = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """A network, and how it wants its inputs.
+    """A network, and the inputs that it takes.
 
     Attributes:
-        layers: of ``behavioral.network.layers``.
-        shape: of an input, one sample in one step; ``seen``: with the inputs that spike in every step (biases).
-        steps: time steps, ``None`` if the file does not state them.
-        encoder: of the file, or the default one.
-        provenance: the hash of a file of this package.
-        imported: the network from NIR, if it is one.
+        layers: layers of ``behavioral.network.layers``.
+        shape: shape of the input of one sample in one step.
+        seen: shape of the input with the bias inputs, which spike in every step.
+        steps: time steps; ``None`` if the file states none.
+        encoder: encoder of the file, or the default encoder.
+        provenance: hash of the file, for a file of this package.
+        imported: the imported network, for a NIR file.
     """
 
     layers: "tuple[AnyLayer, ...]"
@@ -47,26 +78,28 @@ class Loaded:
         return math.prod(chain(self.layers, self.seen)[-1].output)
 
     def inputs(self, spikes: NDArray[Any]) -> NDArray[Any]:
-        """``spikes`` as the layers take them."""
+        """``spikes`` with the bias inputs that the layers take."""
         return spikes if self.imported is None else self.imported.inputs(spikes)
 
 
-def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
-    """The file or shipped network ``network``.
+def load(network: str, options: ImportOptions) -> Loaded:
+    """The network of a file, or the shipped network of that name.
 
     Args:
-        calibrate: of a NIR network: a .npz file with spikes.
-        options: arguments of ``import_nir``, ``None`` where they were not given.
+        network: path of a .h5 or .nir file, or name of a shipped network.
+        options: how a .nir file is imported.
 
     Raises:
-        DataError: if there is no such network, or it is damaged.
-        ConfigError: if options of the import are given for a network that is not imported, or one is out of range.
+        DataError: if there is no such network, or the file is damaged.
+        ConfigError: if an option is out of range, or is given for a network that is not imported.
     """
+    given = given_only(**asdict(options))
     if Path(network).suffix == ".nir":
         from pyspice_cim.behavioral.nir.importer import import_nir
 
-        calibration = None if calibrate is None else load_spikes(calibrate, None)[0]
-        imported = import_nir(network, calibration=calibration, **given_only(**options))
+        spikes = given.pop("calibrate", None)
+        calibration = None if spikes is None else load_spikes(spikes, None)[0]
+        imported = import_nir(network, calibration=calibration, **given)
         shape = imported.input_shape
         return Loaded(
             layers=imported.layers,
@@ -77,14 +110,15 @@ def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
             provenance={},
             imported=imported,
         )
-    from pyspice_cim.behavioral.macro.macro import integer_layer
+    from pyspice_cim.behavioral.network.conversion import layers_of
     from pyspice_cim.behavioral.network.file import load_network
 
-    if given := [f"--{name.replace('_', '-')}" for name in given_only(**options, calibrate=calibrate)]:
-        raise ConfigError(f"{', '.join(given)}: only a .nir network is imported, {network} is none; leave it out")
+    if given:
+        names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+        raise ConfigError(f"{names}: only a .nir network is imported, {network} is none; leave it out")
     stored = load_network(named_or_shipped("networks", network, ".h5"))
     return Loaded(
-        layers=tuple(integer_layer(each) for each in stored.layers),
+        layers=layers_of(stored),
         shape=stored.shape[:1],
         seen=stored.shape[:1],
         steps=stored.steps,
@@ -95,11 +129,11 @@ def load(network: str, *, calibrate: Path | None, **options: Any) -> Loaded:
 
 
 def print_import(network: "NIRNetwork") -> None:
-    """Print what became of each layer, in no more than 80 columns."""
+    """Print the result of the import, layer by layer, in no more than 80 columns."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table as RichTable
 
-    # Headers in two lines and no lines between columns: nine of them have to fit.
+    # Nine columns have to fit: headers take two lines, and there are no lines between columns.
     shown = RichTable(
         title="layers from NIR; error: of the weights, RMS",
         box=SIMPLE_HEAD,

@@ -1,4 +1,4 @@
-"""What ``pyspice-cim simulate`` prints."""
+"""The reports of ``pyspice-cim simulate``, as data and on the terminal."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,17 @@ NOT_ASKED = "--energy none was given"
 def run_without_macros(
     layers: "Sequence[AnyLayer]", spikes: "NDArray[Any]", labels: Any, reason: str
 ) -> dict[str, Any]:
-    """The report of the bits alone: accuracy and spikes, and why there is no energy."""
+    """Run the layers without macros: accuracy and spikes, and no energy.
+
+    Args:
+        layers: the layers of the network.
+        spikes: input spikes, shape (time, batch, *shape of an input).
+        labels: classes, shape (batch,), or ``None``.
+        reason: why there is no energy, in words.
+
+    Returns:
+        The report as plain data.
+    """
     from pyspice_cim.behavioral.kernels.run import fast_run
     from pyspice_cim.behavioral.network.readout import classify
 
@@ -41,18 +51,24 @@ def run_without_macros(
 
 
 def print_without_macros(result: Mapping[str, Any]) -> None:
-    """Print what ``run_without_macros`` gave."""
+    """Print ``result``, a report of ``run_without_macros``."""
     console = plain_console()
     if result["accuracy"] is not None:
         console.print(f"accuracy {100 * result['accuracy']:.2f} % of {result['samples']} samples")
     console.print(
-        f"{result['output_spikes_per_inference']:.2f} output spikes an inference, {result['samples']} samples"
+        f"{result['output_spikes_per_inference']:.2f} output spikes per inference, {result['samples']} samples"
     )
     console.print(f"energy and latency are not available: {result['energy_unavailable']}", soft_wrap=True)
 
 
 def print_report(report: "RunReport", network: "MappedNetwork", result: Mapping[str, Any]) -> None:
-    """Print the report of a run on macros; ``result``: the same as plain data, with its conditions."""
+    """Print the report of a run on macros.
+
+    Args:
+        report: the report.
+        network: the network on its macros.
+        result: the report as plain data, with the operating point.
+    """
     from rich.table import Table as RichTable
 
     sizes = [math.prod(network.mapping.shape), *(math.prod(each.link.output) for each in network.mapping.maps)]

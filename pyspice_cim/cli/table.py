@@ -1,4 +1,4 @@
-"""``pyspice-cim table``: what is in a table, in what two tables differ, a quantity as a picture."""
+"""``pyspice-cim table``: show what a table holds, compare two tables, draw a quantity."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,18 +6,17 @@ from typing import Annotated, Any
 
 import typer
 
-from pyspice_cim.cli.conditions import check_axes, numbers, pairs
-from pyspice_cim.cli.files import check_writable, plain_console, print_json, say
+from pyspice_cim.cli.files import check_picture, check_writable, plain_console, print_json, say
+from pyspice_cim.cli.options import AsJson, PlaceOptions, grouped
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import engineering
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Tables of calibrated figures: look into one, compare two, draw one.\n\nExample: pyspice-cim table info table.h5",
+    help="Tables of measured quantities: show one, compare two, draw a quantity.\n\nExample: pyspice-cim table info table.h5",
 )
 
 _File = Annotated[Path, typer.Argument(help="Table (HDF5), e.g. table.h5.")]
-_Json = Annotated[bool, typer.Option("--json", help="Print JSON (SI units) on stdout, and nothing else there.")]
 # Nodes of an axis that are all printed; of a longer one, such as its samples, its ends.
 _MOST_NODES = 12
 # Beside the error of a quantity that is not interpolated linearly.
@@ -25,8 +24,8 @@ _SCALE_MARKS = {"log": "log", "probit": "sigma"}
 
 
 @app.command()
-def info(file: _File, as_json: _Json = False) -> None:
-    """Say what a table holds: provenance, axes, quantities with their range and errors, points that failed.
+def info(file: _File, as_json: AsJson = False) -> None:
+    """Show what a table holds: provenance, axes, quantities with range and errors, failed points.
 
     Example: pyspice-cim table info table.h5
     """
@@ -42,12 +41,14 @@ def info(file: _File, as_json: _Json = False) -> None:
 
 @app.command()
 def diff(
-    first: Annotated[Path, typer.Argument(help="A table.")],
-    second: Annotated[Path, typer.Argument(help="Another one.")],
+    first: Annotated[Path, typer.Argument(help="First table.")],
+    second: Annotated[Path, typer.Argument(help="Second table.")],
     rtol: Annotated[float, typer.Option(help="Relative difference up to which two values count as equal.")] = 0.0,
-    as_json: _Json = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Compare two tables: axes, quantities, values, points that ended otherwise. Exit status 0: the same, 1: not.
+    """Compare two tables: axes, quantities, values and the status of points.
+
+    The exit status is 0 if the tables are the same, and 1 if they differ.
 
     Example: pyspice-cim table diff old.h5 new.h5 --rtol 1e-3
     """
@@ -73,34 +74,29 @@ def diff(
 
 
 @app.command()
+@grouped
 def plot(
     file: _File,
     quantity: Annotated[str, typer.Argument(help="Quantity, e.g. sram6t_read_energy; `table info` lists them.")],
-    against: Annotated[str, typer.Option(help="Axis to draw it against, e.g. vdd or rows.")],
+    against: Annotated[str, typer.Option(help="Axis of the picture, e.g. vdd or rows.")],
     out: Annotated[Path, typer.Option("--out", "-o", help="Picture to write: .png, .pdf or .svg.")],
+    at: PlaceOptions,
     process: Annotated[list[str] | None, typer.Option(help="Corner to draw; may be repeated; default: all.")] = None,
-    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V, a node of the table.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature in C, a node of the table.")] = None,
-    at: Annotated[list[str] | None, typer.Option(help="Node of another axis, axis=value; may be repeated.")] = None,
-    label: Annotated[
-        list[str] | None, typer.Option(help="Label to draw, e.g. component=logic; may be repeated.")
-    ] = None,
 ) -> None:
-    """Draw a quantity against an axis of its table, a line for each process corner, or for each label at one corner.
+    """Draw the stored values of a quantity against an axis of its table.
+
+    Each process corner is a curve; at a single corner, each label is a curve. A given place must be a node of the table.
 
     Example: pyspice-cim table plot table.h5 sram6t_read_energy --against rows --vdd 1.1 --temperature 27 --out energy.png
     """
-    if out.suffix.lower() not in {".png", ".pdf", ".svg"}:
-        raise ConfigError(f"--out {out}: give a name that ends in .png, .pdf or .svg")
+    check_picture("--out", out)
     check_writable(out)
+    # Imported here: --help answers at once.
     from pyspice_cim.report.table_figure import draw_table
     from pyspice_cim.tables import load_table
 
-    labels = pairs("--label", label or ())
-    place = numbers("--at", at or (), vdd=vdd, temperature_c=temperature)
     table = load_table(file)
-    check_axes(table, quantity, "--label", labels)
-    check_axes(table, quantity, "--at", place)
+    labels, place = at.read(table, quantity)
     draw_table(table, quantity, out, against=against, processes=process or (), labels=labels, **place)
     say(f"wrote {out}", err=True)
 
@@ -174,8 +170,8 @@ def _print_points(console: Any, found: dict[str, Any]) -> None:
     for title in ("bench", "points", "ok", "failed", "missing", "retries that helped"):
         shown.add_column(title, justify="left" if title in ("bench", "retries that helped") else "right")
     for bench, counts in found["points"].items():
-        rungs = ", ".join(f"{name} {count}" for name, count in counts["rungs"].items())
-        shown.add_row(bench, *(str(counts.get(each, 0)) for each in ("points", "ok", "failed", "missing")), rungs)
+        retries = ", ".join(f"{name} {count}" for name, count in counts["rungs"].items())
+        shown.add_row(bench, *(str(counts.get(each, 0)) for each in ("points", "ok", "failed", "missing")), retries)
     console.print(shown)
 
 

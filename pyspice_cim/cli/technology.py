@@ -1,4 +1,4 @@
-"""``pyspice-cim technology``: list what there is, check one, show what it measures, fit cards to target figures."""
+"""``pyspice-cim technology``: list technologies, check one, measure one, or fit models to targets."""
 
 import json
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from pyspice_cim.characterization.devices.fitting import fit_cards, write_fit
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.simulation import Measurement
 from pyspice_cim.characterization.technology_check.check import TechnologyCheck, check_technology
-from pyspice_cim.cli.files import plain_console
+from pyspice_cim.cli.files import check_picture, plain_console
 from pyspice_cim.errors import CimError, TechnologyError
 from pyspice_cim.resources import atomic_write
 from pyspice_cim.technology import Corner, Technology, builtin_technologies, load_technology
@@ -24,22 +24,22 @@ from pyspice_cim.units import engineering
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Transistors and their models: see what a technology can do, or make one from target figures.",
+    help="Transistors and their models: measure and check a technology, or make one from targets.",
 )
 
 
 @app.command()
 def fit(
-    targets: Annotated[
-        str, typer.Argument(help="TOML file of target figures, or a built-in name: generic45lp, generic65.")
-    ],
+    targets: Annotated[str, typer.Argument(help="TOML file of targets, or a built-in name: generic45lp, generic65.")],
     output: Annotated[Path, typer.Option(help="Folder for NAME.toml and NAME.cards.")] = Path(),
-    keep: Annotated[bool, typer.Option("--keep", help="Write the files even if a target is missed.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Write the files although a target is missed.")] = False,
 ) -> None:
-    """Fit BSIM4 transistor models to target figures with ngspice; takes a few seconds.
+    """Fit BSIM4 transistor models to targets with ngspice; takes a few seconds.
 
-    Six parameters of the n and of the p transistor are fitted to its currents and thresholds. Two files are written,
-    which every other command takes: NAME.toml (the technology) and NAME.cards (its models).
+    Six parameters of each transistor (n and p) are fitted to its currents and thresholds. The command writes two files:
+    NAME.toml (the technology) and NAME.cards (its models). Every other command takes NAME.toml.
+
+    Example: pyspice-cim technology fit generic45lp --output models
     """
     wanted = load_targets(targets)
     console, notes = plain_console(), plain_console(stderr=True)
@@ -50,15 +50,15 @@ def fit(
 
         result = fit_cards(wanted, NgspiceSimulator(), progress)
     table = Table(title=f"{result.name}: fitted in {result.seconds:.1f} s")
-    for title in ("figure", "target", "fitted", "deviation"):
-        table.add_column(title, justify="left" if title == "figure" else "right")
+    for title in ("metric", "target", "fitted", "deviation"):
+        table.add_column(title, justify="left" if title == "metric" else "right")
     for device, fitted in result.fits.items():
-        for figure, target in wanted.targets[device].items():
-            if figure in fitted.figures:
-                value = fitted.figures[figure]
-                unit = "A/um" if figure.startswith("i") else "V"
+        for metric, target in wanted.targets[device].items():
+            if metric in fitted.figures:
+                value = fitted.figures[metric]
+                unit = "A/um" if metric.startswith("i") else "V"
                 table.add_row(
-                    f"{device} {figure}",
+                    f"{device} {metric}",
                     engineering(target.si, unit),
                     engineering(value, unit),
                     f"{value / target.si - 1:+.1%}",
@@ -67,7 +67,7 @@ def fit(
     if result.missed and not keep:
         raise TechnologyError(
             f"{result.name}: targets are missed, nothing was written: {'; '.join(result.missed)}. Change the targets "
-            "or the card constants, or write the files all the same with --keep"
+            "or the card constants, or give --keep to write the files with missed targets"
         )
     for path in write_fit(result, output):
         console.print(f"wrote {path}", soft_wrap=True)
@@ -95,7 +95,8 @@ def list_technologies(
     console = plain_console()
     console.print(table)
     console.print(
-        "Another one: the path of a TOML file. Is it right? pyspice-cim technology check FILE", soft_wrap=True
+        "Your own technology: the path of a TOML file. To check it: pyspice-cim technology check FILE",
+        soft_wrap=True,
     )
 
 
@@ -106,11 +107,12 @@ def check(
         bool, typer.Option("--json", help="Print JSON on stdout in place of a table, and nothing else there.")
     ] = False,
 ) -> None:
-    """Run a technology at every corner and say what is wrong with it; takes a few seconds.
+    """Run a technology at every corner and name its problems; takes a few seconds.
 
-    Transistors, FO4 delay and noise margins at all corners and at the ends of supply and temperature; widths,
-    multipliers and threshold shifts; the ends of the size ranges; every built-in circuit. Exit status: 0 all is well, 1
-    problems were found, 2 the file cannot be used at all.
+    Checked are: transistors, FO4 delay and noise margins at all corners, and at the ends of supply and temperature;
+    widths, multipliers and threshold shifts; the ends of the size ranges; every built-in circuit.
+
+    The exit status is 0 without problems, 1 with problems, and 2 if the file cannot be used at all.
 
     Example: pyspice-cim technology check my_process.toml
     """
@@ -122,7 +124,7 @@ def check(
         typer.echo(json.dumps({"technology": technology, "ok": False, "error": str(error), "problems": []}, indent=2))
         raise typer.Exit(error.exit_status) from error
     simulator = NgspiceSimulator()
-    # A missing ngspice is one error, not a problem of every corner.
+    # Asked once here: a missing ngspice is one error, not a problem of every corner.
     version = simulator.version
     with plain_console(stderr=True).status(Text(f"checking {loaded.name}")) as status:
         outcome = check_technology(loaded, simulator, lambda where: status.update(Text(f"{loaded.name}: {where}")))
@@ -138,19 +140,23 @@ def check(
 def show(
     technology: Annotated[str, typer.Argument(help="Built-in name (see `technology list`) or a TOML file.")],
     corner: Annotated[
-        str, typer.Option(help="Process corner: tt, ff, ss, fs or sf; the first letter is the n transistor.")
+        str, typer.Option(help="Process corner: tt, ff, ss, fs or sf; the first letter stands for the n transistor.")
     ] = "tt",
-    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; nominal if not given.")] = None,
-    temperature: Annotated[float | None, typer.Option(help="Temperature in C; nominal if not given.")] = None,
+    vdd: Annotated[float | None, typer.Option(help="Supply voltage in V; default: nominal supply.")] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="Temperature in degrees Celsius; default: nominal temperature.")
+    ] = None,
     figure: Annotated[
         Path | None, typer.Option(help="Also draw the curves into this file (.png, .pdf or .svg).")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON (SI units) in place of a table.")] = False,
 ) -> None:
-    """Measure a technology with ngspice, now, and compare with its targets.
+    """Measure a technology with ngspice and compare the metrics with their targets.
 
-    Drive and leakage currents, thresholds, FO4 delay (an inverter that drives four) and the static noise margins of the
-    6T cell. Targets hold for corner tt at nominal supply and temperature, and are compared there only.
+    Measured are: drive and leakage currents, thresholds, FO4 delay (an inverter that drives four), and the static noise
+    margins of the 6T cell. Targets hold for corner tt at nominal supply and temperature, and are compared there only.
+
+    Example: pyspice-cim technology show generic45lp --corner ss
     """
     loaded = load_technology(technology)
     condition = Corner(
@@ -158,8 +164,8 @@ def show(
         vdd=loaded.supply.nominal_v if vdd is None else vdd,
         temperature_c=loaded.temperature.nominal_c if temperature is None else temperature,
     )
-    if figure is not None and figure.suffix.lower() not in {".png", ".pdf", ".svg"}:
-        raise TechnologyError(f"--figure {figure}: give a name that ends in .png, .pdf or .svg")
+    if figure is not None:
+        check_picture("--figure", figure)
     simulator = NgspiceSimulator()
     measured = measure_technology(loaded, condition, simulator)
     if as_json:
@@ -194,7 +200,7 @@ def _listed(name: str) -> dict[str, Any]:
     }
 
 
-# Columns of the table of a check: figure and title.
+# Columns of the table of a check: metric and title.
 _SHOWN = {
     "nmos_ion": "n Ion",
     "pmos_ion": "p Ion",
@@ -222,7 +228,9 @@ def _check_summary(technology: Technology, outcome: TechnologyCheck, simulator: 
 
 def _print_check(technology: Technology, outcome: TechnologyCheck) -> None:
     console = plain_console()
-    condition = f"{technology.supply.nominal_v:g} V, {technology.temperature.nominal_c:g} C if not said otherwise"
+    condition = (
+        f"{technology.supply.nominal_v:g} V, {technology.temperature.nominal_c:g} C unless a row names another value"
+    )
     table = Table(title=f"{technology.name}: {condition}", caption=technology.source)
     table.add_column("condition", no_wrap=True)
     for title in _SHOWN.values():
@@ -242,21 +250,21 @@ def _print_check(technology: Technology, outcome: TechnologyCheck) -> None:
 
 
 def target_of(technology: Technology, name: str) -> Target | None:
-    """The target of the measured figure ``name`` (``nmos_ion``, ``fo4``), if the technology has one."""
-    group, _, figure = name.partition("_")
+    """The target of the metric ``name`` (e.g. ``nmos_ion``), or ``None`` if the technology has no such target."""
+    group, _, metric = name.partition("_")
     if group in technology.targets and group in technology.devices:
-        return technology.targets[group].get(figure)
+        return technology.targets[group].get(metric)
     return technology.targets.get("circuit", {}).get(name)
 
 
 def summary(technology: Technology, corner: Corner, measured: dict[str, Measurement]) -> dict[str, Any]:
-    """What ``show --json`` prints."""
-    figures: dict[str, Any] = {}
+    """The data that ``show --json`` prints, in SI units."""
+    metrics: dict[str, Any] = {}
     for name, item in measured.items():
-        figures[name] = {"value": item.value, "unit": item.unit, "reason": item.reason, "description": item.description}
+        metrics[name] = {"value": item.value, "unit": item.unit, "reason": item.reason, "description": item.description}
         target = target_of(technology, name)
         if target is not None and _comparable(technology, corner):
-            figures[name]["target"] = {
+            metrics[name]["target"] = {
                 "value": target.si,
                 "tolerance": target.tolerance,
                 "confidence": target.confidence,
@@ -268,7 +276,7 @@ def summary(technology: Technology, corner: Corner, measured: dict[str, Measurem
         "sha256": technology.sha256,
         "corner": corner.model_dump(),
         "synthetic_corner": technology.corners[corner.process].synthetic,
-        "figures": figures,
+        "figures": metrics,
     }
 
 
@@ -281,11 +289,11 @@ def _table(technology: Technology, corner: Corner, measured: dict[str, Measureme
     synthetic = " (synthetic)" if technology.corners[corner.process].synthetic else ""
     table = Table(
         title=f"{technology.name}, corner {corner.process}{synthetic}, {corner.vdd:g} V, {corner.temperature_c:g} C",
-        caption="targets: public figures or chosen by this project; the technology's TOML has the source of each",
+        caption="targets: public values, or values chosen by this project; the technology's TOML names each source",
     )
-    # A narrow terminal leaves out what a figure means, but never why it is missing.
+    # A narrow terminal has no room for meanings, but the reason of a missing value is always shown.
     explained = wide or any(item.reason for item in measured.values())
-    table.add_column("figure", no_wrap=True)
+    table.add_column("metric", no_wrap=True)
     table.add_column("measured", justify="right", no_wrap=True)
     table.add_column("target", justify="right", no_wrap=True)
     table.add_column("deviation", justify="right", no_wrap=True)

@@ -1,13 +1,24 @@
-r"""What a column goes through in a bit cycle: the events to which SPICE's energy is attributed.
+r"""Events of a column in a bit cycle, to which the energy of SPICE is attributed.
 
-In cycle ``k`` a column reads the bit ``v`` of its word (``r`` after the mask) and the bit ``o`` of its operand, adds them to
-the carry ``c`` and writes the sum ``s`` back. All nodes of the slice behind the sense gates return to rest in every
-precharge, so the energy of a cycle is a function of (v, r, o, c), of what the latches held before, and of the cell that is
-overwritten. ``EVENTS`` lists the indicator functions; the energy of a cycle is their sum, each times its energy, which the
-characterization obtains from SPICE by least squares and stores with the residual.
+In cycle :math:`k` a column reads the bit ``v`` of its word, which is ``r`` after the mask, and the bit ``o`` of its operand.
+The column adds both to the carry ``c`` and writes the sum ``s`` back:
 
-Because an operation's bits stand in one integer, every event of an operation is the population count of a boolean function
-of a few words: the exact energy of an operation costs some twenty word operations, whatever the number of bits.
+.. math::
+
+   s = r \oplus o \oplus c, \qquad c_{k+1} = r\,o + r\,c + o\,c
+
+Every precharge returns the nodes behind the sense gates to rest. The energy of a cycle therefore depends on v, r, o and c,
+on the bits that the latches held before, and on the bit that is overwritten. ``EVENTS`` lists indicator functions of these
+bits. The energy of a cycle is linear in the indicators:
+
+.. math:: E_k = \sum_e E_e\,\mathbf{1}_e(k)
+
+The column bench runs random programs in SPICE, finds the energies :math:`E_e` by least squares, and stores the residual.
+Regression of power on switching events: Bogliolo, Benini and De Micheli, "Regression-based RTL power modeling", ACM Trans.
+Design Automation of Electronic Systems 5 (2000).
+
+The bits of an operation stand in one integer. Every event count is therefore the population count of a Boolean function of
+a few words. The exact energy of an operation costs some twenty word operations for any number of bits.
 """
 
 import numpy as np
@@ -15,7 +26,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.microcode.operations import ColumnState, Ints, Operation, execute, masked, operand_of
 
-# name: what it counts
+# Name of each event -> what is counted.
 EVENTS = {
     "cycle": "bit cycles",
     "v": "membrane read bitline discharges (stored bit is 1)",
@@ -32,7 +43,7 @@ EVENTS = {
     "sum_fall": "sum latch changes from 1 to 0: write bitlines swing",
     "r_again": "r, and the sum latch keeps its value: the sum passes through the other one while the bitline falls",
     "o_again": "o, and the sum latch keeps its value: likewise",
-    # Not rise and fall apart: their difference is s - v, a sum of the events above.
+    # Rise and fall are one event: their difference is s - v, a sum of the events above.
     "cell_flip": "cell is overwritten with the other bit",
     "carry_out": "carry out of the last bit, which the reset discards",
     "masked": "cycles of a masked column",
@@ -44,7 +55,7 @@ EVENTS = {
 def _words(
     operation: Operation, state: ColumnState, weights: Ints, bits: int
 ) -> tuple[dict[str, NDArray[np.uint64]], ColumnState]:
-    """Every event of the operation as a word per column: bit ``k`` is set where it happens in cycle ``k``."""
+    """Each event as one word per column, whose bit ``k`` says whether the event occurs in cycle ``k``; columns after it."""
     full = np.uint64((1 << bits) - 1)
     top, one = np.uint64(bits - 1), np.uint64(1)
     after = execute(operation, state, weights, bits=bits)
@@ -71,7 +82,7 @@ def _words(
         "rc": r & c,
         "oc": o & c,
         "roc": r & o & c,
-        # The slave takes the next bit's carry in the phase 1 that ends the cycle; after the last bit it takes 0.
+        # Phase 1 at the end of a cycle moves the carry of the next bit into the slave; after the last bit it moves 0.
         "carry_edge": c ^ (c >> one),
         "sum_rise": s & ~s_before,
         "sum_fall": ~s & s_before,
@@ -88,7 +99,20 @@ def _words(
 def count_events(
     operation: Operation, state: ColumnState, weights: Ints, *, bits: int
 ) -> tuple[NDArray[np.int64], ColumnState]:
-    """Counts of the events of ``EVENTS`` in one operation, shape [events, ..., columns], and the columns after it."""
+    """Counts of the events of ``EVENTS`` in one operation.
+
+    Args:
+        operation: the operation.
+        state: columns before the operation, arrays of shape [..., columns].
+        weights: signed integers, [inputs, columns].
+        bits: ``P``, bits of a column's word.
+
+    Returns:
+        Counts of shape [events, ..., columns], and the columns after the operation.
+
+    Raises:
+        ConfigError: if a constant of the operation does not fit in ``bits``.
+    """
     words, after = _words(operation, state, weights, bits)
     return np.stack([np.bitwise_count(words[name]).astype(np.int64) for name in EVENTS]), after
 
@@ -96,7 +120,14 @@ def count_events(
 def cycle_events(
     operation: Operation, state: ColumnState, weights: Ints, *, bits: int
 ) -> tuple[NDArray[np.int64], ColumnState]:
-    """The same cycle by cycle: indicators of shape [events, bits, ..., columns], for the calibration."""
+    """Indicators of the events of ``EVENTS`` in every cycle of one operation; arguments as for ``count_events``.
+
+    Returns:
+        Indicators (0 or 1) of shape [events, bits, ..., columns], and the columns after the operation.
+
+    Raises:
+        ConfigError: if a constant of the operation does not fit in ``bits``.
+    """
     words, after = _words(operation, state, weights, bits)
     stacked = np.stack([words[name] for name in EVENTS])
     shifts = np.arange(bits, dtype=np.uint64).reshape((1, bits) + (1,) * (stacked.ndim - 1))

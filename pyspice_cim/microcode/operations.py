@@ -1,15 +1,18 @@
-r"""What a column does: every operation is one addition, the same control values for all columns.
+r"""What an operation does to a column: one addition, with the same control values for all columns.
 
 .. math:: v \leftarrow (\mathrm{mask}\;?\;0 : v) + o \pmod{2^P}
 
 ==========  =====================================================================================
-``v``       the stored word of a column, two's complement, ``P`` bits: the membrane's ``B`` bits and guard bits
-``FS``      the column's flag: the sign of the sum, latched after the last bit where the operation captures it
-``mask``    ``ZA`` where ``FS`` = 1, else ``ZB``: the column reads 0 in place of its word
-``o``       a weight row of the column, or a broadcast constant: ``K1`` where ``FS`` = 1, else ``K0``
+``v``       stored word of a column, two's complement, ``P`` bits: ``B`` bits of the membrane and guard bits
+``FS``      flag of the column; an operation that captures sets the flag to the sign of its sum
+``mask``    ``ZA`` if ``FS`` = 1, else ``ZB``; a masked column reads 0 in place of its word
+``o``       weight row of the column, or a broadcast constant: ``K1`` if ``FS`` = 1, else ``K0``
 ==========  =====================================================================================
 
-Which operations make a time step is the organisation's business (``organisation.program``).
+The organisation of a macro says which operations make a time step (``organisation.program``). Additions that run bit by
+bit below the columns of an SRAM: Eckert et al., "Neural Cache: bit-serial in-cache acceleration of deep neural networks",
+ISCA 2018; Jeloka et al., "A 28 nm configurable memory (TCAM/BCAM/SRAM) using push-rule 6T bit cell enabling
+logic-in-memory", IEEE J. Solid-State Circuits 51 (2016).
 """
 
 from dataclasses import dataclass
@@ -25,14 +28,14 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """Control values of one operation (see the module's table).
+    """Control values of one operation.
 
     Attributes:
         name: operation that a report charges, e.g. ``decay`` or ``accumulate``.
-        k0, k1: operand of columns with FS = 0 and FS = 1; both 0 where a weight row is the operand.
+        k0, k1: operand of columns with FS = 0 and with FS = 1; both 0 if a weight row is the operand.
         weight: index of the active input whose weight row is the operand, or ``None``.
-        za, zb: mask lines: what a column with FS = 1 and with FS = 0 is masked by.
-        capture: latch the sign of the sum into FS after the last bit.
+        za, zb: whether a column with FS = 1, and a column with FS = 0, reads 0 in place of its word.
+        capture: whether the flag FS takes the sign of the sum after the last bit.
     """
 
     name: str
@@ -46,7 +49,13 @@ class Operation:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnState:
-    """Stored words and flags of columns, arrays of one shape. ``last_sum`` is the sum latch (the last bit written)."""
+    """What columns hold, as arrays of one shape.
+
+    Attributes:
+        word: stored words, signed integers.
+        flag: flags FS, 0 or 1.
+        last_sum: sum latches (the last bit written), 0 or 1.
+    """
 
     word: Ints
     flag: Ints
@@ -56,31 +65,47 @@ class ColumnState:
 def column_bits(weights: NDArray[np.integer], membrane_bits: int) -> int:
     """Fewest bits ``P`` of a column in which no order of the inputs overflows.
 
-    Args:
-        weights: [inputs, neurons].
-        membrane_bits: ``B``.
+    The partial sums of a step lie in [-sum of ``|w-|``, VMAX + sum of ``w+``]. The negative weights of a neuron are ``w-``,
+    and the positive weights are ``w+``. Saturate then subtracts VMAX from a sum that may be the least one. Fire subtracts at
+    most VMAX - 1 from a membrane that is not negative.
 
-    A step's partial sums lie in [-sum of |w-|, VMAX + sum of w+]; saturate then takes VMAX off a sum that may be as low
-    as the least one, and fire at most VMAX - 1 off a membrane that is not negative.
+    Args:
+        weights: signed integers, [inputs, neurons].
+        membrane_bits: ``B``; VMAX = 2^(B-1) - 1.
     """
     vmax = 2 ** (membrane_bits - 1) - 1
     wide = np.asarray(weights, dtype=np.int64)
     highest = vmax + int(np.maximum(wide, 0).sum(axis=0).max(initial=0))
-    # A membrane that is loaded from outside may be as low as -2^(B-1), whatever the weights.
+    # A membrane that is loaded from outside may be as low as -2^(B-1) for any weights.
     lowest = -vmax + min(int(np.minimum(wide, 0).sum(axis=0).min(initial=0)), -(2 ** (membrane_bits - 1)))
     return max(highest.bit_length(), (-lowest - 1).bit_length()) + 1
 
 
 def columns_at_rest(membrane: Ints, *, theta: int) -> ColumnState:
-    """Columns that hold ``membrane`` as a step leaves one that did not fire: word ``v - theta``, FS = 1."""
+    """Columns after a step in which no neuron fired: word = membrane - theta, FS = 1.
+
+    Args:
+        membrane: membranes ``v``, integers of any shape.
+        theta: threshold.
+    """
     word = np.asarray(membrane, dtype=np.int64) - theta
     return ColumnState(word=word, flag=np.ones_like(word), last_sum=np.zeros_like(word))
 
 
 def membranes(state: ColumnState, *, theta: int, membrane_bits: int, reset: Literal["subtract", "zero"]) -> Ints:
-    """Membranes after a fire: ``v = word + theta`` where FS = 1 (did not fire), else the word, or 0 on reset to zero.
+    """Membranes after a fire.
 
-    A sum below -2^(B-1) is held exactly in the guard bits and reads as -2^(B-1): the next decay clears it either way.
+        v = word + theta   if FS = 1 (the neuron did not fire)
+        v = word           if FS = 0 and the reset subtracts the threshold
+        v = 0              if FS = 0 and the reset is to zero
+
+    The guard bits hold a sum below -2^(B-1) exactly. Such a sum reads as -2^(B-1); the next decay clears both values.
+
+    Args:
+        state: columns after the fire.
+        theta: threshold.
+        membrane_bits: ``B``.
+        reset: reset of a neuron that fired.
     """
     fired = 0 if reset == "zero" else state.word
     value = np.where(state.flag == 1, state.word + theta, fired)
@@ -88,24 +113,31 @@ def membranes(state: ColumnState, *, theta: int, membrane_bits: int, reset: Lite
 
 
 def operand_of(operation: Operation, flag: Ints, weights: Ints) -> Ints:
-    """The operand of each column; ``weights`` are of shape [inputs, columns]."""
+    """Operand of each column.
+
+    Args:
+        operation: the operation.
+        flag: flags FS, [..., columns].
+        weights: signed integers, [inputs, columns].
+    """
     if operation.weight is not None:
         return np.broadcast_to(np.asarray(weights, dtype=np.int64)[operation.weight], flag.shape)
     return np.where(flag == 1, operation.k1, operation.k0).astype(np.int64)
 
 
 def masked(operation: Operation, flag: Ints) -> NDArray[np.bool_]:
-    """Which columns read 0 in place of their word."""
+    """Whether each column reads 0 in place of its word; ``flag`` are the flags FS."""
     return np.where(flag == 1, operation.za, operation.zb)
 
 
 def execute(operation: Operation, state: ColumnState, weights: Ints, *, bits: int) -> ColumnState:
-    """Columns after ``operation``, bit for bit.
+    """Columns after ``operation``, equal to the circuit in every bit.
 
     Args:
-        state: arrays of shape [..., columns].
-        weights: [inputs, columns].
-        bits: ``P``; sums wrap modulo 2^P as the circuit's do.
+        operation: the operation.
+        state: columns before the operation, arrays of shape [..., columns].
+        weights: signed integers, [inputs, columns].
+        bits: ``P``, bits of a column's word; sums wrap modulo 2^P as in the circuit.
 
     Raises:
         ConfigError: if a constant does not fit in ``bits``.

@@ -1,8 +1,11 @@
-"""On which control line an operation pulses, in which cycle and in which window of the cycle.
+"""Pulses of an operation: the control line, the cycle, and the window of the cycle.
 
-A cycle has two phases. In phase 1 the read bitlines are precharged and the bit of the cycle before is written; in phase 2
-the next bit is read and added. An operation takes ``bits`` cycles, least significant bit first; operations follow each
-other without a gap, and half a cycle more drains the last write.
+A cycle has two phases. Phase 1 precharges the read bitlines and writes the sum bit of the cycle before. Phase 2 reads the
+next bit and adds it. An operation takes ``bits`` cycles, least significant bit first. Operations follow each other without
+a gap. Half a cycle after the last operation finishes its last write.
+
+Bit-serial operation of SRAM columns: Eckert et al., "Neural Cache: bit-serial in-cache acceleration of deep neural
+networks", ISCA 2018.
 """
 
 from collections import Counter
@@ -14,7 +17,7 @@ from pyspice_cim.microcode.operations import Operation
 
 
 class Window(Enum):
-    """Part of a cycle in which a line is active; ``netlists.waves`` gives each its times."""
+    """Part of a cycle in which a control line is active. ``netlists.waves.Timing`` states the times of each window."""
 
     PHASE1 = "phase1"
     PRECHARGE = "precharge"
@@ -28,14 +31,20 @@ class Window(Enum):
 
 @dataclass(frozen=True, order=True)
 class Pulse:
-    """Line ``line`` is active in ``window`` of cycle ``cycle`` (for ``OPERATION``: from there for a whole operation)."""
+    """One pulse of a control line.
+
+    Attributes:
+        line: control line.
+        cycle: number of the cycle, from 0.
+        window: window of the cycle; ``OPERATION`` lasts from this cycle for a whole operation.
+    """
 
     line: str
     cycle: int
     window: Window
 
 
-# Lines of every column, each with its complement where the slice needs it (``b``: active low).
+# Control lines of every column; the complement of a line ends in ``b`` and is active low.
 CLOCK_LINES = ("ph1", "ph1b", "ph2", "ph2b", "phq", "phqb", "pcb", "rst", "fc", "fcb")
 MASK_LINES = ("za", "zb")
 CONSTANT_LINES = ("dc0", "dc1")
@@ -43,17 +52,17 @@ ACTIVE_LOW = frozenset({"ph1b", "ph2b", "phqb", "pcb", "fcb"})
 
 
 def weight_line(row: int) -> str:
-    """Read wordline of weight row ``row`` (input times weight bits plus bit)."""
+    """Read wordline of weight row ``row`` (row = input * weight bits + bit)."""
     return f"rww{row}"
 
 
 def segment_line(segment: int) -> str:
-    """Precharge line (active low) of weight segment ``segment``."""
+    """Precharge line of weight segment ``segment``, active low."""
     return f"pcs{segment}"
 
 
 def line_kind(line: str) -> str:
-    """The kind of a line, for energies that all lines of a kind share: ``rwv3`` is ``rwv``."""
+    """Kind of a control line: ``rwv`` for ``rwv3``. All control lines of a kind have one energy."""
     return line.rstrip("0123456789") if line.startswith(("rwv", "wwv", "rww", "pcs")) else line
 
 
@@ -61,9 +70,13 @@ def schedule(program: Sequence[Operation], *, bits: int, weight_bits: int, rows:
     """All pulses of ``program``.
 
     Args:
-        bits: ``P``, cycles of one operation.
-        weight_bits: bits of a weight; for higher cycles its sign row is read again.
-        rows: rows of a weight segment, to know which segment's bitline must be precharged.
+        program: operations in the order in which they run.
+        bits: ``P``, bits of a column's word and cycles of one operation.
+        weight_bits: bits of a weight; cycles beyond them read the sign row again (sign extension).
+        rows: rows of a weight segment, which tell the segment of each weight row.
+
+    Returns:
+        Pulses, without order.
     """
     pulses: list[Pulse] = []
     segment_cycles: set[tuple[int, int]] = set()
@@ -73,7 +86,7 @@ def schedule(program: Sequence[Operation], *, bits: int, weight_bits: int, rows:
         pulses += [Pulse("ph1", cycle, Window.PHASE1), Pulse("ph1b", cycle, Window.PHASE1)]
         pulses.append(Pulse("pcb", cycle, Window.PRECHARGE))
         if bit == 0:
-            # The carry is reset inside the master before an operation, and once more after the last one.
+            # The carry master is reset before each operation, and once more after the last operation.
             pulses.append(Pulse("rst", cycle, Window.RESET))
         if cycle > 0:
             before, written = divmod(cycle - 1, bits)
@@ -91,7 +104,7 @@ def schedule(program: Sequence[Operation], *, bits: int, weight_bits: int, rows:
         if operation.weight is not None:
             row = operation.weight * weight_bits + min(bit, weight_bits - 1)
             pulses.append(Pulse(weight_line(row), cycle, Window.READ))
-            # Before the read, and after it: a discharged segment would hold the global read line low.
+            # Precharge before and after the read: a discharged segment holds the global read line low.
             segment_cycles |= {(row // rows, cycle), (row // rows, cycle + 1)}
         for line, constant in (("dc0", operation.k0), ("dc1", operation.k1)):
             if constant >> bit & 1:
@@ -105,7 +118,12 @@ def schedule(program: Sequence[Operation], *, bits: int, weight_bits: int, rows:
 
 
 def line_pulses(operation: Operation, *, bits: int) -> Counter[str]:
-    """Pulses per kind of line that one operation costs, wherever it stands in a program."""
+    """Pulses of each kind of control line in one operation. The place of the operation in a program does not matter.
+
+    Args:
+        operation: the operation.
+        bits: ``P``, bits of a column's word.
+    """
     mask = (1 << bits) - 1
     counts: Counter[str] = Counter()
     for line in ("ph1", "ph1b", "ph2", "ph2b", "phq", "phqb", "pcb", "rwv", "wwv"):
@@ -118,6 +136,6 @@ def line_pulses(operation: Operation, *, bits: int) -> Counter[str]:
         counts["dc1"] = (operation.k1 & mask).bit_count()
     else:
         counts["rww"] = bits
-        # The segment is precharged once more after its last read.
+        # One more precharge follows the last read of the segment.
         counts["pcs"] = bits + 1
     return counts

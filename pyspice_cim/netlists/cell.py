@@ -12,13 +12,13 @@ from pyspice_cim.technology import Technology
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """A subcircuit: its name, its ports in order with what each is, its sizes, and the function that fills it.
+    """A subcircuit with documented ports and sizes.
 
     Attributes:
         name: name of the subcircuit.
-        ports: port name to its meaning.
-        sizes: parameter name to value (widths in m).
-        build: draws the transistors into an empty subcircuit.
+        ports: port to its meaning, in the order of the subcircuit.
+        sizes: name of each size to its value (widths in m).
+        build: function that draws the elements into an empty subcircuit.
         uses: cells that ``build`` instantiates.
     """
 
@@ -29,14 +29,24 @@ class Cell:
     uses: tuple["Cell", ...] = field(default=())
 
     def subcircuit(self) -> SubCircuit:
-        """The PySpice subcircuit."""
+        """The cell as a PySpice subcircuit.
+
+        Raises:
+            NetlistError: if the name is no plain identifier.
+        """
         circuit = SubCircuit(checked_name(self.name, "cell name"), *self.ports)
         self.build(circuit)
         return circuit
 
 
 def library(*cells: Cell) -> list[Cell]:
-    """``cells`` and all that they use, each once, used ones first.
+    """``cells`` and all cells that they use, each once; a cell follows the cells that it uses.
+
+    Args:
+        cells: cells that a deck instantiates.
+
+    Returns:
+        Cells in the order in which a deck defines them.
 
     Raises:
         NetlistError: if two different cells have one name.
@@ -69,14 +79,20 @@ def mosfet(
 ) -> None:
     """Draw one transistor into ``circuit``.
 
+    The area of source and drain is width times ``diffusion_um``. The perimeter is twice the sum of both.
+
     Args:
+        circuit: circuit or subcircuit that is drawn into.
+        name: name of the element.
         terminals: nodes of drain, gate, source and bulk.
+        technology: technology of the device.
         device: name in ``technology.devices`` (``nmos``, ``pmos``).
-        width, length: m; length defaults to the shortest. A width below the device's smallest becomes the smallest if
-            the technology says so (``devices.NAME.narrow = "widen"``), and is an error if not.
+        width: gate width in m. The technology says what a width below the smallest becomes: the smallest width
+            (``devices.NAME.narrow = "widen"``) or an error.
+        length: gate length in m; by default the shortest.
         multiplier: number of devices in parallel.
-        dvt: V, shift added to the threshold voltage (mismatch), with the sign of BSIM4's ``delvto``: positive makes an
-            n device slower and a p device faster. It reaches the device as ``devices.NAME.dvt`` says.
+        dvt: shift added to the threshold voltage (mismatch) in V, with the sign of BSIM4's ``delvto``. A positive shift
+            makes an n device slower and a p device faster. ``devices.NAME.dvt`` says how the shift is drawn.
 
     Raises:
         NetlistError: for a size outside the device's range.

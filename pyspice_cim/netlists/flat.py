@@ -1,8 +1,8 @@
-"""A ``Cell`` drawn flat, many times, with a threshold shift of its own for every transistor of every copy.
+"""Flat copies of a ``Cell``, in which every transistor has a threshold shift of its own.
 
-A subcircuit is the same wherever it stands, so samples of a Monte Carlo run cannot share one. ``draw_flat`` runs the
-cell's own ``build`` on a circuit that follows every instance down to its elements and writes their text once, with holes
-for the copy's tag and for the shifts. A copy then costs one ``str.format``.
+All instances of a subcircuit are equal, so the samples of a Monte Carlo run cannot share one. ``draw_flat`` therefore
+calls ``Cell.build`` with a circuit that follows every instance down to its elements. The text of the elements is written
+once, with holes for the tag and the shifts of a copy. Each copy then costs one ``str.format``.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from pyspice_cim.netlists.cell import Cell
 from pyspice_cim.technology import Technology
 from pyspice_cim.technology.user_cell.parse import number
 
-# Where the tag of the copy goes, in the nodes that are given to ``draw_flat``: ``q{t}`` is q0, q1, ...
+# Hole for the tag of a copy in the name of a node: ``q{t}`` becomes q0, q1, ...
 TAG = "{t}"
 
 
@@ -22,10 +22,10 @@ class Transistor:
     """One transistor of a flat cell.
 
     Attributes:
-        path: instances above it and its own name, e.g. ``cell.pdl``.
+        path: names of the instances above the transistor and its own name, e.g. ``cell.pdl``.
         device: name in ``technology.devices``.
-        width, length: m, as drawn.
-        multiplier: number of transistors in parallel that it stands for.
+        width, length: gate as drawn, in m.
+        multiplier: number of transistors in parallel.
     """
 
     path: str
@@ -40,7 +40,8 @@ class FlatCell:
     """A cell drawn flat: its transistors, and the text of one copy.
 
     Attributes:
-        text: with ``{t}`` in the place of the copy's tag and ``{0}``, ``{1}``, ... in the places of the shifts.
+        transistors: transistors in the order of their shifts.
+        text: deck text with the hole ``{t}`` for the tag of a copy and the holes ``{0}``, ``{1}``, ... for the shifts.
     """
 
     transistors: tuple[Transistor, ...]
@@ -50,22 +51,27 @@ class FlatCell:
         """Deck text of one copy.
 
         Args:
-            tag: a number or name that no other copy in the deck has.
-            shifts: V, one for each of ``transistors``, with the sign of BSIM4's ``delvto`` (see ``netlists.cell.mosfet``).
+            tag: number or name that no other copy in the deck has.
+            shifts: threshold shift of each transistor in V, with the sign of BSIM4's ``delvto`` (``netlists.cell.mosfet``).
         """
         return self.text.format(*(f"{shift:.6g}" for shift in shifts), t=tag)
 
 
 def draw_flat(technology: Technology, cell: Cell, nodes: Mapping[str, str], *, path: str) -> FlatCell:
-    """Draw ``cell`` and all that it instantiates into one level.
+    """``cell`` and all cells that it instantiates, drawn into one level.
 
     Args:
-        nodes: port to node; a node with ``{t}`` in it is the copy's own, any other one is shared by all copies. A port
-            that is not named becomes ``<port>{t}``.
-        path: what stands before the name of every element, so that several cells of a copy can be told apart.
+        technology: technology of the cell.
+        cell: the cell.
+        nodes: port to node. Each copy has its own node if the name holds ``{t}``; all copies share any other node. A
+            port that is not named gets the node ``<port>{t}``.
+        path: prefix of the names of all elements, which tells several cells of a copy apart.
+
+    Returns:
+        Transistors of one copy, and the text of a copy with holes.
 
     Raises:
-        NetlistError: for a transistor whose model is none of ``technology.devices``: its mismatch is not known.
+        NetlistError: for a transistor whose model is no device of the technology, so that its mismatch is unknown.
     """
     drawing = _Drawing(technology=technology)
     _Level(drawing, cell, {port: nodes.get(port, f"{port}{TAG}") for port in cell.ports}, path).draw()
@@ -80,7 +86,7 @@ class _Drawing:
 
 
 class _Level:
-    """One instance of a cell: takes the calls that ``Cell.build`` makes of a PySpice subcircuit."""
+    """One instance of a cell, in the place of the PySpice subcircuit that ``Cell.build`` draws into."""
 
     gnd = "0"
 
@@ -127,7 +133,7 @@ class _Level:
         nodes = [self._node(end) for end in ends]
         text = " ".join([model, *(f"{key}={value}" for key, value in values.items())])
         if kind.dvt == "gate_source":
-            # As netlists.cell.mosfet draws a shift: V_GS is lowered by it.
+            # netlists.cell.mosfet draws a shift in the same way: the source lowers V_GS by the shift.
             drain, gate, source, bulk = nodes
             inner = f"{self.path}.{name}.gate.{TAG}"
             self._line("V", f"{name}.dvt", [gate, inner], hole)
@@ -138,7 +144,7 @@ class _Level:
     def _device(self, element: str, model: str) -> str:
         technology = self.drawing.technology
         for name, kind in technology.devices.items():
-            # A bin is named after the subcircuit that it is a part of (binning.py).
+            # The name of a bin begins with the name of its subcircuit (binning.py).
             if kind.element == element and model.lower().partition("__bin")[0] == kind.model.lower():
                 return name
         raise NetlistError(

@@ -1,8 +1,13 @@
-"""A user's own bit cell as a ``Cell``: its elements drawn one by one, in place of the built-in transistors.
+"""The netlist of a user cell as a ``Cell``: elements of the user's file in place of the built-in transistors.
 
-Nodes that play a role get the name of the built-in cell's port, ground becomes node 0, inner nodes ``n_<name>`` and
-subcircuits of the file ``own_<cell>_<name>``, so that no name meets one of the project's. ``q`` and ``qb`` become ports
-wherever they were inner nodes: benches preset and watch them.
+Names change so that none meets a name of the package:
+
+- a node with a role gets the name of the built-in cell's port;
+- ground becomes node 0;
+- any other node becomes ``n_<name>``;
+- a subcircuit of the file becomes ``own_<cell>_<name>``.
+
+Storage nodes become ports, because benches preset and watch them.
 """
 
 from collections.abc import Mapping
@@ -15,10 +20,19 @@ from pyspice_cim.technology.user_cell.checks import UserCell, micrometres
 from pyspice_cim.technology.user_cell.parse import Card, Subcircuit
 
 
-def own_cell(
+def user_netlist(
     technology: Technology, own: UserCell, *, name: str, ports: Mapping[str, str], sizes: Mapping[str, float]
 ) -> Cell:
-    """``own`` with the name, the ports and the sizes of the built-in cell in whose place it stands."""
+    """The user cell ``own`` in place of a built-in cell.
+
+    Args:
+        technology: technology of the transistors.
+        own: the checked user cell.
+        name, ports, sizes: name, ports and sizes of the built-in cell.
+
+    Returns:
+        A cell with this name, these ports and these sizes, drawn from the user's elements.
+    """
     prefix = f"own_{name}_"
     cells: dict[str, Cell] = {}
 
@@ -64,12 +78,12 @@ def _draw(
 def _renamed(node: str, nodes: Mapping[str, str]) -> str:
     if node in nodes:
         return nodes[node]
-    # Both are ground in every subcircuit.
+    # ngspice takes both names for ground in every subcircuit.
     return "0" if node in ("0", "gnd") else f"n_{node}"
 
 
 def _bin(technology: Technology, card: Card) -> str:
-    """Subcircuit of a transistor: the bin of its size where the technology's models have bins."""
+    """Name of the subcircuit that models a transistor; with binned models, the bin of its size."""
     for name, kind in technology.devices.items():
         if kind.element == "X" and kind.model.lower() == card.model:
             metres = micrometres(technology) * 1e-6

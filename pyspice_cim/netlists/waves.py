@@ -1,4 +1,4 @@
-"""From the microcode's pulses to the waveforms of the control lines."""
+"""Waveforms of the control lines, from the pulses of the microcode."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,15 +9,15 @@ from pyspice_cim.microcode.schedule import Pulse, Window
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Times of a cycle, s; fractions are of the cycle.
+    """Times of a cycle. The two phases of a cycle do not overlap.
 
     Attributes:
-        cycle: length of a cycle.
-        phase1: where phase 1 ends.
-        guard: least time between the two phases.
-        sum_delay: when in phase 2 the sum latch opens, as a fraction of the phase: late, which keeps the adder's
-            glitches off the write bitlines.
-        edge: rise and fall time, s; shortened where the guard would be shorter.
+        cycle: length of a cycle in s.
+        phase1: end of phase 1, as a fraction of the cycle.
+        guard: least time between the two phases, as a fraction of the cycle.
+        sum_delay: moment in phase 2 at which the sum latch opens, as a fraction of the phase. The latch opens late, so
+            that glitches of the adder do not reach the write bitlines.
+        edge: rise and fall time in s; at most nine tenths of the guard.
     """
 
     cycle: float
@@ -27,7 +27,12 @@ class Timing:
     edge: float = 30e-12
 
     def window(self, window: Window, bits: int) -> tuple[float, float]:
-        """Start and end of ``window``, s after the start of its cycle."""
+        """Start and end of ``window`` in s after the start of its cycle.
+
+        Args:
+            window: part of a cycle, or a whole operation.
+            bits: cycles of one operation.
+        """
         t, g, h = self.cycle, self.guard * self.cycle, self.phase1 * self.cycle
         return {
             Window.PHASE1: (g, h - g),
@@ -45,14 +50,24 @@ class Timing:
 
     @property
     def settled(self) -> float:
-        """Time in a cycle at which all that the cycle before began has settled, s: just before phase 2."""
+        """Time in a cycle at which the writes of the cycle before have settled, in s: just before phase 2."""
         return (self.phase1 + 0.5 * self.guard) * self.cycle
 
 
 def line_waveforms(
     pulses: Iterable[Pulse], timing: Timing, *, bits: int, idle: float, active: float
 ) -> dict[str, list[tuple[float, float]]]:
-    """PWL points of every line that pulses: (time in s, level in V); ``idle`` and ``active`` are the levels."""
+    """Piecewise-linear waveform of every control line that pulses.
+
+    Args:
+        pulses: pulses of a program (``microcode.schedule``).
+        timing: times of a cycle.
+        bits: cycles of one operation.
+        idle, active: level outside and inside a pulse, in V.
+
+    Returns:
+        Control line to its points (time in s, level in V), in rising time.
+    """
     edge = min(timing.edge, 0.9 * timing.guard * timing.cycle)
     spans: dict[str, list[tuple[float, float]]] = defaultdict(list)
     for pulse in sorted(pulses):

@@ -11,13 +11,13 @@ from pyspice_cim.terminal import visible
 
 
 class VisibleConsole(Console):
-    """A console that shows control characters of a text as escapes: a text out of a file cannot command the terminal."""
+    """A console that prints control characters as escapes, so that a text of a file cannot command the terminal."""
 
     def render_str(self, text: str, **how: Any) -> Text:
-        # Before widths are measured, so that a table stays in its lines.
+        # Escaped before widths are measured, so that the columns of a table stay aligned.
         return super().render_str(visible(text), **how)
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        # Whatever else became text. rich's own commands, which draw a bar, are marked as such.
+        # Text of other renderables. rich marks its own control segments, which draw a bar.
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)

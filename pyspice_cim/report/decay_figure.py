@@ -1,4 +1,4 @@
-"""Figure: accuracy with each decay rule, every run a dot, in real numbers and in the integers of the array."""
+"""Figure: accuracy with each decay rule; each run is a dot, in real numbers or in the integers of the array."""
 
 import textwrap
 from collections.abc import Mapping
@@ -11,7 +11,12 @@ _NUMBERS = (("real", "real numbers", -0.17, "C0"), ("integer", "4-bit weights, 8
 
 
 def draw_decay_study(results: Mapping[str, Any], path: str | Path) -> None:
-    """Draw ``results`` (``results.json`` of ``behavioral/study_decay.py``) to ``path``, one panel a task."""
+    """Draw the study of decay rules to ``path``, one panel per task.
+
+    Args:
+        results: ``results.json`` of ``behavioral/study_decay.py``.
+        path: file to write; its suffix chooses the format.
+    """
     tasks = results["tasks"]
     with figure(path, max(5.0, 3.4 * len(tasks)), 4.4) as drawn:
         panels = drawn.subplots(1, len(tasks), squeeze=False)[0]
@@ -21,7 +26,7 @@ def draw_decay_study(results: Mapping[str, Any], path: str | Path) -> None:
                 rows = {row["decay"]: row for row in task["summary"] if row["numbers"] == numbers}
                 for place, decay in enumerate(decays):
                     dots = [100 * accuracy for accuracy in task["accuracies"][decay][numbers]]
-                    # Spread a little, in a fixed order, so that equal accuracies do not hide each other.
+                    # Dots are spread in a fixed order, so that equal accuracies do not hide each other.
                     spread = [place + shift + 0.16 * (k / max(1, len(dots) - 1) - 0.5) for k in range(len(dots))]
                     axes.plot(spread, dots, ".", color=colour, alpha=0.45, markersize=5, markeredgewidth=0)
                     axes.plot(

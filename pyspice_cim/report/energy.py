@@ -9,7 +9,12 @@ from pyspice_cim.units import engineering
 
 
 def draw_energy(report: Mapping[str, Any], path: str | Path) -> None:
-    """Draw the energy components and operations of ``report`` (``report.json``) to ``path``."""
+    """Draw the energy of an inference by component and by operation to ``path``.
+
+    Args:
+        report: ``report.json`` of the demo, energies in J.
+        path: file to write; its suffix chooses the format.
+    """
     components = dict(sorted(report["energy_components_j"].items(), key=lambda item: item[1]))
     operations = dict(sorted(report["energy_operations_j"].items(), key=lambda item: item[1]))
     total = report["energy_per_inference_j"]

@@ -1,4 +1,4 @@
-"""Figure: accuracy on macros that fail, against supply voltage, a line a cycle time."""
+"""Figure: accuracy on macros with faults against supply voltage, one curve per cycle time."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,16 +10,18 @@ from pyspice_cim.units import engineering
 
 
 def draw_faults(sweep: Sequence[FaultAccuracy], path: str | Path, *, fault_free: float | None = None) -> None:
-    """Draw ``sweep`` (of ``fault_sweep``) to ``path``: means with their confidence bands, each chip as a dot.
+    """Draw the accuracies of a sweep to ``path``: means with confidence bands, and each chip as a dot.
 
     Args:
-        fault_free: accuracy without faults, a dashed line.
+        sweep: result of ``fault_sweep``.
+        path: file to write; its suffix chooses the format.
+        fault_free: accuracy without faults, from 0 to 1, drawn as a dashed line.
 
     Raises:
         DataError: if the sweep is empty.
     """
     if not sweep:
-        raise DataError("the sweep has no points; give one at least")
+        raise DataError("the sweep has no points; give at least one")
     with figure(path, 6.0, 4.0) as drawn:
         axes = drawn.subplots()
         for number, cycle in enumerate(sorted({each.point.cycle for each in sweep})):

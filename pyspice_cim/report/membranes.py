@@ -1,4 +1,4 @@
-"""Figure: membrane traces of output neurons and the spikes of all layers, for one sample."""
+"""Figure: membranes of output neurons and spikes of all layers, for one sample."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,32 +7,40 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import NetworkFile
-from pyspice_cim.behavioral.neuron.ldlif import LDLIFState, ldlif_step
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.report.style import figure
 
 
 def membrane_traces(
     network: NetworkFile, spikes: NDArray[np.integer[Any]]
-) -> tuple[list[NDArray[np.uint8]], NDArray[np.int64]]:
-    """Spikes of every layer, inputs first ([time, neurons] each), and the output membranes [time, neurons] of one sample."""
-    trains: list[NDArray[np.uint8]] = [np.asarray(spikes, dtype=np.uint8)]
-    traces = np.zeros((len(spikes), network.layers[-1].neurons), dtype=np.int64)
-    for layer in network.layers:
-        state = LDLIFState.zeros(layer.neurons)
-        out = np.zeros((len(spikes), layer.neurons), dtype=np.uint8)
-        for step, active in enumerate(trains[-1]):
-            sums = active.astype(np.int64) @ layer.weights.astype(np.int64)
-            out[step], state, _ = ldlif_step(sums, state, layer.params)
-            traces[step, : layer.neurons] = state.v if layer is network.layers[-1] else 0
-        trains.append(out)
-    return trains, traces
+) -> tuple[list[NDArray[np.uint8]], NDArray[np.int32]]:
+    """Run one sample and record its spikes and output membranes.
+
+    Args:
+        network: a network file.
+        spikes: input spikes, shape (time, inputs).
+
+    Returns:
+        Spikes of the inputs and of each layer, shape (time, neurons) each; output membranes in LSB, shape (time, neurons).
+    """
+    run = run_integer(layers_of(network), np.asarray(spikes)[:, None], traces=True)
+    trains = [np.asarray(spikes, np.uint8), *(train[:, 0] for train in run.spikes)]
+    return trains, run.traces[-1][:, 0]
 
 
 def draw_membranes(
     network: NetworkFile, spikes: NDArray[np.integer[Any]], path: str | Path, *, label: int | None = None
 ) -> None:
-    """Draw one sample, ``spikes`` [time, inputs], to ``path``."""
+    """Draw spikes and output membranes of one sample to ``path``.
+
+    Args:
+        network: a network of fully connected layers.
+        spikes: input spikes, shape (time, inputs).
+        path: file to write; its suffix chooses the format.
+        label: the digit of the sample, for the title.
+    """
     trains, traces = membrane_traces(network, spikes)
     names = ["inputs", *(f"layer {n + 1}" for n in range(len(network.layers)))]
     counts = trains[-1].sum(axis=0)

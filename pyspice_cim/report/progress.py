@@ -1,4 +1,4 @@
-"""How far an engine is: a bar on a terminal, a plain line now and then elsewhere (a log, a pipe)."""
+"""Progress of an engine: a bar on a terminal; in a log or a pipe, a plain line every ten seconds."""
 
 import time
 from types import TracebackType
@@ -6,7 +6,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from pyspice_cim.characterization.engine.engine import Tally
+from pyspice_cim.characterization.engine.tally import Tally
 from pyspice_cim.report.console import VisibleConsole
 from pyspice_cim.units import clock
 
@@ -15,12 +15,12 @@ _LINE_EVERY, _BAR_EVERY = 10.0, 0.1
 
 
 class EngineProgress:
-    """Shows a ``Tally`` on stderr; use it as a context manager, and give it to an engine as its ``progress``.
+    """Shows the tally of an engine; a context manager, and a value for the engine's ``progress``.
 
     Args:
-        label: what is being done.
-        unit: what a bench is: points of a plan, vectors of a co-simulation.
-        console: where to; by default stderr.
+        label: name of the work.
+        unit: name of what a bench computes: points of a plan, vectors of a co-simulation.
+        console: where to print; default: stderr.
     """
 
     def __init__(self, label: str, *, unit: str = "points", console: Console | None = None) -> None:
@@ -28,7 +28,7 @@ class EngineProgress:
         self.console = console or VisibleConsole(stderr=True)
         self._last: Tally | None = None
         self._shown = time.monotonic()
-        # Drawn by us alone: a thread that draws would be running while the pool forks its workers.
+        # No thread draws the bar: a thread would be running while the pool forks its workers.
         self._bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -53,7 +53,7 @@ class EngineProgress:
             self._print(self._last)
 
     def __call__(self, tally: Tally) -> None:
-        """Show ``tally``; cheap if called often."""
+        """Show ``tally``; frequent calls are cheap."""
         self._last = tally
         terminal = self.console.is_terminal
         if time.monotonic() - self._shown < (_BAR_EVERY if terminal else _LINE_EVERY):

@@ -1,4 +1,7 @@
-"""Figure: time of one state update against the number of neurons, in the array and one after the other."""
+"""Figure: time of the decay against the number of neurons, in the array and sequential.
+
+The array's time is the decay alone, without saturate and fire; ``docs/limits.md`` says what the comparison leaves out.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +11,12 @@ from pyspice_cim.report.style import figure
 
 
 def draw_state_update(report: Mapping[str, Any], path: str | Path) -> None:
-    """Draw ``state_update_s`` of ``report`` (``report.json``) to ``path``."""
+    """Draw the times of a state update to ``path``.
+
+    Args:
+        report: ``report.json`` of the demo, with ``state_update_s`` (s).
+        path: file to write; its suffix chooses the format.
+    """
     update = report["state_update_s"]
     neurons = update["neurons"]
     with figure(path, 6.0, 4.0) as drawn:

@@ -1,16 +1,16 @@
-"""The look that all figures share."""
+"""The look that all figures share.
+
+Figures are made with matplotlib's objects, never with pyplot: a figure opens no window and leaves the backend of a
+notebook as it was.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")  # figures are files; no display is needed or wanted
-
-import matplotlib.pyplot as plt
 from cycler import cycler
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from pyspice_cim.resources import atomic_write
@@ -33,14 +33,19 @@ _STYLE: dict[Any, Any] = {
 
 @contextmanager
 def figure(path: str | Path, width: float = 7.0, height: float = 4.0) -> Iterator[Figure]:
-    """A figure of ``width`` x ``height`` inches that is written to ``path`` (by its suffix) when the block ends well."""
-    with plt.rc_context(_STYLE):
-        drawn = plt.figure(figsize=(width, height), layout="constrained")
-        try:
-            yield drawn
-            with atomic_write(path) as temporary:
-                # No date in the file: the same data give the same bytes.
-                kind = Path(path).suffix.lstrip(".") or "png"
-                drawn.savefig(temporary, format=kind, metadata={"Software": None} if kind == "png" else None)
-        finally:
-            plt.close(drawn)
+    """Give an empty figure to draw on, and write it when the block ends without an error.
+
+    Args:
+        path: file to write; its suffix chooses the format.
+        width, height: size in inches.
+
+    Raises:
+        ConfigError: if ``path`` cannot be written.
+    """
+    with rc_context(_STYLE):
+        drawn = Figure(figsize=(width, height), layout="constrained")
+        yield drawn
+        with atomic_write(path) as temporary:
+            # No date in the file: the same data give the same bytes.
+            kind = Path(path).suffix.lstrip(".") or "png"
+            drawn.savefig(temporary, format=kind, metadata={"Software": None} if kind == "png" else None)

@@ -1,4 +1,4 @@
-"""Figure: a quantity of a table against one of its axes, a line for each process corner or label."""
+"""Figure: a quantity of a table against one of its axes, one curve per process corner or label."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +13,9 @@ from pyspice_cim.report.style import figure
 from pyspice_cim.tables import Table
 from pyspice_cim.tables.origin import axis_name
 
-# A quantity that spans more than this is drawn on a logarithmic axis; so is an axis of nodes that double and double.
+# A larger span of a quantity, or of an axis, is drawn on a logarithmic scale.
 _DECADES, _OCTAVES = 30.0, 8.0
-# The colours of the house's style repeat after eight lines.
+# The colours of the style repeat after eight curves.
 _COLOURS, _MARKERS, _STYLES = 8, "osD^v", ("-", "--", ":")
 _MEANINGS = {"vdd": "supply voltage", "temperature_c": "temperature"}
 _SHOWN_UNITS = {"degC": "°C", "1": ""}
@@ -31,16 +31,19 @@ def draw_table(
     labels: Mapping[str, str] | None = None,
     **conditions: float,
 ) -> None:
-    """Draw quantity ``name`` at the nodes of the axis ``against`` to ``path``: stored values, nothing interpolated.
+    """Draw the stored values of a quantity to ``path``; nothing is interpolated.
 
     Args:
-        processes: corners to draw; all of them if none is given.
-        labels: own axes of the quantity to the one label that is drawn. Without, one such axis may have a line for each of
-            its labels, at a single corner.
-        conditions: node of every other numeric axis that has more than one.
+        table: table that holds the quantity.
+        name: name of the quantity.
+        path: file to write; its suffix chooses the format.
+        against: numeric axis of the picture; values are drawn at its nodes.
+        processes: corners to draw; none given: all.
+        labels: label to draw, by text axis. A text axis without a label has one curve per label, at a single corner.
+        conditions: node of every other numeric axis that has more than one node.
 
     Raises:
-        TableError: for an unknown quantity, axis, corner or label, or a place that is no node.
+        TableError: if a quantity, axis, corner or label is unknown, or a value is no node.
     """
     array = table.quantity(name)
     x_axis = axis_name(array, against)
@@ -54,7 +57,7 @@ def draw_table(
         axes = drawn.subplots()
         x = here[x_axis].to_numpy().astype(np.float64)
         for number, (label, values) in enumerate(lines.items()):
-            # Lines may lie on each other: markers differ, and grow smaller, so that all are seen.
+            # Curves may lie on each other: markers differ, and become smaller, so that all are visible.
             marker, size = _MARKERS[number % len(_MARKERS)], max(3.0, 7.0 - 1.5 * number)
             dashes = _STYLES[number // _COLOURS % len(_STYLES)]
             axes.plot(x, values, marker=marker, markersize=size, linestyle=dashes, label=_plain(label))
@@ -64,7 +67,7 @@ def draw_table(
         title = f"{_words(name)}, {table.technology}"
         axes.set_title(_plain(f"{title}\n{where}" if where else title))
         if len(lines) > 1:
-            # Beside the lines, never on them.
+            # Beside the curves, never on them.
             axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8)
 
 
@@ -75,7 +78,7 @@ def _chosen(
     labels: Mapping[str, str],
     conditions: Mapping[str, float],
 ) -> tuple[xr.DataArray, list[str]]:
-    """``array`` over ``x_axis`` and at most two axes of text, and where that is, in words."""
+    """``array`` reduced to ``x_axis`` and at most two text axes, and the fixed place in words."""
     for process in processes:
         _index(array, "process", process)
     fixed: list[str] = []
@@ -126,7 +129,7 @@ def _numeric(array: xr.DataArray) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    """``text`` as it is: two dollars in a table's label are no formula."""
+    """``text`` without formulas: matplotlib would read two dollars in a label as a formula."""
     return text.replace("$", r"\$")
 
 

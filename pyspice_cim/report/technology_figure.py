@@ -1,4 +1,4 @@
-"""One picture of a technology: transfer curves, output curves and the butterfly of its 6T cell."""
+"""Figure: transfer curves, output curves and butterfly curves of a technology."""
 
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,11 @@ _LABELS = {"nmos": "n", "pmos": "p"}
 
 
 def technology_figure(curves: TechnologyCurves) -> "Figure":
-    """A matplotlib figure of ``curves``; save it with ``savefig``. No window is opened."""
+    """A matplotlib figure of the curves of a technology; ``savefig`` writes it. No window is opened.
+
+    Args:
+        curves: measured curves: transistors, and the 6T cell.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13.0, 4.3), layout="constrained")

@@ -1,4 +1,4 @@
-"""Figure: waveforms of a real column through one time step: decay, accumulate, saturate, fire."""
+"""Figure: waveforms of a column in ngspice during one time step: decay, accumulate, saturate, fire."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,12 @@ _PANELS: Sequence[tuple[str, tuple[tuple[str, str], ...]]] = (
 
 
 def draw_waveforms(waves: ColumnWaveforms, path: str | Path) -> None:
-    """Draw ``waves`` to ``path``: control, read lines, sum and flag, and the stored word as a bus."""
+    """Draw the waveforms of a column to ``path``: clocks, read lines, sum, flag, and the stored word as a bus.
+
+    Args:
+        waves: one time step of a column, simulated in ngspice.
+        path: file to write; its suffix chooses the format.
+    """
     time = 1e9 * waves.time
     ends: NDArray[np.float64] = 1e9 * waves.operation_ends
     starts = np.concatenate([[0.0], ends[:-1]])

@@ -1,4 +1,4 @@
-"""Technologies: what the circuits are made of."""
+"""Technologies: devices, models, wires, mismatch and bit cells of a process, as data."""
 
 from pyspice_cim.technology.loader import builtin_technologies, builtin_technology, load_technology
 from pyspice_cim.technology.model import CellGeometry, Corner, Device, Technology

@@ -1,14 +1,14 @@
-"""Binned subcircuits of a foundry's files: one small subcircuit for each bin, in place of one that holds all bins.
+"""Binned models of a foundry: one small subcircuit for each bin, in place of one subcircuit that holds all bins.
 
-A process with bins gives each range of width and length a ``.model`` card of its own (``NAME.1``, ``NAME.2``, ... with
-``lmin``, ``lmax``, ``wmin``, ``wmax``). Where these cards stand inside the device's subcircuit, every transistor of a
-deck clones all of them: 48 cards for one that is used, which costs seconds and hundreds of megabytes for an array. Here
-the bin is chosen when a transistor is drawn, by the rule of ngspice,
+A binned model has one ``.model`` card for each range of width and length: ``NAME.1``, ``NAME.2``, ... with ``lmin``,
+``lmax``, ``wmin`` and ``wmax``. A foundry may put these cards inside the subcircuit of the device. Every transistor of a
+deck then copies all cards, e.g. 48 cards for the one that is used. An array would cost seconds and hundreds of megabytes.
+Here the bin is chosen when the transistor is drawn, by the rule of ngspice:
 
-    lmin <= L < lmax   and   wmin <= W < wmax,
+    lmin <= L < lmax   and   wmin <= W < wmax
 
-and the transistor is an instance of ``SUBCIRCUIT__binN``: the subcircuit as the file has it, with one card. The text
-is taken from the installed file at run time; none of it comes with this package.
+The transistor is an instance of ``SUBCIRCUIT__binN``: the subcircuit of the file with one card. The text is read from the
+installed file at run time. This package holds no text of a foundry.
 """
 
 import re
@@ -24,7 +24,7 @@ _BIN = re.compile(r"\s*\.model\s+\S+\.(?P<number>\d+)\s", re.IGNORECASE)
 _LIMIT = re.compile(r"\b(?P<name>[lw]m(?:in|ax))\s*=\s*(?P<value>[-+]?[\d.]+(?:e[-+]?\d+)?)", re.IGNORECASE)
 _MARK = "__bin"
 _ONE_BIN = re.compile(rf"^\.subckt\s+(\S+{_MARK}\d+)\b.*?^\.ends\s+\1\n", re.IGNORECASE | re.MULTILINE | re.DOTALL)
-# m: a size that differs less from a limit is at the limit. Files state limits to a nanometre.
+# Largest difference in m between equal sizes. Files state limits to a nanometre.
 _SAME = 1e-11
 
 
@@ -33,9 +33,9 @@ class Bin:
     """One bin of a device.
 
     Attributes:
-        name: of the subcircuit that holds this bin alone.
-        length, width: lowest and highest value, m; the highest belongs to the next bin.
-        text: the subcircuit.
+        name: name of the subcircuit with this bin alone.
+        length, width: lowest and highest gate size in m; the highest size belongs to the next bin.
+        text: text of the subcircuit.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Bin:
     text: str
 
     def holds(self, width: float, length: float) -> bool:
-        """Whether a transistor of ``width`` and ``length`` (m) is of this bin."""
+        """Whether a transistor of ``width`` and ``length`` in m belongs to this bin."""
         return all(
             low - _SAME < value < high - _SAME for value, (low, high) in ((width, self.width), (length, self.length))
         )
 
     def overlaps(self, width: tuple[float, float], length: tuple[float, float]) -> bool:
-        """Whether some transistor within the limits (m) is of this bin."""
+        """Whether a transistor of a width and a length within the limits, in m, can belong to this bin."""
         return all(
             low - _SAME < asked[1] + _SAME and asked[0] < high - _SAME
             for asked, (low, high) in ((width, self.width), (length, self.length))
@@ -58,10 +58,14 @@ class Bin:
 
 
 def bins_of(paths: tuple[Path, ...], subcircuit: str) -> tuple[Bin, ...]:
-    """The bins of ``subcircuit``, which one of ``paths`` defines.
+    """The bins of ``subcircuit``.
+
+    Args:
+        paths: model files, one of which defines the subcircuit.
+        subcircuit: name of the subcircuit of a device.
 
     Raises:
-        TechnologyError: if no file defines it, or it has no bins.
+        TechnologyError: if no file defines the subcircuit with bins.
     """
     for path in paths:
         try:
@@ -78,7 +82,7 @@ def bins_of(paths: tuple[Path, ...], subcircuit: str) -> tuple[Bin, ...]:
 
 
 def without_unused_bins(models: str, circuit: str) -> str:
-    """``models`` without the subcircuits of bins that ``circuit`` does not name; other text stays as it is."""
+    """``models`` without the subcircuits of bins that the deck text ``circuit`` does not name."""
     if _MARK not in models:
         return models
     used = {word.lower() for word in circuit.split() if _MARK in word}
@@ -110,7 +114,7 @@ def _bins(path: Path, changed: int, size: int, subcircuit: str) -> tuple[Bin, ..
 
 @lru_cache(maxsize=2)
 def _text(path: Path, changed: int, size: int) -> str:
-    # ``changed`` and ``size`` are part of the key: an edited file is read again.
+    # ``changed`` and ``size`` are part of the cache's key, so that an edited file is read again.
     del changed, size
     return file_text(path)
 

@@ -1,15 +1,15 @@
-"""The one reader of SPICE text: what a line is, which lines are one card, and which cards may stand in a text.
+"""The only reader of SPICE text: lines, cards, and the cards that may stand in a kind of text.
 
-ngspice runs a line as a command if the line is a comment whose second character is ``#``. ngspice itself makes comments
-out of cards: it puts ``*`` over the first character of every line of a subcircuit that nothing uses. Other cards read or
-write files. So a text of a user is known line by line, and everything that is not known is refused:
+ngspice runs a comment as a command if its second character is ``#``. ngspice also turns cards into comments: it puts ``*``
+over the first character of every line of an unused subcircuit. Other cards read or write files. Every line of a user's text
+is therefore checked, and every unknown line is refused:
 
 - a comment is dropped before ngspice reads a deck; no character ``#`` is left in a deck;
 - a card begins with a letter of ``Language.elements`` or is one of ``Language.dots``, in full;
 - the type of a ``.model`` is one of ``MODEL_TYPES``.
 
-Model files (``modelfiles.py``), bit cells (``user_cell/parse.py``) and finished decks (``netlists/deck.py``) are read by this
-module alone.
+This module reads model files (``modelfiles.py``), user cells (``user_cell/parse.py``) and finished decks
+(``netlists/deck.py``).
 """
 
 import re
@@ -28,11 +28,11 @@ _CONTROL = re.compile(r"[\0-\x08\x0b-\x1f\x7f]")
 _DOT = re.compile(r"\.[a-z]+(?=[ \t(]|\Z)")
 _NAME = re.compile(r"[a-z][\w.\[\]+\-]*(?=[ \t]|\Z)")
 
-# Semiconductors and passive elements that ngspice has inside. All others are code of a library, or simulate a device from
-# its structure (CIDER) and write files.
+# Semiconductors and passive elements inside ngspice. Any other type is the code of a library, or simulates the structure of
+# a device (CIDER) and writes files.
 MODEL_TYPES = ("nmos", "pmos", "d", "npn", "pnp", "njf", "pjf", "nmf", "pmf", "r", "res", "c", "l")
 _MODEL = re.compile(r"\.model[ \t]+[a-z_][\w.\-]*[ \t]+(?P<type>[a-z]+)(?=[ \t(]|\Z)")
-# What a model file may set: the unit of its sizes. All others decide the accuracy of a run, which is the bench's.
+# Options of a model file: the unit of its sizes. All other options set the accuracy of a run; the bench sets them.
 _FILE_OPTIONS = ("scale", "parser")
 _RUN_OPTIONS = (
     *("reltol", "abstol", "vntol", "chgtol", "trtol", "method", "maxord", "bypass", "temp", "tnom", "seed"),
@@ -40,20 +40,20 @@ _RUN_OPTIONS = (
     *("itl1", "itl2", "itl3", "itl4", "itl5", "itl6"),
 )
 _OPTION = re.compile(r"(?P<key>[a-z0-9]+)(?:[ \t]*=[ \t]*[\w.+\-]+)?(?:[ \t,]+|\Z)")
-# A source inside a model measures a current or holds a level.
+# A source inside a model may measure a current or hold a constant level.
 _VALUE = r"(?:[\w.+\-]+|\{[^{}]*\}|'[^']*')"
 _CONSTANT_SOURCE = re.compile(rf"[vi][^ \t]*(?:[ \t]+[^ \t]+){{2}}(?:[ \t]+dc)?(?:[ \t]+{_VALUE})?\Z")
 
 
 class Line(NamedTuple):
-    """``text`` of the line ``number`` (from 1), without blanks at its ends and without a comment; never empty."""
+    """One line: its number (from 1), and its text without outer blanks and without a comment. The text is never empty."""
 
     number: int
     text: str
 
 
 class Card(NamedTuple):
-    """The card that begins at the line ``number``: its lines joined, each ``+`` as a blank."""
+    """One card: the number of its first line, and the text of all its lines, joined with a blank for each ``+``."""
 
     number: int
     text: str
@@ -65,7 +65,7 @@ class Language:
 
     Attributes:
         elements: first letters of elements.
-        dots: dot cards, in full: ngspice compares beginnings only, and takes ``.controlx`` for ``.control``.
+        dots: dot cards in full. ngspice compares beginnings only, and takes ``.controlx`` for ``.control``.
         options: keys of ``.option``.
         constant_sources: whether the value of a source must be a number.
     """
@@ -95,10 +95,10 @@ def is_comment(line: str) -> bool:
 
 
 def harmless(line: str) -> str:
-    """``line`` such that every ngspice reads it as this module does, and runs no comment.
+    """``line`` in a form that every version of ngspice reads as this module does, and never runs as a command.
 
-    A comment gets a blank before a ``#`` and blanks for control characters. A comment behind a card goes unless it begins
-    with ``;``, which alone means the same to all.
+    A comment gets a blank before a ``#``, and blanks in place of control characters. A comment behind a card is removed,
+    unless it begins with ``;``: only this mark has one meaning in all versions.
     """
     if is_comment(line):
         return _RUN.sub(r"\1 ", _CONTROL.sub(" ", line))
@@ -107,10 +107,10 @@ def harmless(line: str) -> str:
 
 
 def lines_of(numbered: Iterable[tuple[int, str]]) -> list[Line]:
-    """The lines of a text that count, without their comments.
+    """The lines of a text that are not empty and not comments.
 
     Args:
-        numbered: number and text of each line. A text is cut into lines at ``\\n`` alone, as ngspice does.
+        numbered: number and text of each line. Lines end at ``\\n`` alone, as in ngspice.
     """
     found = []
     for number, raw in numbered:
@@ -122,7 +122,7 @@ def lines_of(numbered: Iterable[tuple[int, str]]) -> list[Line]:
 
 
 def joined(lines: Iterable[Line]) -> list[Card]:
-    """The cards of ``lines``. A ``+`` that continues nothing is a card of its own, which every language refuses."""
+    """The cards of ``lines``. A ``+`` without a card before it becomes a card, which every language refuses."""
     begun: list[tuple[int, list[str]]] = []
     for number, text in lines:
         if text.startswith("+") and begun:
@@ -133,15 +133,15 @@ def joined(lines: Iterable[Line]) -> list[Card]:
 
 
 def refusals(cards: Iterable[Card], language: Language) -> Iterator[tuple[Card, str]]:
-    """The cards that ``language`` does not hold, each with the reason and what to do."""
+    """The cards that ``language`` does not allow, each with the reason and the remedy."""
     for card in cards:
         if why := _refusal(card.text, language):
             yield card, why
 
 
 def _refusal(written: str, language: Language) -> str:
-    """Why ``language`` does not hold the card ``written``; empty if it does."""
-    # Before the case is changed: a Kelvin sign in lower case is a letter k.
+    """Why ``language`` does not allow the card ``written``; empty if the language allows it."""
+    # This check comes before the change of case, because the lower case of a Kelvin sign is a letter k.
     if foreign := _FOREIGN.search(written):
         return (
             f"the character {foreign.group()!r} may not stand in a card; remove it, or write the line as a comment (*)"
@@ -180,15 +180,15 @@ def _refused_dot(text: str, language: Language) -> str:
 
 
 def shown(text: str, longest: int = 80) -> str:
-    """``text`` in quotes for a message, not longer than ``longest`` characters."""
+    """``text`` in quotes for a message, cut to ``longest`` characters."""
     return repr(text if len(text) <= longest else f"{text[: longest - 3]}...")
 
 
 def without_unused(lines: list[Line]) -> list[Line]:
-    """``lines`` without the subcircuits, outside of others, that no instance reaches.
+    """``lines`` without the outermost subcircuits that no instance reaches.
 
-    ngspice writes ``*`` over each line of such a subcircuit. A name counts as reached wherever it is a word of an ``X``
-    card, so a subcircuit too many may stay.
+    ngspice writes ``*`` over each line of an unused subcircuit. A subcircuit counts as reached if its name is a word of an
+    ``X`` card, so an unused subcircuit may stay.
     """
     spans = _subcircuits(lines)
     within = {index for _, span in spans for index in span}
@@ -204,7 +204,7 @@ def without_unused(lines: list[Line]) -> list[Line]:
 
 
 def _subcircuits(lines: list[Line]) -> list[tuple[str, range]]:
-    """Name and lines of each subcircuit that is in no other, from ``.subckt`` to ``.ends``."""
+    """Name and lines of each outermost subcircuit, from ``.subckt`` to ``.ends``."""
     found: list[tuple[str, range]] = []
     depth, start, name = 0, 0, ""
     for index, line in enumerate(lines):

@@ -1,15 +1,18 @@
-"""The parts of a technology file: plain validated data. Every field is what its TOML table holds."""
+"""The parts of a technology file as validated data. Each class is a table of the TOML, and each field an entry."""
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 from pydantic.functional_validators import AfterValidator
 
-# What of a technology file becomes a word of a deck. A deck can run programs of the machine: no other text reaches one.
+from pyspice_cim.technology.bitcells import BITCELLS, BitCell
+
+# Text of a technology file that becomes a word of a deck. A deck can run programs, so no other text reaches a deck.
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
-# Wider than any process, and narrow enough that a sweep in steps of 10 mV ends and no size vanishes in a square.
+# Limits beyond any process. Within them a sweep in steps of 10 mV ends, and the square of a size is above zero.
 LIMITS_V = (1e-3, 100.0)
 LIMITS_C = (-270.0, 500.0)
 Volts = Annotated[float, Field(ge=LIMITS_V[0], le=LIMITS_V[1])]
@@ -31,12 +34,12 @@ MicrometresRange = Annotated[tuple[Micrometres, Micrometres], _ORDERED]
 
 
 class Data(BaseModel):
-    """Base of all parts: frozen, and a field that is not known is an error."""
+    """Base of all parts. A part is frozen, and an unknown field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    # Fields that are left out of the written form, and so of a technology's hash, while they have their default: a
-    # field that is new does not change the hash of a technology that does not use it.
+    # Fields that the written form leaves out while they have their default. The hash of a technology is of the written
+    # form, so a new field does not change the hash of a technology that does not use the field.
     silent_defaults: ClassVar[tuple[str, ...]] = ()
 
     @model_serializer(mode="wrap")
@@ -49,7 +52,12 @@ class Data(BaseModel):
 
 
 class Supply(Data):
-    """``nominal_v`` and the range of supply voltages in which the cards were checked, V."""
+    """Supply voltages.
+
+    Attributes:
+        nominal_v: nominal supply in V.
+        range_v: lowest and highest supply in V at which the cards were checked.
+    """
 
     nominal_v: Volts
     range_v: VoltsRange
@@ -62,7 +70,12 @@ class Supply(Data):
 
 
 class Temperature(Data):
-    """Nominal temperature and the range in which the cards were checked, degrees Celsius."""
+    """Temperatures.
+
+    Attributes:
+        nominal_c: nominal temperature in degrees Celsius.
+        range_c: lowest and highest temperature in degrees Celsius at which the cards were checked.
+    """
 
     nominal_c: Celsius
     range_c: CelsiusRange
@@ -75,12 +88,12 @@ class Temperature(Data):
 
 
 class Units(Data):
-    """How the models want width and length: in metres or in bare micrometres, and who scales.
+    """Unit of width and length on an instance.
 
     Attributes:
-        geometry: unit of ``w`` and ``l`` on an instance.
-        scale_option: who says that bare numbers are micrometres: nobody (the subcircuit multiplies itself), the model
-            files by an ``.option scale`` of their own, or the deck.
+        geometry: unit of ``w`` and ``l``.
+        scale_option: what says that bare numbers are micrometres: ``none`` (the subcircuit of the device multiplies),
+            ``in_model`` (the model files hold ``.option scale``), or ``deck`` (the deck holds the option).
     """
 
     geometry: Literal["m", "um"] = "m"
@@ -94,20 +107,20 @@ class Units(Data):
 
 
 class Shift(Data):
-    """A number for each polarity."""
+    """A number for each polarity: ``n`` for n devices, ``p`` for p devices."""
 
     n: float
     p: float
 
 
 class CornerModels(Data):
-    """How one process corner is made.
+    """One process corner. A synthetic corner shifts the nominal BSIM4 cards (``models.shifted``).
 
     Attributes:
-        name: what the files call this corner, put in place of ``{corner}``; the corner's own key if not given.
-        dvt_mv: synthetic shift, mV, added to the magnitude of each card's threshold.
-        mobility: synthetic factor of each card's low-field mobility.
-        note: how the corner was chosen.
+        name: name of the corner in the model files, in place of ``{corner}``; by default the key of the corner.
+        dvt_mv: synthetic shift of the magnitude of ``vth0`` in mV.
+        mobility: synthetic factor on the low-field mobility ``u0``.
+        note: reason for the choice of the corner.
     """
 
     name: str | None = None
@@ -123,29 +136,28 @@ class CornerModels(Data):
 
     @property
     def synthetic(self) -> bool:
-        """Whether the corner is made by shifting the nominal cards; it is labelled so wherever it shows."""
+        """Whether the corner shifts the nominal cards. Every output labels a synthetic corner."""
         return self.dvt_mv != Shift(n=0.0, p=0.0) or self.mobility != Shift(n=1.0, p=1.0)
 
 
 class LibrarySection(Data):
-    """One ``.lib FILE SECTION``; ``{corner}`` in either is replaced."""
+    """One ``.lib FILE SECTION``. The name of the corner replaces ``{corner}`` in both fields."""
 
     file: str
     section: str
 
 
 class Models(Data):
-    """Where the model text comes from; files lie below ``root``.
+    """Source of the model text.
 
     Attributes:
-        root: folder, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
-        package: Python package in whose folder ``root`` lies instead; it is not imported. The outermost one: to look into a
-            package is to import it.
-        install: command that installs ``package``, for the message where it is missing.
-        params: ``.param`` values, written before everything else.
-        include: files that are copied into the deck, in order; ``{corner}`` is replaced.
-        lib: sections of library files, copied in after the includes.
-        binned: files of which only the subcircuits of ``devices`` are taken, one for each bin (``binning.py``).
+        root: folder of the files, relative to the TOML; ``~`` and ``$NAME`` of the environment are replaced.
+        package: Python package whose folder holds ``root``. The package is the outermost one and is not imported.
+        install: command that installs ``package``, for the message if the package is missing.
+        params: ``.param`` values, which come before all other text.
+        include: files that are copied into the deck, in order; the name of the corner replaces ``{corner}``.
+        lib: sections of library files, which are copied in after the includes.
+        binned: files with binned models; a deck takes one subcircuit for each bin of ``devices`` (``binning.py``).
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("install", "binned")
@@ -171,11 +183,12 @@ class Device(Data):
     Attributes:
         element: ``M`` for a ``.model`` card, ``X`` for a subcircuit with the ports drain, gate, source, bulk.
         model: name of the card or subcircuit.
-        w_um, l_um: smallest and largest width and length.
-        diffusion_um: length of a source or drain region, for its area and perimeter.
-        dvt: how a drawn threshold shift reaches the device: ``delvto`` on the instance (a subcircuit ignores that
-            without a word), or a source in series with the gate.
-        narrow: what becomes of a transistor narrower than the smallest width: an error, or the smallest width.
+        polarity: ``n`` or ``p``.
+        w_um, l_um: smallest and largest width, and smallest and largest length, in micrometres.
+        diffusion_um: length of a source or drain region in micrometres, for its area and perimeter.
+        dvt: how a threshold shift is drawn: ``delvto`` on the instance, or a source in series with the gate. A
+            subcircuit ignores ``delvto`` without a message.
+        narrow: what a transistor below the smallest width becomes: an error, or a transistor of the smallest width.
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("narrow",)
@@ -197,18 +210,29 @@ class Device(Data):
 
 
 class Mismatch(Data):
-    """Pelgrom coefficients, mV um; ``pair`` coefficients are of the difference of two devices."""
+    """Mismatch of thresholds between equal devices, by Pelgrom's law.
+
+    Pelgrom, Duinmaijer and Welbers, "Matching properties of MOS transistors", IEEE J. Solid-State Circuits 24 (1989).
+
+    Attributes:
+        convention: whether a coefficient is of a single device, or of the difference of a pair.
+        a_vt_mv_um: device to its coefficient ``A_VT`` in mV um.
+        source: where the coefficients are from.
+    """
 
     convention: Literal["single", "pair"]
     a_vt_mv_um: dict[Identifier, Annotated[float, Field(gt=0)]]
     source: str
 
     def sigma(self, device: str, width: float, length: float) -> float:
-        """Standard deviation of one device's threshold, V: sigma = A_VT / sqrt(W L), over sqrt(2) if A_VT is of a pair.
+        """Standard deviation of the threshold of one device in V.
+
+            sigma = A_VT / sqrt(W L)              for a coefficient of a single device
+            sigma = A_VT / sqrt(W L) / sqrt(2)    for a coefficient of a pair
 
         Args:
-            device: name, a key of ``a_vt_mv_um``.
-            width, length: m.
+            device: key of ``a_vt_mv_um``.
+            width, length: gate in m.
         """
         coefficient = self.a_vt_mv_um[device] * 1e-9
         if self.convention == "pair":
@@ -217,7 +241,12 @@ class Mismatch(Data):
 
 
 class GlobalVariation(Data):
-    """Standard deviation of the threshold from die to die, mV, of all n and of all p devices together; where it is from."""
+    """Global variation: the shift of the thresholds of all devices of one die.
+
+    Attributes:
+        sigma_vt_mv: standard deviation of the shift of all n devices, and of all p devices, in mV.
+        source: where the numbers are from.
+    """
 
     sigma_vt_mv: Shift
     source: str
@@ -230,21 +259,26 @@ class GlobalVariation(Data):
 
 
 class Wire(Data):
-    """Wire capacitance per length."""
+    """Wires.
+
+    Attributes:
+        c_ff_per_um: capacitance per length in fF/um.
+        source: where the number is from.
+    """
 
     c_ff_per_um: float = Field(gt=0)
     source: str = ""
 
 
 class CellNetlist(Data):
-    """A bit cell of the user's own, drawn in place of the built-in one by every circuit that has such a cell.
+    """A user cell: a netlist that every circuit draws in place of a built-in bit cell.
 
     Attributes:
-        file: SPICE file, relative to the TOML; ``user_cell/parse.py`` says what may stand in it.
+        file: SPICE file, relative to the TOML; ``user_cell/parse.py`` defines its language.
         subckt: the subcircuit that is the cell.
-        ports: role (``CELL_ROLES``) to the port that plays it, or the ports, where wells have some of their own
-            (``gnd = ["VSS", "VNB"]``). ``q`` and ``qb`` may be inner nodes; ``gnd`` may be left out if the file
-            uses node 0.
+        ports: port of the built-in cell (``BitCell.ports``), or ``gnd``, to the user's port in its place. Wells may
+            have ports of their own (``gnd = ["VSS", "VNB"]``). Storage nodes may be inner nodes. ``gnd`` may be left
+            out if the file uses node 0.
     """
 
     file: str
@@ -253,44 +287,46 @@ class CellNetlist(Data):
 
     @property
     def roles(self) -> dict[str, tuple[str, ...]]:
-        """Role to its nodes, in lower case: SPICE does not tell the cases apart."""
+        """Role to its nodes, in lower case, because SPICE ignores case."""
         given = {role: (nodes,) if isinstance(nodes, str) else nodes for role, nodes in self.ports.items()}
         return {role: tuple(node.lower() for node in nodes) for role, nodes in given.items()}
 
-    def check_roles(self, cell: str) -> None:
-        """Check that ``ports`` names every role of ``cell`` and no other.
+    def check_roles(self, cell: BitCell) -> None:
+        """Check that ``ports`` names every port of ``cell`` and no other.
 
         Raises:
             ValueError: naming the field and what to do.
         """
-        known = (*CELL_ROLES[cell], "gnd")
-        missing = [role for role in CELL_ROLES[cell] if not self.roles.get(role)]
+        section, supplies = cell.section, (cell.roles.supply, "gnd")
+        known = (*cell.ports, "gnd")
+        missing = [role for role in cell.ports if not self.roles.get(role)]
         unknown = [role for role in self.ports if role not in known]
         if missing or unknown:
             wrong = [f"lacks {', '.join(missing)}"] * bool(missing) + [f"has {', '.join(unknown)}"] * bool(unknown)
-            raise ValueError(f"{cell}.netlist.ports {' and '.join(wrong)}; name the port of each of {', '.join(known)}")
+            raise ValueError(
+                f"{section}.netlist.ports {' and '.join(wrong)}; name the port of each of {', '.join(known)}"
+            )
         named = [node for nodes in self.roles.values() for node in nodes]
         if repeated := sorted({node for node in named if named.count(node) > 1}):
-            raise ValueError(f"{cell}.netlist.ports names {', '.join(repeated)} twice; a node has one role")
+            raise ValueError(f"{section}.netlist.ports names {', '.join(repeated)} twice; a node has one role")
         for role, nodes in self.roles.items():
-            if len(nodes) > 1 and role not in ("vdd", "gnd"):
+            if len(nodes) > 1 and role not in supplies:
                 raise ValueError(
-                    f"{cell}.netlist.ports.{role} names {len(nodes)} ports; only vdd and gnd may be several"
+                    f"{section}.netlist.ports.{role} names {len(nodes)} ports; only {' and '.join(supplies)} may be several"
                 )
 
 
-# What a bit cell is connected by; ``gnd`` is node 0 of every circuit.
-CELL_ROLES = {
-    "cell_6t": ("bl", "blb", "wl", "q", "qb", "vdd"),
-    "cell_8t": ("wbl", "wblb", "wwl", "rbl", "rwl", "q", "qb", "vdd"),
-}
-
-
 class CellGeometry(Data):
-    """Footprint and transistor widths of a bit cell, micrometres; bitlines run along the height. ``read``: 8T stack.
+    """Sizes of the 6T or the 8T cell.
 
-    With a ``netlist``, the cell is drawn from the user's file. ``access_um`` and ``read_um`` must then be the widths of
-    that cell: rows that are not selected are drawn by them.
+    With a ``netlist``, the cell is drawn from the user's file. ``access_um`` and ``read_um`` must then be the widths in
+    that file: rows that are not selected are drawn by these widths.
+
+    Attributes:
+        width_um, height_um: footprint; bitlines run along the height (micrometres).
+        pull_down_um, pull_up_um, access_um, read_um: widths of the transistors (micrometres); ``read_um``: 8T stack.
+        source: where the sizes are from.
+        netlist: the user's own netlist of the cell.
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("netlist",)
@@ -304,19 +340,53 @@ class CellGeometry(Data):
     source: str = ""
     netlist: CellNetlist | None = None
 
+    @property
+    def widths_um(self) -> Mapping[str, float]:
+        """Name of each width that is given, e.g. ``pull_down``, to the width in micrometres."""
+        names = ("pull_down", "pull_up", "access", "read")
+        given = {name: getattr(self, f"{name}_um") for name in names}
+        return {name: width for name, width in given.items() if width is not None}
 
-class Target(Data):
-    """A figure that a technology is held against.
+    @staticmethod
+    def width_field(width: str) -> str:
+        """Field that holds ``width``, for messages."""
+        return f"{width}_um"
+
+
+class CellSizes(Data):
+    """Sizes of a further bit cell, ``[cells.NAME]`` in a technology's TOML.
 
     Attributes:
-        value, unit: as in the source, e.g. ``519`` and ``uA/um``.
-        source: where the figure is from.
-        confidence: ``published``, ``computed`` (from a public model), ``derived`` (from such figures, as stated) or
-            ``chosen`` (by this project, consistent with the others).
+        width_um, height_um: footprint; bitlines run along the height (micrometres).
+        widths_um: name of each width of the cell (``BitCell.widths``) to the width (micrometres).
+        source: where the sizes are from.
+        netlist: the user's own netlist of the cell.
+    """
+
+    width_um: Micrometres
+    height_um: Micrometres
+    widths_um: dict[Identifier, Micrometres]
+    source: str = ""
+    netlist: CellNetlist | None = None
+
+    @staticmethod
+    def width_field(width: str) -> str:
+        """Field that holds ``width``, for messages."""
+        return f"widths_um.{width}"
+
+
+class Target(Data):
+    """A target of a metric, against which a technology is checked.
+
+    Attributes:
+        value, unit: number and unit of the source, e.g. ``519`` and ``uA/um``.
+        source: where the number is from.
+        confidence: ``published``, ``computed`` (from a public model), ``derived`` (from published or computed numbers) or
+            ``chosen`` (by this project, consistent with the other targets).
         tolerance: largest relative deviation that counts as met.
     """
 
-    # Deviations are relative to it.
+    # Deviations are relative to the value.
     value: float = Field(ge=1e-15, le=1e15)
     unit: Literal["uA/um", "nA/um", "V", "mV", "mV/V", "mV/dec", "ps"]
     source: str
@@ -325,11 +395,11 @@ class Target(Data):
 
     @property
     def si(self) -> float:
-        """The value without prefix (currents stay per micrometre)."""
+        """The value in SI units; a current stays per micrometre (A/um)."""
         return self.value * UNIT_FACTORS[self.unit]
 
 
-# Unit of a target -> factor to what the package computes with (A/um, V, V/V, V/dec, s).
+# Unit of a target -> factor to the unit of computations (A/um, V, V/V, V/dec, s).
 UNIT_FACTORS: dict[str, float] = {
     "uA/um": 1e-6,
     "nA/um": 1e-9,
@@ -341,7 +411,7 @@ UNIT_FACTORS: dict[str, float] = {
 }
 
 _CURRENT, _VOLTAGE = ("uA/um", "nA/um"), ("V", "mV")
-# Figure -> units that it may be given in: first those of a device, then those of a circuit.
+# Metric -> units of its target: metrics of a device, then metrics of a circuit.
 DEVICE_TARGET_UNITS: dict[str, tuple[str, ...]] = {
     "ion": _CURRENT,
     "ieff": _CURRENT,
@@ -355,12 +425,10 @@ DEVICE_TARGET_UNITS: dict[str, tuple[str, ...]] = {
 CIRCUIT_TARGET_UNITS: dict[str, tuple[str, ...]] = {"fo4": ("ps",), "snm_hold": _VOLTAGE, "snm_read": _VOLTAGE}
 
 
-# Width of a bit cell -> the device that has it.
-_CELL_WIDTHS = {"pull_down_um": "nmos", "pull_up_um": "pmos", "access_um": "nmos", "read_um": "nmos"}
-
-
 class Description(Data):
-    """All of a technology but its model files and targets: what a targets file and a technology file share."""
+    """All of a technology but its model files: what a targets file and a technology file share."""
+
+    silent_defaults: ClassVar[tuple[str, ...]] = ("cells",)
 
     name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")
     source: str
@@ -369,12 +437,14 @@ class Description(Data):
     corners: dict[Identifier, CornerModels] = Field(min_length=1)
     devices: dict[Identifier, Device]
     mismatch: Mismatch
-    # No deck of nominal devices depends on it: it is not part of a technology's hash.
+    # No deck of nominal devices depends on global variation, so the hash of a technology leaves it out.
     global_variation: GlobalVariation | None = None
     wire: Wire
     cell_6t: CellGeometry
     cell_8t: CellGeometry
-    # "nmos", "pmos" (ion, ioff, ...) and "circuit" (fo4, snm_hold, snm_read) -> figure -> target.
+    # Name of a further bit cell (``technology.bitcells``) -> its sizes.
+    cells: dict[Identifier, CellSizes] = {}
+    # Device (ion, ioff, ...) or "circuit" (fo4, snm_hold, snm_read) -> metric -> target.
     targets: dict[Identifier, dict[Identifier, Target]] = {}
 
     @model_validator(mode="before")
@@ -387,37 +457,47 @@ class Description(Data):
 
     @model_validator(mode="after")
     def _known_targets(self) -> Self:
-        for group, figures in self.targets.items():
+        for group, metrics in self.targets.items():
             if group != "circuit" and group not in self.devices:
                 raise ValueError(f"targets.{group} is neither a device nor `circuit`")
             known = CIRCUIT_TARGET_UNITS if group == "circuit" else DEVICE_TARGET_UNITS
-            for figure, target in figures.items():
-                if figure not in known:
-                    raise ValueError(f"targets.{group}.{figure} is not a known figure; known: {', '.join(known)}")
-                if target.unit not in known[figure]:
-                    wanted = " or ".join(known[figure])
+            for metric, target in metrics.items():
+                if metric not in known:
+                    raise ValueError(f"targets.{group}.{metric} is not a known metric; known: {', '.join(known)}")
+                if target.unit not in known[metric]:
+                    wanted = " or ".join(known[metric])
                     raise ValueError(
-                        f"targets.{group}.{figure}.unit = {target.unit!r} is not valid; give it in {wanted}"
+                        f"targets.{group}.{metric}.unit = {target.unit!r} is not valid; give it in {wanted}"
                     )
         return self
 
+    @property
+    def cell_sections(self) -> dict[str, CellGeometry | CellSizes]:
+        """Section of each bit cell, e.g. ``cell_8t`` or ``cells.NAME``, to its sizes."""
+        further = {f"cells.{name}": sizes for name, sizes in self.cells.items()}
+        return {"cell_6t": self.cell_6t, "cell_8t": self.cell_8t, **further}
+
+    def _known_cells(self) -> list[tuple[BitCell, CellGeometry | CellSizes]]:
+        """Registered bit cells that the technology has sizes of. A section of any other cell is left unread."""
+        sections = self.cell_sections
+        return [(cell, sections[cell.section]) for cell in BITCELLS.values() if cell.section in sections]
+
     @model_validator(mode="after")
     def _cells_can_be_drawn(self) -> Self:
-        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
-            for field, device in _CELL_WIDTHS.items():
-                width = getattr(cell, field)
+        for cell, sizes in self._known_cells():
+            for name, device in cell.widths.items():
+                width = sizes.widths_um.get(name)
                 low, high = self.devices[device].w_um
                 if width is not None and not low <= width <= high:
-                    raise ValueError(
-                        f"{name}.{field} = {width:g} is outside devices.{device}.w_um, {low:g} to {high:g}"
-                    )
+                    field = f"{cell.section}.{sizes.width_field(name)}"
+                    raise ValueError(f"{field} = {width:g} is outside devices.{device}.w_um, {low:g} to {high:g}")
         return self
 
     @model_validator(mode="after")
     def _cells_have_their_ports(self) -> Self:
-        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
-            if cell.netlist is not None:
-                cell.netlist.check_roles(name)
+        for cell, sizes in self._known_cells():
+            if sizes.netlist is not None:
+                sizes.netlist.check_roles(cell)
         return self
 
     @model_validator(mode="after")

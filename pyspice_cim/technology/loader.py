@@ -8,11 +8,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from pyspice_cim.errors import TechnologyError
-from pyspice_cim.technology.fields import CELL_ROLES
+from pyspice_cim.technology.bitcells import BITCELLS
 from pyspice_cim.technology.model import Technology
 from pyspice_cim.technology.user_cell.checks import user_cell
 
-# Characters of a value in a message.
+# Largest number of characters of a value in a message.
 _LONGEST = 200
 
 
@@ -29,10 +29,11 @@ def builtin_technologies() -> tuple[str, ...]:
 def load_technology(name_or_path: str | Path, *, check_files: bool = True) -> Technology:
     """Read the technology with a built-in name (``generic45lp``), or from a TOML file.
 
-    Anything with a suffix ``.toml`` or a folder in it is a path; every other text is a built-in name.
+    A text with the suffix ``.toml`` or with a folder is a path. Every other text is a built-in name.
 
     Args:
-        check_files: whether its model files have to be there.
+        name_or_path: built-in name, or path of a TOML file.
+        check_files: whether the model files and user cells must be there and usable.
 
     Raises:
         TechnologyError: if there is no such technology, its file is not valid, or a model file is missing.
@@ -47,13 +48,14 @@ def load_technology(name_or_path: str | Path, *, check_files: bool = True) -> Te
 
 
 def builtin_technology(name: str, *, check_files: bool = True) -> Technology:
-    """Read the technology with a built-in name, and never another file.
+    """Read the technology with a built-in name, and no other file.
 
-    A name out of a file (a table, the plan in it) comes here: whoever wrote that file must not choose what is read.
-    ``load_technology`` takes what the user gave.
+    This function reads a name that stands in a file, e.g. in a table. The author of the file must not choose a path.
+    ``load_technology`` takes the text of the user of this package.
 
     Args:
-        check_files: whether its model files have to be there.
+        name: built-in name.
+        check_files: whether the model files and user cells must be there and usable.
 
     Raises:
         TechnologyError: if there is no such technology, e.g. if ``name`` is a path.
@@ -69,7 +71,12 @@ def builtin_technology(name: str, *, check_files: bool = True) -> Technology:
 
 
 def parse_technology(data: dict[str, Any], path: Path, *, check_files: bool = True) -> Technology:
-    """The technology in ``data``, which was read from ``path``: model files are looked for beside it.
+    """The technology in ``data``.
+
+    Args:
+        data: content of a TOML file.
+        path: path of this file; model files and user cells are relative to its folder.
+        check_files: whether the model files and user cells must be there and usable.
 
     Raises:
         TechnologyError: naming every field that is wrong, the value found, and what is expected.
@@ -79,10 +86,11 @@ def parse_technology(data: dict[str, Any], path: Path, *, check_files: bool = Tr
     except ValidationError as error:
         raise TechnologyError(f"{path}: {'; '.join(field_messages(error))}") from error
     if check_files:
-        # A missing file, or a bit cell that cannot be drawn, is found now, not in the middle of a sweep.
+        # A missing file or a user cell that cannot be drawn shows now, and not in the middle of a sweep.
         _ = technology.model_paths
-        for cell in CELL_ROLES:
-            user_cell(technology, cell)
+        for cell in BITCELLS.values():
+            if cell.section in technology.cell_sections:
+                user_cell(technology, cell)
     return technology
 
 
@@ -99,15 +107,15 @@ def read_toml(path: Path) -> dict[str, Any]:
     except RecursionError as error:
         raise TechnologyError(f"{path} is not valid TOML: brackets are nested too deep; remove some") from error
     except ValueError as error:
-        # Of the decoder, of UTF-8, or of Python, which refuses an integer of thousands of digits.
+        # The error is of the decoder, of UTF-8, or of Python, which refuses an integer of thousands of digits.
         raise TechnologyError(f"{path} is not valid TOML: {error}") from error
 
 
 def field_messages(error: ValidationError) -> list[str]:
-    """One message for each wrong field of a pydantic error: dotted name, what is wrong, value, what to do."""
+    """One message for each wrong field of a pydantic error: dotted name, problem, value, remedy."""
     messages = []
     for item in error.errors():
-        # The name of an entry is its own place in pydantic: "[key]".
+        # pydantic adds the place "[key]" for the name of an entry.
         places = [place for place in item["loc"] if place != "[key]"]
         name = ".".join(_plain(str(place)) for place in places) or "the file"
         match item["type"]:
@@ -123,17 +131,17 @@ def field_messages(error: ValidationError) -> list[str]:
             case "missing":
                 messages.append(f"{name} is missing; add it")
             case _ if isinstance(item["input"], dict):
-                # A check of a whole table: its message names the field, and the table is too long to print.
+                # The message of a check of a whole table names the field; the table is too long to print.
                 messages.append(f"{name}: {item['msg'].removeprefix('Value error, ')}")
             case _:
-                # pydantic prefixes the text of our own validators.
+                # pydantic adds a prefix to the text of the validators.
                 text = item["msg"].removeprefix("Value error, ")
                 messages.append(f"{name} = {_shown(item['input'])} is not valid: {text}")
     return messages
 
 
 def _plain(name: str) -> str:
-    """``name``, in quotes if it could not be read otherwise."""
+    """``name``, in quotes if it is long or not printable."""
     return name if name.isprintable() and len(name) < _LONGEST else _shown(name)
 
 
@@ -141,6 +149,6 @@ def _shown(value: Any) -> str:
     try:
         text = repr(value)
     except (ValueError, RecursionError):
-        # An integer of thousands of hexadecimal digits, or tables in tables in tables.
+        # The value is an integer of thousands of hexadecimal digits, or many tables within tables.
         return "(too long to print)"
     return text if len(text) < _LONGEST else f"{text[: _LONGEST - 3]}..."

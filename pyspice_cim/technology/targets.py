@@ -1,4 +1,4 @@
-"""A targets file: the figures that cards are fitted to, the constants of the cards, and the rest of the technology."""
+"""A targets file: the metrics that cards are fitted to, the constants of the cards, and the rest of the technology."""
 
 from pathlib import Path
 from typing import Self
@@ -9,18 +9,22 @@ from pyspice_cim.errors import TechnologyError
 from pyspice_cim.technology.fields import Description, Identifier
 from pyspice_cim.technology.loader import builtin_folder, field_messages, read_toml
 
-# The six figures of each device that its six card parameters are fitted to.
+# The six metrics of each device to which six parameters of its card are fitted.
 FIT_FIGURES = ("ion", "ieff", "idlin", "ioff", "vt_lin", "vt_sat")
 
 
 class Targets(Description):
-    """What ``fit_cards`` starts from. ``card`` holds the constants of ``nmos`` and ``pmos`` that are not fitted."""
+    """Input of ``fit_cards``.
+
+    Attributes:
+        card: device (``nmos``, ``pmos``) to the constants of its card that are not fitted.
+    """
 
     card: dict[Identifier, dict[Identifier, float]]
 
     @model_validator(mode="after")
     def _source_is_a_comment(self) -> Self:
-        # It heads the cards that are fitted: a second line of it would be one of the deck.
+        # The source becomes a comment above the fitted cards. A second line would become a card of the deck.
         if not self.source.isprintable():
             raise ValueError("source must be one line of printable text")
         return self
@@ -28,7 +32,7 @@ class Targets(Description):
     @model_validator(mode="after")
     def _complete(self) -> Self:
         for name in ("nmos", "pmos"):
-            missing = [figure for figure in FIT_FIGURES if figure not in self.targets.get(name, {})]
+            missing = [metric for metric in FIT_FIGURES if metric not in self.targets.get(name, {})]
             if missing:
                 raise ValueError(f"targets.{name} lacks {', '.join(missing)}; a fit needs {', '.join(FIT_FIGURES)}")
             if name not in self.card:

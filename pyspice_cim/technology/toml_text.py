@@ -1,4 +1,4 @@
-"""TOML text of plain data: the standard library reads TOML and does not write it."""
+"""Writer of TOML text, which the standard library does not have."""
 
 import json
 import re
@@ -7,9 +7,12 @@ from typing import Any
 
 
 def toml_text(data: Mapping[str, Any]) -> str:
-    """TOML of nested mappings, sequences, strings, numbers and booleans; ``None`` is left out.
+    """TOML text of ``data``: nested mappings, sequences, strings, numbers and booleans. ``None`` is left out.
 
-    The two upper levels become tables with headers, deeper ones inline tables.
+    Mappings of the two upper levels become tables with headers. Deeper mappings become inline tables.
+
+    Raises:
+        TypeError: for a value of any other type.
     """
     return "\n".join(_table((), data)).strip() + "\n"
 

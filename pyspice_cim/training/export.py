@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.behavioral.network.conversion import file_layer
 from pyspice_cim.behavioral.network.encoding import Encoder
-from pyspice_cim.behavioral.network.file import Layer, NetworkFile
+from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.training._torch import torch
@@ -18,12 +19,8 @@ def export(
     network: LDLIFNetwork, *, steps: int, encoder: Encoder, meta: Mapping[str, str] | None = None
 ) -> NetworkFile:
     """The integers of a quantized ``network``; run as integers they give the answers of ``network``, to the sample."""
-    layers = []
-    for layer in integer_layers(network):
-        own = [layer.recurrent] if isinstance(layer, Recurrent) else []
-        lines = np.concatenate([layer.weights, *own])
-        layers.append(Layer(weights=lines, weight_bits=layer.weight_bits, params=layer.params, recurrent=bool(own)))
-    return NetworkFile(layers=tuple(layers), steps=steps, encoder=encoder, meta=meta or {})
+    layers = tuple(file_layer(layer) for layer in integer_layers(network))
+    return NetworkFile(layers=layers, steps=steps, encoder=encoder, meta=meta or {})
 
 
 def integer_layers(network: LDLIFNetwork) -> tuple[FullyConnected, ...]:

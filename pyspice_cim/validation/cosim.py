@@ -210,6 +210,7 @@ def vector_run(vector: Vector, layer: CalibratedLayer) -> ArrayRun:
         weight_bits=config.weight_bits,
         rows=config.rows,
         segments=config.segments,
+        bitcell=config.bitcell,
     )
     return ArrayRun(
         shape=shape,

@@ -161,7 +161,7 @@ def test_the_cache_follows_no_link(tmp_path, victim):
     cache = Cache(tmp_path / "cache")
     (tmp_path / "cache" / "ab").mkdir(parents=True)
     (tmp_path / "cache" / "ab" / "abc.json").symlink_to(victim)
-    outcome = Outcome(values={}, reason="", deck_sha256="0", cpu_seconds=0.0)
+    outcome = Outcome(values={}, deck_sha256="0", cpu_seconds=0.0)
     with pytest.raises(ConfigError, match=r"abc.json: it is a link"):
         cache.put("abc", outcome)
     assert victim.read_bytes() == b"months of work"

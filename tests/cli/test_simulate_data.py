@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 
 from pyspice_cim.behavioral.datasets import bin_events, digits, nmnist, read_shd
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import Layer, NetworkFile, load_network, save_network
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.resources import shipped
 
@@ -65,7 +66,7 @@ def accuracy(cim, net, *options):
 
 
 def expected(made, spikes, labels):
-    return np.mean(run_reference(made, spikes).predictions == labels), spikes.sum() / spikes.shape[1] * 10
+    return np.mean(run_integer(layers_of(made), spikes).predictions == labels), spikes.sum() / spikes.shape[1] * 10
 
 
 def test_a_shipped_network_and_its_data_have_one_name(cim):

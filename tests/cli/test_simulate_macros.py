@@ -10,9 +10,10 @@ import h5py
 import numpy as np
 import pytest
 
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import Layer, NetworkFile, save_network
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.resources import shipped
 
@@ -49,7 +50,7 @@ def run(cim, tmp_path):
         spikes = spikes_of(tmp_path / "data.npz", sizes[0], sizes[-1])
         ran = cim("simulate", tmp_path / "net.h5", "--data", tmp_path / "data.npz", *options, "--json")
         assert ran.status == 0, ran.err
-        return json.loads(ran.out), run_reference(made, spikes)
+        return json.loads(ran.out), run_integer(layers_of(made), spikes)
 
     return simulate
 

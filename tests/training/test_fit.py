@@ -6,8 +6,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from pyspice_cim.behavioral.kernels.run import fast_run  # noqa: E402
+from pyspice_cim.behavioral.network.conversion import layers_of  # noqa: E402
 from pyspice_cim.behavioral.network.encoding import Encoder  # noqa: E402
-from pyspice_cim.behavioral.network.file_reference import run_reference  # noqa: E402
 from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent  # noqa: E402
 from pyspice_cim.behavioral.network.reference import run_integer  # noqa: E402
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFState, NeuronParams, ldlif_step  # noqa: E402
@@ -170,7 +170,7 @@ def test_fit_learns_and_is_deterministic():
     images, labels = task()
     lines = []
     network = fit(images, labels, SETTINGS, meta={"note": "test"}, progress=lines.append)
-    run = run_reference(network, network.encoder.encode(images, network.steps))
+    run = run_integer(layers_of(network), network.encoder.encode(images, network.steps))
     assert (run.predictions == labels).mean() > 0.9
     assert all(layer.params.lambda_ >= 1 and not layer.recurrent for layer in network.layers)
     assert network.version == 1
@@ -187,7 +187,7 @@ def test_predictions_by_score_are_those_of_the_readout():
     spikes = SETTINGS.encoder.encode(images, SETTINGS.steps)
     with torch.no_grad():
         output = network(torch.from_numpy(spikes.astype(np.float32)))
-    run = run_reference(export(network, steps=SETTINGS.steps, encoder=SETTINGS.encoder), spikes)
+    run = run_integer(layers_of(export(network, steps=SETTINGS.steps, encoder=SETTINGS.encoder)), spikes)
     # Where no final membrane reaches a whole spike or sinks below rest, the score orders as (count, membrane) does.
     plain = ((output.membranes >= 0) & (output.membranes < 1)).all(dim=1).numpy()
     assert plain.any()

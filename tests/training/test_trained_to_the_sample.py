@@ -9,7 +9,7 @@ torch = pytest.importorskip("torch")
 
 from pyspice_cim.behavioral.datasets import digits, spoken_digits  # noqa: E402
 from pyspice_cim.behavioral.kernels.run import fast_run  # noqa: E402
-from pyspice_cim.behavioral.macro.macro import integer_layer  # noqa: E402
+from pyspice_cim.behavioral.network.conversion import integer_layer  # noqa: E402
 from pyspice_cim.behavioral.network.encoding import Encoder  # noqa: E402
 from pyspice_cim.behavioral.network.file import load_network, save_network  # noqa: E402
 from pyspice_cim.behavioral.network.readout import classify  # noqa: E402

@@ -6,7 +6,7 @@ import sys
 CODE = """
 import sys
 sys.modules["torch"] = None
-import pyspice_cim.behavioral.network.file, pyspice_cim.behavioral.network.file_reference
+import pyspice_cim.behavioral.network.file, pyspice_cim.behavioral.network.reference
 from pyspice_cim.errors import MissingDependencyError
 try:
     import pyspice_cim.training.fit

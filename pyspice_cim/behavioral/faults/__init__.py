@@ -1,1 +1,1 @@
-"""Accesses that fail and cells that are stuck: rates, runs, accuracy."""
+"""Macros with faults: failure rates, runs with failed accesses and stuck cells, accuracy against voltage and cycle."""

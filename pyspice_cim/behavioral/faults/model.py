@@ -1,26 +1,33 @@
-"""Circuit effects in inference: accesses that fail and cells that are stuck, bit by bit in the operations of the macros.
+"""Inference on macros with faults: failed accesses and stuck cells, bit by bit in every operation.
 
-Per access, each bit of each column independently::
+A scratch word in the home macro receives the sum of a partial-sum macro. Faults of an access hit each bit of each
+column independently::
 
-    membrane_read    the sense gate of a membrane bit gives the other bit
-    weight_read      the global read line gives the other bit of a weight (or of a scratch word)
-    membrane_write   the cell keeps its old bit (membranes and scratch words)
-    late_sum         the sum comes too late for its latch, which keeps the bit of the cycle before
+    membrane_read    the sense gate of a membrane bit gives the other bit (read failure)
+    weight_read      the global read line gives the other bit of a weight or of a scratch word (read failure)
+    membrane_write   the cell of a membrane or of a scratch word keeps its old bit (write failure)
+    late_sum         the sum is too late for its latch; the latch keeps the bit of the previous cycle
 
-Per cell, once for a chip::
+Faults of a cell are drawn once per chip::
 
-    weight_write              a weight bit was stored as the other one
-    stuck_at_0, stuck_at_1    a cell of a weight, a membrane or a scratch word holds this bit whatever is written
-    slow_read                 such a cell is too slow to discharge its bitline: it always reads as 0
-    slow_write                a cell of a membrane or a scratch word is too slow to be written: it keeps the bit that it woke up
-                              with, 0 or 1 alike; weights are written at leisure
+    weight_write     the cell of a weight holds the other bit
+    stuck_at_0       the cell always holds 0, whatever is written; stuck_at_1 likewise
+    slow_read        the cell is too slow to discharge its bitline: it always reads as 0
+    slow_write       the cell of a membrane or of a scratch word is too slow to write: it keeps a random bit
 
-A wrong bit then does what it does in the array: it runs along the carry, stays in the word, sets the flag. The controller,
-the row decoders and the wires between macros do not fail. Reads fail both ways, though a bitline that is slow can only turn
-a 1 into a 0: this overstates the errors of reads.
+A wrong bit acts as in the array: it changes the carry, the stored word and the flag. The controller, the row decoders
+and the wires between macros have no faults. ``membrane_read`` and ``weight_read`` turn a 0 into a 1 as often as a 1
+into a 0. A slow bitline can only turn a 1 into a 0, so these rates overstate its errors.
 
-Randomness: a chip is drawn from (seed, layer); the accesses of a sample from (seed, layer, the sample's index in its data
-set), so that no result depends on the order of samples, on tiles, or on threads.
+The number of good accesses before a failed one is geometric. With the failure rate p and u uniform in (0, 1]:
+
+    gap = floor(ln u / ln(1 - p))
+
+(L. Devroye, "Non-Uniform Random Variate Generation", Springer, 1986, chapter X). u comes from the generator SplitMix64
+(G. L. Steele, D. Lea, C. H. Flood, OOPSLA 2014), see ``kernels/faults.py``.
+
+The generator of a chip has the seed (seed, layer). The generators of a sample have the seed (seed, layer, index of the
+sample in its data set). So no result depends on the order of samples, on tiles or on threads.
 """
 
 from collections.abc import Sequence
@@ -55,15 +62,24 @@ def run_with_faults(
     record: bool = False,
     tile_bytes: int = TILE_BYTES,
 ) -> Execution:
-    """Run ``mapping`` on a chip with faults; events are not counted.
+    """Run a mapped network on one chip with faults.
 
     Args:
-        seed: of the chip and of its failures, 0 or more.
-        indices: index of each sample in its data set, by default 0, 1, ..
-        spikes, threads, record, tile_bytes: as for ``macro.execution.execute``.
+        mapping: the network on its macros.
+        spikes: input spikes 0 or 1, shape (time, batch, *shape of a sample).
+        rates: failure rates.
+        seed: seed of the chip and of its failed accesses, 0 or more.
+        indices: index of each sample in its data set, shape (batch,), 0 or more; by default 0, 1, 2, ...
+        threads: number of threads; by default one per processor.
+        record: whether to keep the spikes of all layers and steps.
+        tile_bytes: memory limit of the run, in bytes.
+
+    Returns:
+        Spike counts, membranes and, with ``record``, spikes. Events are not counted.
 
     Raises:
-        DataError, ConfigError: as ``macro.execution.execute``; for another number of indices, or a negative number.
+        DataError: if ``spikes`` have another shape, or are not 0 or 1.
+        ConfigError: if ``seed``, ``indices`` or ``threads`` are out of range, or ``indices`` have another shape.
     """
     seed = check_integer("seed", seed, 0)
     spikes = as_sliceable(spikes)
@@ -80,20 +96,30 @@ def run_with_faults(
 
 
 def layer_faults(mapped: LayerMap, rates: FaultRates, seed: Sequence[int], indices: Ints) -> LayerFaults:
-    """Faults of one layer of a chip; samples are drawn from ``seed`` and their entry of ``indices``."""
+    """Return the faults of one layer of a chip.
+
+    Args:
+        mapped: the layer on its macros.
+        rates: failure rates.
+        seed: seed of the chip and number of the layer.
+        indices: index of each sample in its data set, shape (batch,).
+
+    Returns:
+        The weights as the cells hold them, and a function that draws the failed accesses of a slice of the batch.
+    """
     config, groups = mapped.config, len(mapped.groups)
     chip = np.random.default_rng([*seed, 0])
 
     def stored(g: int, t: int, weights: NDArray[np.int8]) -> NDArray[np.int8]:
         shape, bits = weights.shape, config.weight_bits
         wrong = _bits(chip, shape, bits, rates.weight_write, 0.0)[0]
-        zeros, ones = _bits(chip, shape, bits, *rates.held(written=False))
+        zeros, ones = _bits(chip, shape, bits, *rates.stuck_shares(written=False))
         return stuck_weights(weights ^ wrong, zeros, ones, bits)
 
     layout = layout_of(mapped, stored)
 
     def stuck(words: int) -> Ints:
-        masks = _bits(chip, (words, config.neurons), config.bits, *rates.held(written=True))
+        masks = _bits(chip, (words, config.neurons), config.bits, *rates.stuck_shares(written=True))
         return np.ascontiguousarray(np.stack([planes_of(mask, config.bits) for mask in masks], axis=2))
 
     words = stuck(mapped.macros)
@@ -121,9 +147,15 @@ def layer_faults(mapped: LayerMap, rates: FaultRates, seed: Sequence[int], indic
 
 
 def stuck_weights(weights: NDArray[Any], zeros: NDArray[Any], ones: NDArray[Any], bits: int) -> NDArray[np.int8]:
-    """Weights of ``bits`` in two's complement as their cells read: ``(w AND NOT zeros) OR ones``, bit by bit.
+    """Return the weights that stuck cells hold: ``(w AND NOT zeros) OR ones``, bit by bit.
 
-    ``zeros``, ``ones``: masks of the cells stuck at 0 and at 1, of the weights' shape.
+    Args:
+        weights: integers in two's complement, any shape.
+        zeros, ones: bit masks of the cells stuck at 0 and at 1, shape of ``weights``.
+        bits: bits of a weight, 2 to 8.
+
+    Returns:
+        Weights, shape of ``weights``, -2^(bits - 1) to 2^(bits - 1) - 1.
     """
     half = 1 << (bits - 1)
     cells = ((np.asarray(weights, np.int64) & ~np.asarray(zeros, np.int64)) | ones) & (2 * half - 1)
@@ -133,7 +165,7 @@ def stuck_weights(weights: NDArray[Any], zeros: NDArray[Any], ones: NDArray[Any]
 def _bits(
     rng: np.random.Generator, shape: tuple[int, ...], bits: int, first: float, second: float
 ) -> tuple[Ints, Ints]:
-    """Masks of ``bits``: of each bit with the rate ``first``, and, of the others, so that its rate is ``second``."""
+    """Return two bit masks without a common bit; ``first`` and ``second`` are the probabilities of a 1 in them."""
     masks = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     if first or second:
         for bit in range(bits):

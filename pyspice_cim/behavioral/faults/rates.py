@@ -1,10 +1,12 @@
-"""Rates of failures, and what the tables of Monte Carlo and tails say of them.
+"""Failure rates, and the rates that tables of Monte Carlo samples and tails give.
 
-Mismatch is frozen when a chip is made: a cell that is late for a cycle is late at every access. The tails of a table sample
-the thresholds of a cell with its column (read stack, precharge, keeper, sense inverter, write drivers) and of nothing else:
-noise, droop and jitter, which differ from access to access, are in no table, and the adder, the latches and the lines are
-nominal. So what a table gives is permanent (``failures="cells"``); a failure at random in every access is a model to compare
-with (``"accesses"``, ``"sums"``), which has the same probability in every access and hits other cells each time.
+Mismatch is fixed when a chip is made: a cell that is too slow for a cycle is too slow in every access. The tails of a
+table sample the thresholds of a cell and its column: read stack, precharge, keeper, sense inverter and write drivers.
+The adder, the latches and the control lines are nominal. No table has noise, supply droop or jitter, which change from
+access to access.
+
+So the rates of a table are permanent faults of cells (``failures="cells"``). The models ``"accesses"`` and ``"sums"``
+are there to compare with: they have the same probability in every access, but hit other cells each time.
 """
 
 from collections.abc import Mapping
@@ -22,10 +24,16 @@ FAILURES = ("cells", "accesses", "sums")
 
 @dataclass(frozen=True, kw_only=True)
 class FaultRates:
-    """Probabilities of failure, 0..1 each, see the top of ``model.py``.
+    """Failure rates, each a probability from 0 to 1. The docstring of ``model.py`` says what each fault does.
+
+    Attributes:
+        membrane_read, weight_read: per bit that is read.
+        membrane_write: per bit that is written.
+        late_sum: per sum bit.
+        weight_write, stuck_at_0, stuck_at_1, slow_read, slow_write: per cell of a chip.
 
     Raises:
-        ConfigError: if a rate is no number or out of its range, or ``stuck_at_0`` and ``stuck_at_1`` are more than 1 together.
+        ConfigError: if a rate is no number from 0 to 1, or ``stuck_at_0 + stuck_at_1`` exceeds 1.
     """
 
     membrane_read: float = 0.0
@@ -44,14 +52,20 @@ class FaultRates:
                 raise ConfigError(f"{name} is {rate!r}; a rate of failures is 0 to 1")
         if self.stuck_at_0 + self.stuck_at_1 > 1.0:
             raise ConfigError(
-                f"stuck_at_0 is {self.stuck_at_0} and stuck_at_1 {self.stuck_at_1}; a cell is stuck at one bit: together "
-                f"they are at most 1"
+                f"stuck_at_0 is {self.stuck_at_0} and stuck_at_1 {self.stuck_at_1}; a cell is stuck at one bit: "
+                f"together they are at most 1"
             )
 
-    def held(self, *, written: bool) -> tuple[float, float]:
-        """Shares of cells that always read as 0 and as 1; ``written``: as the cells of words are in every cycle.
+    def stuck_shares(self, *, written: bool) -> tuple[float, float]:
+        """Return the shares of cells that always read as 0, and as 1.
 
-        Ways of failing are independent. A cell that is slow to read reads as 0, whatever it holds.
+        Faults are independent. A cell that is slow to read reads as 0, whatever it holds. With s = 1 - stuck_at_0 -
+        stuck_at_1 and k = s (1 - slow_read) slow_write / 2, the shares are::
+
+            stuck_at_0 + s slow_read + k        stuck_at_1 + k
+
+        Args:
+            written: whether a run writes the cells, as in membranes and scratch words; if not, k = 0.
         """
         sound = 1.0 - self.stuck_at_0 - self.stuck_at_1
         kept = sound * (1.0 - self.slow_read) * self.slow_write / 2 if written else 0.0
@@ -59,56 +73,59 @@ class FaultRates:
 
 
 def rates_from_table(
-    figures: Table,
+    table: Table,
     quantities: Mapping[str, str],
     *,
     process: str = "tt",
     labels: Mapping[str, Mapping[str, str]] | None = None,
     **place: Any,
 ) -> FaultRates:
-    """Rates that a table holds.
+    """Return rates that a table holds as quantities.
 
     Args:
-        quantities: field of ``FaultRates`` to the name of a quantity of the table, such as
+        table: the table.
+        quantities: by field of ``FaultRates``, the name of a quantity, for example
             ``{"slow_read": "sram8t_tail_failure_probability"}``; other rates are 0.
-        labels: field to the labels along its quantity's own axes, such as
+        process: process corner.
+        labels: by field, the label on each text axis of its quantity, for example
             ``{"slow_read": {"access": "read", "bound": "estimate"}}``.
-        place: where to look up: the numeric axes of these quantities; each takes those that it has.
+        place: value on each numeric axis, for example ``vdd`` in volts; every quantity takes the axes that it has.
 
     Raises:
-        ConfigError: if a field is none of ``FaultRates``, or a value is no rate.
-        TableError: if the table has no such quantity, axis or label, does not reach there, or if an axis is left over.
+        ConfigError: if a field is not in ``FaultRates``, or a value is not from 0 to 1.
+        TableError: if the table has no such quantity, axis or label, or has no value there; if no quantity has an axis
+            of ``place``.
     """
     known = [field.name for field in fields(FaultRates)]
     for name in [*quantities, *(labels or {})]:
         if name not in known:
             raise ConfigError(f"{name!r} is no rate; there are {', '.join(known)}")
-    arrays = {name: figures.quantity(found) for name, found in quantities.items()}
+    arrays = {name: table.quantity(found) for name, found in quantities.items()}
     for axis in place:
         if not any(axis in array.dims for array in arrays.values()):
             raise TableError(f"none of {', '.join(quantities.values())} has an axis {axis}; leave it out")
     return FaultRates(
         **{
-            name: _rate(figures, found, process, (labels or {}).get(name, {}), place)
+            name: _rate(table, found, process, (labels or {}).get(name, {}), place)
             for name, found in quantities.items()
         }
     )
 
 
-def _rate(figures: Table, name: str, process: str, labels: Mapping[str, str], place: Mapping[str, Any]) -> float:
-    """One value of a quantity."""
-    array = figures.quantity(name)
+def _rate(table: Table, name: str, process: str, labels: Mapping[str, str], place: Mapping[str, Any]) -> float:
+    """Return one value of a quantity; it takes the axes of ``place`` that it has."""
+    array = table.quantity(name)
     here = {axis: value for axis, value in place.items() if axis in array.dims}
     own = [str(axis) for axis in array.dims if axis != "process" and array[axis].dtype.kind not in "if"]
     for axis in own:
         if axis not in labels:
             there = ", ".join(str(label) for label in array[axis].values)
             raise TableError(f"{name} has an axis {axis}; give one of its labels: {there}")
-    return float(Lookup(figures)(name, process=process, labels=labels, **here))
+    return float(Lookup(table)(name, process=process, labels=labels, **here))
 
 
 def variation_rates(
-    figures: Table,
+    table: Table,
     cycle: float,
     *,
     vdd: float,
@@ -119,34 +136,44 @@ def variation_rates(
     segments: int = 16,
     bound: str = "estimate",
 ) -> FaultRates:
-    """Failures of reads, writes and timing at a ``cycle`` (s) and a supply ``vdd`` (V), from the tails of a table.
+    """Return the failure rates at a cycle and a supply, from the tails of a table.
 
-    P_read and P_write are the probabilities that a cell with its column is late, see ``timing_rates``. What they do::
+    P_read and P_write are the probabilities that a cell is too slow for the cycle, see ``timing_rates``. ``failures``
+    chooses what they do::
 
-        cells       slow_read = P_read, slow_write = P_write                       permanent, as mismatch is: the default
-        accesses    membrane_read = weight_read = P_read / 2, membrane_write = P_write           in every access anew
-        sums        late_sum = 1 - (1 - P_read)^2, membrane_write = P_write                      in every access anew
+        cells       slow_read = P_read, slow_write = P_write                              permanent, as mismatch is
+        accesses    membrane_read = weight_read = P_read / 2, membrane_write = P_write    random in every access
+        sums        late_sum = 1 - (1 - P_read)^2, membrane_write = P_write               random in every access
 
-    ``accesses``: only a 1 can be late, while a rate of reads hits either bit, of which half are taken to be 1. ``sums``: a
-    late bit of the membrane or of the weight does not read as 0, but makes the sum too late for its latch.
+    ``accesses``: only a 1 can be late, but the rates of reads hit both bits; half of the bits are assumed to be 1.
+    ``sums``: a late bit of the membrane or of the weight makes the sum too late for its latch.
 
-    In all of them ``weight_write = P_6T``, the probability that the write of a 6T cell fails at any speed: the weights are
-    written once, at leisure, by a port like that of a 6T cell (whose access transistors are the narrower ones, if they differ).
+    In every model ``weight_write = P_6T``, the probability of a write failure of the 6T cell. The weights are written
+    once, with enough time, through a port like the port of a 6T cell. (If the access transistors differ, those of the
+    6T cell are narrower.)
 
     Args:
-        figures: as for ``timing_rates``, with ``sram6t_tail_failure_probability``, too.
-        bound: ``estimate``, or ``lower`` or ``upper`` of the 95 % interval: of the sigmas of lateness, of P_6T the other end,
-            so that ``lower`` has the most failures.
+        table: with the quantities of ``timing_rates`` and ``sram6t_tail_failure_probability``.
+        cycle: cycle time, in seconds.
+        vdd: supply, in volts.
+        failures: ``cells``, ``accesses`` or ``sums``.
+        temperature_c: temperature, in degrees Celsius.
+        process: process corner.
+        rows: cells on a bitline.
+        segments: segments of a column.
+        bound: ``estimate``, or an end of the 95 % interval of the equivalent sigmas: ``lower`` or ``upper``. P_6T takes
+            the opposite end, so ``lower`` has the most failures.
 
     Raises:
-        ConfigError, TableError: as ``timing_rates``; for another model of ``failures``.
+        ConfigError: if nominal cells do not work at this cycle, or for an unknown ``failures`` or ``bound``.
+        TableError: if the table lacks a quantity, or has no value there.
     """
     if failures not in FAILURES:
         raise ConfigError(f"failures is {failures!r}; choose {', '.join(FAILURES)}")
-    late = _late(figures, cycle, vdd, temperature_c, process, rows, segments, bound)
+    late = _late(table, cycle, vdd, temperature_c, process, rows, segments, bound)
     quantity, end = "sram6t_tail_failure_probability", {"lower": "upper", "upper": "lower"}.get(bound, bound)
     place = {"vdd": vdd, "temperature_c": temperature_c, "tail_rows": rows}
-    weights = _rate(figures, quantity, process, {"limit": "write", "bound": end}, place)
+    weights = _rate(table, quantity, process, {"limit": "write", "bound": end}, place)
     if failures == "cells":
         return FaultRates(slow_read=late["read"], slow_write=late["write"], weight_write=weights)
     if failures == "accesses":
@@ -156,7 +183,7 @@ def variation_rates(
 
 
 def timing_rates(
-    figures: Table,
+    table: Table,
     cycle: float,
     *,
     vdd: float,
@@ -166,37 +193,49 @@ def timing_rates(
     segments: int = 16,
     bound: str = "estimate",
 ) -> FaultRates:
-    """Cells that are too slow for a ``cycle`` (s), as stuck cells of weights and words alike, from the tails of a table.
+    """Return the rates of cells that are too slow for a cycle, as stuck cells, from the tails of a table.
 
-    A column of ``segments`` segments whose nominal cells need the cycle T_0 gives them at T the time that one segment has at
-    the cycle margin ``(T - T_0) / T_1``, T_1 the shortest cycle of one segment (``characterization.variation.cycle``)::
+    Mismatch does not change from access to access. A cell whose 1 is read too late always reads as 0. A cell that is
+    written too slowly keeps its old bit, 0 or 1::
 
-        stuck_at_0 = P_read + W        stuck_at_1 = W = (1 - P_read) P_write / 2        P = Q(sram8t_tail_sigma)
+        stuck_at_0 = P_read + W        stuck_at_1 = W        W = (1 - P_read) P_write / 2
+        P = Q(sram8t_tail_sigma)                             Q: upper tail of the normal distribution
 
-    since mismatch does not change from access to access: a cell whose 1 comes too late always reads as 0, and one that is
-    written too slowly keeps the bit that it had. Weights are written at leisure, so P_write overstates their part, which
-    ``variation_rates`` leaves out. Above the largest cycle margin of the table, its rate counts: a bound from above.
+    The table has the sigma of a column with one segment over the cycle margin m (``characterization.variation.cycle``).
+    A nominal column with more segments needs the cycle T_0. At the cycle T, its cells have as much time as the cells of
+    one segment at the margin::
+
+        m = (T - T_0) / T_1        T_1: shortest cycle of a column with one segment
+
+    Above the largest m of the table, the rate at this m is an upper bound. The stuck cells hold for weights as well.
+    Weights are written with enough time, so P_write overstates their faults; ``variation_rates`` leaves this part out.
 
     Args:
-        figures: with ``column_minimum_cycle`` of one and of ``segments`` segments, and ``sram8t_tail_sigma``.
-        bound: ``estimate``, or ``lower`` or ``upper`` of the 95 % interval of the sigmas.
+        table: with ``column_minimum_cycle`` of one and of ``segments`` segments, and ``sram8t_tail_sigma``.
+        cycle: cycle time T, in seconds.
+        vdd: supply, in volts.
+        temperature_c: temperature, in degrees Celsius.
+        process: process corner.
+        rows: cells on a bitline.
+        segments: segments of a column.
+        bound: ``estimate``, or ``lower`` or ``upper`` end of the 95 % interval of the sigmas.
 
     Raises:
-        ConfigError: if not even nominal cells work at this cycle, or for another bound.
-        TableError: if the table lacks one of the quantities, or does not reach there.
+        ConfigError: if nominal cells do not work at this cycle, or for an unknown ``bound``.
+        TableError: if the table lacks a quantity, or has no value there.
     """
-    late = _late(figures, cycle, vdd, temperature_c, process, rows, segments, bound)
+    late = _late(table, cycle, vdd, temperature_c, process, rows, segments, bound)
     kept = (1 - late["read"]) * late["write"] / 2
     return FaultRates(stuck_at_0=late["read"] + kept, stuck_at_1=kept)
 
 
 def _late(
-    figures: Table, cycle: float, vdd: float, temperature_c: float, process: str, rows: int, segments: int, bound: str
+    table: Table, cycle: float, vdd: float, temperature_c: float, process: str, rows: int, segments: int, bound: str
 ) -> dict[str, float]:
-    """P_read and P_write of ``timing_rates``."""
+    """Return P_read and P_write of ``timing_rates``, by access."""
     if not 0.0 < check_number("cycle", cycle) < float("inf"):
         raise ConfigError(f"cycle is {cycle!r} s; it must be a time above 0")
-    look = Lookup(figures)
+    look = Lookup(table)
     place: dict[str, Any] = {"vdd": vdd, "temperature_c": temperature_c}
     one, all_of_them = (
         float(look("column_minimum_cycle", process=process, column_rows=rows, column_segments=n, **place))
@@ -206,7 +245,7 @@ def _late(
         raise ConfigError(
             f"cycle is {cycle:.4g} s; at vdd = {vdd:g} V nominal columns need {all_of_them:.4g} s: take a longer one"
         )
-    sigma = figures.quantity("sram8t_tail_sigma")
+    sigma = table.quantity("sram8t_tail_sigma")
     bounds = [str(each) for each in sigma["bound"].values]
     if bound not in bounds:
         raise ConfigError(f"bound is {bound!r}; it must be one of {', '.join(bounds)}")

@@ -11,6 +11,7 @@ from pyspice_cim.errors import TableError
 from pyspice_cim.microcode import EVENTS, Operation, line_pulses
 from pyspice_cim.microcode.lines import driver_units
 from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.technology.bitcells import table_names
 
 # Components of the lines' energy, by kind of line. The precharge clock counts as a clock, the segment's as a word line:
 # it is pulsed by the address.
@@ -86,10 +87,11 @@ def calibrate(config: MacroConfig, table: Table) -> Calibration:
             f"table {table.source} was made with other events than this package counts; characterize again"
         )
     energy = column("column_event_energy")
-    leakage_of = {name: float(column(name)) for name in ("slice_leakage", "segment_leakage", "cell8t_leakage")}
+    # Columns of another bit cell have no leakage of this name: a table of theirs is refused here.
+    cell_leakage = float(column(table_names(config.bitcell).leakage))
     cells = config.rows * (1 + config.segments)
-    column_leakage = leakage_of["slice_leakage"] + config.segments * leakage_of["segment_leakage"]
-    column_leakage += cells * leakage_of["cell8t_leakage"]
+    column_leakage = float(column("slice_leakage")) + config.segments * float(column("segment_leakage"))
+    column_leakage += cells * cell_leakage
     cycle = config.margin * float(column("column_minimum_cycle"))
     load = column("column_line_capacitance")
     kinds = [str(kind) for kind in table.quantity("column_line_capacitance")["line"].values]

@@ -10,6 +10,7 @@ from pyspice_cim.checks import check_integer, check_number
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.organisation import Organisation, Place
+from pyspice_cim.technology.bitcells import table_names
 
 _DEFAULT = Organisation()
 
@@ -30,6 +31,7 @@ class MacroConfig:
         margin: cycle over the table's minimum cycle.
         outside: what to do where a look-up leaves the table: ``raise``, or ``clip`` and count.
         organisation: how the macro accumulates its inputs and updates its membranes.
+        bitcell: name of the bit cell that the array is made of (``technology.bitcells``).
 
     Raises:
         ConfigError: if a field is of another type or out of range.
@@ -48,6 +50,7 @@ class MacroConfig:
     margin: float = 1.10
     outside: Literal["raise", "clip"] = "raise"
     organisation: Organisation = _DEFAULT
+    bitcell: str = "sram8t"
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -70,6 +73,7 @@ class MacroConfig:
             raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")
         if not isinstance(self.organisation, Organisation):
             raise ConfigError(f"organisation is {self.organisation!r}; give an Organisation")
+        table_names(self.bitcell)
 
         if self.bits > self.rows:
             raise ConfigError(

@@ -15,6 +15,7 @@ from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.organisation import UPDATES, Guard, Place, UnitCost
 from pyspice_cim.organisation.program import COLUMNS
 from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.technology.bitcells import table_names
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -211,14 +212,15 @@ def _unit(name: str) -> Callable[[Table, Place, Ints], UnitCost]:
 
 
 def _write_energy(config: MacroConfig, figures: Table) -> tuple[Floats, int]:
-    """A write of an 8T cell with its bitlines and their drivers, by transition."""
+    """Energy of one write of a bit cell with bitlines and drivers, by transition (J); look-ups that were clipped."""
     look = Lookup(figures, outside=config.outside)
-    labels = [str(label) for label in figures.quantity("sram8t_write_energy")["transition"].values]
+    names = table_names(config.bitcell)
+    labels = [str(label) for label in figures.quantity(names.write_energy)["transition"].values]
     energy = look(
-        "sram8t_write_energy",
+        names.write_energy,
         process=config.process,
         vdd=config.vdd,
         temperature_c=config.temperature_c,
-        sram8t_rows=config.rows,
+        **{names.rows: config.rows},  # type: ignore[arg-type]
     )
     return np.array([float(energy[labels.index(name)]) for name in table.TRANSITIONS]), look.clipped

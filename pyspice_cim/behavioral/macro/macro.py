@@ -14,8 +14,8 @@ from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.layer import calibrated_layer
 from pyspice_cim.behavioral.macro.mapping import map_layers
 from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
+from pyspice_cim.behavioral.network.conversion import integer_layer
 from pyspice_cim.behavioral.network.file import Layer
-from pyspice_cim.behavioral.network.layers import FullyConnected, Recurrent
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.tables import Table
@@ -129,15 +129,3 @@ class Macro:
             time=time,
             energy_error=found.energy_error,
         )
-
-
-def integer_layer(layer: Layer) -> FullyConnected:
-    """The layer of a network file as a layer of ``network.layers``."""
-    if layer.recurrent_weights is None:
-        return FullyConnected(weights=layer.weights, weight_bits=layer.weight_bits, params=layer.params)
-    return Recurrent(
-        weights=layer.input_weights,
-        recurrent=layer.recurrent_weights,
-        weight_bits=layer.weight_bits,
-        params=layer.params,
-    )

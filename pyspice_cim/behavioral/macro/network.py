@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from pyspice_cim import __version__
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun, calibrated_layer
-from pyspice_cim.behavioral.macro.macro import Macro, integer_layer
+from pyspice_cim.behavioral.macro.macro import Macro
 from pyspice_cim.behavioral.macro.mapping import Mapping, map_layers
 from pyspice_cim.behavioral.macro.report import RunReport
 from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.behavioral.network.layers import AnyLayer
 from pyspice_cim.behavioral.network.readout import check_labels, classify
@@ -58,13 +59,18 @@ class MappedNetwork:
 
     @property
     def sha256(self) -> str:
-        """SHA-256 of the input shape and of all attributes of the layers."""
+        """SHA-256 of the input shape, and of the type and all fields of each layer.
+
+        The type and the shape of an array are hashed before its bytes. Different networks thus give different bytes.
+        """
         digest = hashlib.sha256(repr(self.mapping.shape).encode())
         for layer in self.mapping.layers:
-            for name, value in sorted(vars(layer).items()):
-                digest.update(
-                    name.encode() + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-                )
+            arrays = {name: value for name, value in vars(layer).items() if isinstance(value, np.ndarray)}
+            others = {name: value for name, value in vars(layer).items() if name not in arrays}
+            forms = [(name, value.dtype.str, value.shape) for name, value in sorted(arrays.items())]
+            digest.update(repr((type(layer).__name__, sorted(others.items()), forms)).encode())
+            for _, value in sorted(arrays.items()):
+                digest.update(value.tobytes())
         return digest.hexdigest()
 
     def run(
@@ -214,8 +220,7 @@ class Network(MappedNetwork):
             for layer in network.layers
         ]
         self.network = network
-        layers = [integer_layer(layer) for layer in network.layers]
-        super().__init__(layers, (network.layers[0].inputs,), table, configs, compare=compare)
+        super().__init__(layers_of(network), (network.layers[0].inputs,), table, configs, compare=compare)
 
     @property
     def macros(self) -> list[Macro]:

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
+from pyspice_cim.checks import check_integer
 from pyspice_cim.errors import ConfigError, DataError
 
 Shape = tuple[int, ...]
@@ -194,18 +194,20 @@ class Link:
 
 
 def chain(layers: Sequence[AnyLayer], shape: Iterable[int]) -> tuple[Link, ...]:
-    """What each of ``layers`` gets if the input of the first has ``shape``, one sample in one step.
+    """Return what each of ``layers`` gets if the input of the first has ``shape``, one sample in one step.
 
     Raises:
-        DataError: if there is no layer, or shapes do not chain; the message names the layer.
+        DataError: if there is no layer, an entry is no layer, or shapes do not chain; the message names the layer.
         ConfigError: if the last layer has no neurons, a max pool does not see spikes, or sums leave 0..MAX_VALUE.
     """
     if not layers:
         raise DataError("the network has no layers; give one at least")
-    at, largest, divisor = tuple(int(n) for n in shape), 1, 1
+    at, largest, divisor = tuple(check_integer("the input's shape", n, 1) for n in shape), 1, 1
     links = []
     for index, layer in enumerate(layers):
         name = f"layer {index} ({type(layer).__name__})"
+        if not isinstance(layer, AnyLayer):
+            raise DataError(f"{name}: it is no layer of this package; give one of network/layers.py")
         try:
             output = layer.output_shape(at)
         except DataError as error:
@@ -224,14 +226,6 @@ def chain(layers: Sequence[AnyLayer], shape: Iterable[int]) -> tuple[Link, ...]:
     if not isinstance(layers[-1], NeuronLayer):
         raise ConfigError(f"the last layer, {type(layers[-1]).__name__}, has no neurons; end with one that has")
     return tuple(links)
-
-
-def layers_of(network: NetworkFile) -> tuple[FullyConnected, ...]:
-    """The layers of a network file."""
-    return tuple(
-        FullyConnected(weights=each.weights, weight_bits=each.weight_bits, params=each.params)
-        for each in network.layers
-    )
 
 
 def _weights(name: str, weights: NDArray[np.int8], axes: int, bits: int) -> NDArray[np.int8]:

@@ -23,6 +23,7 @@ from pyspice_cim.behavioral.network.layers import (
     SumPool2d,
     chain,
 )
+from pyspice_cim.behavioral.network.readout import classify
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFState, ldlif_step
 from pyspice_cim.errors import DataError
 
@@ -35,23 +36,33 @@ class IntegerRun:
 
     Attributes:
         spikes: uint8, (time, batch, *shape of the layer).
-        membranes: after the last step, int32, (batch, *shape of the layer).
+        membranes: membranes after the last step, int32, (batch, *shape of the layer).
+        traces: membranes after every step, int32, (time, batch, *shape of the layer); empty unless asked for.
     """
 
     spikes: tuple[NDArray[np.uint8], ...]
     membranes: tuple[NDArray[np.int32], ...]
+    traces: tuple[NDArray[np.int32], ...] = ()
 
     @property
     def spike_counts(self) -> Ints:
         """Spikes of the last layer over all steps, (batch, *shape of the layer)."""
         return self.spikes[-1].sum(axis=0, dtype=np.int64)
 
+    @property
+    def predictions(self) -> Ints:
+        """Class of each sample by ``readout.classify``, (batch,). Each neuron of the last layer is a class."""
+        counts = self.spike_counts.reshape(len(self.membranes[-1]), -1)
+        return classify(counts, self.membranes[-1].reshape(counts.shape))
 
-def run_integer(layers: Sequence[AnyLayer], spikes: NDArray[np.integer[Any]]) -> IntegerRun:
-    """Run ``layers`` from rest.
+
+def run_integer(layers: Sequence[AnyLayer], spikes: NDArray[np.integer[Any]], *, traces: bool = False) -> IntegerRun:
+    """Run ``layers`` from rest and return every spike.
 
     Args:
+        layers: layers in order; ``conversion.layers_of`` gives those of a network file.
         spikes: 0 or 1, (time, batch, inputs) or (time, batch, channels, height, width).
+        traces: whether the membranes after every step are kept.
 
     Raises:
         DataError: if shapes do not chain, a step or sample is missing, or spikes are neither 0 nor 1.
@@ -67,6 +78,7 @@ def run_integer(layers: Sequence[AnyLayer], spikes: NDArray[np.integer[Any]]) ->
     fired = [np.zeros((batch, *link.output), np.uint8) for link in links]
     neurons = [index for index, layer in enumerate(layers) if isinstance(layer, NeuronLayer)]
     trains: list[list[NDArray[np.uint8]]] = [[] for _ in neurons]
+    seen: list[list[NDArray[np.int32]]] = [[] for _ in neurons]
     for frame in spikes:
         x = frame.astype(np.int64)
         for index, (layer, link) in enumerate(zip(layers, links, strict=True)):
@@ -78,10 +90,14 @@ def run_integer(layers: Sequence[AnyLayer], spikes: NDArray[np.integer[Any]]) ->
                 x = fired[index].astype(np.int64)
             else:
                 x = passed(layer, x)
-        for train, index in zip(trains, neurons, strict=True):
+        for train, trace, index in zip(trains, seen, neurons, strict=True):
             train.append(fired[index])
+            if traces:
+                trace.append(states[index].v)
     return IntegerRun(
-        spikes=tuple(np.stack(train) for train in trains), membranes=tuple(states[index].v for index in neurons)
+        spikes=tuple(np.stack(train) for train in trains),
+        membranes=tuple(states[index].v for index in neurons),
+        traces=tuple(np.stack(trace) for trace in seen) if traces else (),
     )
 
 

@@ -8,7 +8,8 @@ weights stay the integers that they are::
     IF            r = 1, where alpha is 1
     LIF           tau = -dt / ln(alpha), r = 1 / (1 - alpha), so that the step of length dt is v <- alpha v + I
 
-The integers themselves are in the metadata of the node (``metadata.py``).
+The metadata of the node hold the integers themselves (``metadata.py``). The metadata of the graph hold the time steps and the
+encoder of a network file. The ``meta`` texts of a network file, which decide no spike, are not exported.
 """
 
 import io
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.behavioral.network.layers import (
     AnyLayer,
@@ -30,10 +32,10 @@ from pyspice_cim.behavioral.network.layers import (
     Shape,
     SumPool2d,
     chain,
-    layers_of,
 )
-from pyspice_cim.behavioral.nir.metadata import constants_metadata, neuron_metadata
+from pyspice_cim.behavioral.nir.metadata import constants_metadata, input_metadata, neuron_metadata
 from pyspice_cim.behavioral.nir.reader import nir_package
+from pyspice_cim.checks import check_integer, check_number
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.resources import write_atomically
 
@@ -51,30 +53,33 @@ def export_nir(
     dt: float = 1e-3,
     constant_inputs: int | Sequence[int] = 0,
 ) -> "nir.NIRGraph":
-    """``network`` as a NIR graph.
+    """Return ``network`` as a NIR graph.
 
     Args:
         network: a network file, or layers.
-        input_shape: of one sample in one step; by default that of a fully connected first layer.
-        dt: the time step for which ``tau`` is given, s.
-        constant_inputs: how many of the inputs, the last ones, spike in every step (``NIRNetwork.constant_inputs``); of
-            images the periods of the channels (``NIRNetwork.constant_periods``).
+        input_shape: shape of one sample in one step. The default is the input of a fully connected first layer.
+        dt: time step for which ``tau`` is given, s.
+        constant_inputs: number of the last inputs that spike in every step (``NIRNetwork.constant_inputs``). For images,
+            the periods of the last channels (``NIRNetwork.constant_periods``).
+
+    Returns:
+        The graph; ``import_nir`` gives back the same integers.
 
     Raises:
-        DataError: if shapes do not chain, a layer is one that NIR has no node for, or images come without ``input_shape``.
-        ConfigError: if ``dt`` is not above 0; see ``network.layers.chain``, too.
+        DataError: if shapes do not chain, NIR has no node for a layer, or images come without ``input_shape``.
+        ConfigError: if ``dt`` or ``constant_inputs`` is out of range; see ``network.layers.chain``, too.
         MissingDependencyError: if the package ``nir`` is not installed.
     """
     nir = nir_package()
-    if not (np.isfinite(dt) and dt > 0):
+    if not (np.isfinite(check_number("dt", dt)) and dt > 0):
         raise ConfigError(f"dt is {dt}; it must be above 0 (s)")
     layers = layers_of(network) if isinstance(network, NetworkFile) else tuple(network)
     if input_shape is None:
         if not layers or isinstance(layers[0], Conv2d) or not isinstance(layers[0], NeuronLayer):
             raise DataError("the input's shape is not known; give input_shape = (channels, height, width)")
         input_shape = layers[0].weights.shape[:1]
-    shape = tuple(int(n) for n in input_shape)
-    links = chain(layers, shape)
+    links = chain(layers, input_shape)
+    shape = links[0].shape
     nodes: dict[str, Any] = {"input": nir.Input(np.array(shape))}
     edges: list[tuple[str, str]] = []
     last = "input"
@@ -87,9 +92,9 @@ def export_nir(
         if isinstance(layer, Recurrent):
             edges += [(last, f"{index}_recurrent"), (f"{index}_recurrent", last)]
     nodes["output"] = nir.Output(np.array(links[-1].output))
-    metadata = constants_metadata(
-        (1,) * constant_inputs if isinstance(constant_inputs, int) else tuple(constant_inputs)
-    )
+    metadata = constants_metadata(_periods(constant_inputs, shape[0]))
+    if isinstance(network, NetworkFile):
+        metadata |= input_metadata(network.steps, network.encoder)
     return nir.NIRGraph(nodes, [*edges, (last, "output")], metadata=metadata, type_check=False)
 
 
@@ -101,15 +106,22 @@ def save_nir(
     dt: float = 1e-3,
     constant_inputs: int | Sequence[int] = 0,
 ) -> None:
-    """Write ``network`` as a NIR file, in one step; arguments and errors as ``export_nir``.
+    """Write ``network`` as a NIR file, in one step. Arguments and errors are those of ``export_nir``.
 
     Raises:
-        ConfigError: if the folder is missing or not writable, too (an old file stays as it was).
+        ConfigError: if the folder is missing or not writable, too. An old file then stays as it was.
     """
     graph = export_nir(network, input_shape, dt=dt, constant_inputs=constant_inputs)
     buffer = io.BytesIO()
     nir_package().write(buffer, graph)
     write_atomically(path, buffer.getvalue())
+
+
+def _periods(constant_inputs: int | Sequence[int], inputs: int) -> tuple[int, ...]:
+    if isinstance(constant_inputs, Sequence | np.ndarray):
+        check_integer("the length of constant_inputs", len(constant_inputs), 0, inputs - 1)
+        return tuple(check_integer("constant_inputs", period, 1) for period in constant_inputs)
+    return (1,) * check_integer("constant_inputs", constant_inputs, 0, inputs - 1)
 
 
 def _nodes(nir: Any, layer: AnyLayer, name: str, shape: Shape, output: Shape, dt: float) -> dict[str, Any]:

@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.layers import AnyLayer, Conv2d, FullyConnected, NeuronLayer, Recurrent, Shape, chain
 from pyspice_cim.behavioral.neuron.ldlif import RESETS, LDLIFParams, NeuronParams, Reset
 from pyspice_cim.behavioral.nir.biases import Wired, wire, with_constants
 from pyspice_cim.behavioral.nir.graph import chain_of
 from pyspice_cim.behavioral.nir.layers import float_layers
-from pyspice_cim.behavioral.nir.metadata import ExactNeurons, constant_periods
+from pyspice_cim.behavioral.nir.metadata import ExactNeurons, constant_periods, stated_input
 from pyspice_cim.behavioral.nir.neurons import INTEGRATIONS, Integration
 from pyspice_cim.behavioral.nir.observe import Observed, observe
 from pyspice_cim.behavioral.nir.reader import read_graph
@@ -48,12 +49,16 @@ class NIRNetwork:
         constant_periods: one for each input (of an image: channel) behind those of the graph that spikes in every step, for
             biases, see ``biases.py``; ``inputs`` adds them.
         report: one entry a layer of neurons.
+        steps: time steps of a sample, ``None`` if the graph does not state them.
+        encoder: how values become input spikes, ``None`` if the graph does not state it.
     """
 
     layers: tuple[AnyLayer, ...]
     input_shape: Shape
     constant_periods: tuple[int, ...]
     report: tuple[ImportedLayer, ...]
+    steps: int | None = None
+    encoder: Encoder | None = None
 
     @property
     def constant_inputs(self) -> int:
@@ -149,7 +154,8 @@ def _import(
     chain(layers, (shape[0] + network.constant_inputs, *shape[1:]))
     final: tuple[Observed | None, ...] = (None,) * len(grid) if data is None else observe(layers, data)
     report = tuple(report_of(*each) for each in zip(grid, wired, params, final, strict=True))
-    return replace(network, layers=layers, report=report)
+    steps, encoder = stated_input(graph)
+    return replace(network, layers=layers, report=report, steps=steps, encoder=encoder)
 
 
 def _layers(grid: list[Scaled], wired: tuple[Wired, ...], params: list[LDLIFParams]) -> tuple[AnyLayer, ...]:

@@ -1,8 +1,12 @@
 """What NIR has no field for: the integers of a neuron, in the metadata of its node, so that export and import are inverse.
 
-Keys start with ``pyspice_cim_``: ``theta``, ``lambda``, ``membrane_bits``, ``weight_bits``, ``decay``, ``reset`` and, for the
-exponential decay, ``beta = (n, k)``. The metadata of the graph count the input lines that spike in every step, and state their
-periods if they are channels of an image that are not 1.
+Keys start with ``pyspice_cim_``. A node of neurons has ``theta``, ``lambda``, ``membrane_bits``, ``weight_bits``, ``decay``,
+``reset`` and, for the exponential decay, ``beta = (n, k)``. The graph has
+
+    ``constant_inputs``    number of inputs that spike in every step
+    ``constant_periods``   their periods, if they are channels of an image and a period is not 1
+    ``steps``              time steps of a sample, if the network came from a network file
+    ``encoder_kind``, ``encoder_max_rate``, ``encoder_seed``   the encoder of that file
 """
 
 from collections.abc import Sequence
@@ -11,8 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.layers import NeuronLayer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
+from pyspice_cim.checks import check_integer
 from pyspice_cim.errors import CimError, DataError
 
 if TYPE_CHECKING:
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 
 PREFIX = "pyspice_cim_"
 CONSTANT_INPUTS, CONSTANT_PERIODS = PREFIX + "constant_inputs", PREFIX + "constant_periods"
+STEPS, ENCODER = PREFIX + "steps", PREFIX + "encoder_"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +108,38 @@ def constant_periods(graph: "nir.NIRGraph") -> tuple[int, ...]:
     if count != len(periods) or min(periods, default=1) < 1:
         raise DataError(f"the graph's metadata {CONSTANT_INPUTS} are damaged; remove them, or export the network again")
     return periods
+
+
+def input_metadata(steps: int, encoder: Encoder) -> dict[str, Any]:
+    """Return the metadata of a graph that state the time ``steps`` of a sample and the ``encoder`` of its inputs."""
+    return {
+        STEPS: np.int64(steps),
+        ENCODER + "kind": encoder.kind,
+        ENCODER + "max_rate": np.float64(encoder.max_rate),
+        ENCODER + "seed": np.uint64(encoder.seed),
+    }
+
+
+def stated_input(graph: "nir.NIRGraph") -> tuple[int | None, Encoder | None]:
+    """Return the time steps and the encoder that the metadata of ``graph`` state, ``None`` for each that is not stated.
+
+    Raises:
+        DataError: if a value is out of range or of another type.
+    """
+    metadata = graph.metadata if isinstance(graph.metadata, dict) else {}
+    try:
+        steps = check_integer("steps", np.asarray(metadata[STEPS]).item(), 1) if STEPS in metadata else None
+        if ENCODER + "kind" not in metadata:
+            return steps, None
+        return steps, Encoder(
+            kind=_text(metadata[ENCODER + "kind"]),  # type: ignore[arg-type]
+            max_rate=float(metadata[ENCODER + "max_rate"]),
+            seed=int(metadata[ENCODER + "seed"]),
+        )
+    except (KeyError, TypeError, ValueError, OverflowError, CimError) as error:
+        raise DataError(
+            f"the graph's metadata {STEPS} or {ENCODER}* are damaged ({error}); remove them, or export the network again"
+        ) from error
 
 
 def _text(value: Any) -> str:

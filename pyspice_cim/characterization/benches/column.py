@@ -23,10 +23,13 @@ from pyspice_cim.characterization.benches.array import (
 )
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
+from pyspice_cim.errors import NetlistError
 from pyspice_cim.microcode import EVENTS, ColumnState, Operation, cycle_events
 from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES, ArrayShape, column_supply
 from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.technology import Corner, Technology
+from pyspice_cim.technology.bitcells import bitcell as cell_of
+from pyspice_cim.technology.bitcells import table_names
 
 COMPONENTS = tuple(COLUMN_SUPPLIES)
 LINE_KINDS = (
@@ -34,7 +37,7 @@ LINE_KINDS = (
     *("rwv", "wwv", "rww", "pcs"),
 )
 # A run of a few short words is enough: what a cycle costs does not depend on how many follow.
-_BITS, _WEIGHT_BITS = 6, 4
+_BITS, _WEIGHT_BITS, _INPUTS = 6, 4, 2
 # Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
 _CYCLE_RATIO = 1.04
 _REFERENCE_CYCLE = 0.4e-9
@@ -44,19 +47,50 @@ _FIRST_STEP, _LAST_STEP = -35, 79
 WORKING_MARGIN = 1.10
 
 
-def column_bench(technology: Technology, corner: Corner, *, rows: int, segments: int, seed: int = 0) -> Bench:
+def check_column(*, rows: int, segments: int) -> None:
+    """Check that the programs of the bench fit in a column with ``rows`` rows a segment and ``segments`` weight segments.
+
+    Raises:
+        NetlistError: if they do not, with the numbers that would.
+    """
+    if rows < _BITS:
+        raise NetlistError(
+            f"rows = {rows} hold no word of the bench, which has {_BITS} bits; give {_BITS} rows at least"
+        )
+    needed = _INPUTS * _WEIGHT_BITS
+    if rows * segments < needed:
+        raise NetlistError(
+            f"segments = {segments} with rows = {rows} do not hold the bench's {needed} bits of weights in a column; give "
+            f"segments = {-(-needed // rows)} at least, or rows = {-(-needed // segments)}"
+        )
+
+
+def column_bench(
+    technology: Technology, corner: Corner, *, rows: int, segments: int, seed: int = 0, bitcell: str = "sram8t"
+) -> Bench:
     """Everything that a table holds of a column with ``rows`` rows a segment and ``segments`` weight segments.
 
     Measurements (quantities of one column): ``column_minimum_cycle`` s, ``column_event_energy`` [component, event] J,
     ``column_event_residual`` (relative RMS error of an operation's energy), ``column_line_capacitance`` [line] F,
     ``column_write_delay`` and ``column_flag_delay`` s after the start of a cycle, ``slice_leakage``,
-    ``segment_leakage`` and ``cell8t_leakage`` W.
+    ``segment_leakage`` and the leakage of a cell (``technology.bitcells.TableNames``) W.
 
     Args:
         seed: of the random program and data behind the energies of events.
+        bitcell: name of the bit cell of the column.
+
+    Raises:
+        NetlistError: for a column in which the programs of the bench do not fit (``check_column``).
     """
+    check_column(rows=rows, segments=segments)
     shape = ArrayShape(
-        columns=2, bits=_BITS, inputs=2, weight_bits=_WEIGHT_BITS, rows=rows, segments=max(segments, -(-8 // rows))
+        columns=2,
+        bits=_BITS,
+        inputs=_INPUTS,
+        weight_bits=_WEIGHT_BITS,
+        rows=rows,
+        segments=segments,
+        bitcell=bitcell,
     )
     stress = _stress_run(replace(shape, bits=_BITS - 1))
     minimum, decks, reason = yield from _minimum_cycle(technology, corner, stress)
@@ -70,14 +104,14 @@ def column_bench(technology: Technology, corner: Corner, *, rows: int, segments:
         description="shortest cycle at which every bit of the stress program is right",
     )
     if minimum is None:
-        return [cycle_measurement, *_unmeasured(f"no working cycle: {reason}")]
+        return [cycle_measurement, *_unmeasured(bitcell, f"no working cycle: {reason}")]
     timing = Timing(cycle=WORKING_MARGIN * minimum)
     runs = calibration_runs(shape, timing, seed)
     simulations = [array_simulation(technology, corner, run, title="column calibration") for run in runs]
     leakage = [_leakage_simulation(technology, corner, shape, used) for used in (False, True)]
     outcomes = yield simulations + leakage
     energies, leaks = outcomes[: len(runs)], outcomes[len(runs) :]
-    return [cycle_measurement, *_energies(runs, energies, leaks, corner), *_leakages(leaks)]
+    return [cycle_measurement, *_energies(runs, energies, leaks, corner), *_leakages(bitcell, leaks)]
 
 
 def _run(
@@ -192,7 +226,8 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
     reasons = [outcome.reason for outcome in (*outcomes, *leaks) if not outcome.ok]
     if reasons:
-        return [m for m in _unmeasured(reasons[0], decks) if not m.name.endswith("leakage")]
+        bitcell = runs[0].shape.bitcell
+        return [m for m in _unmeasured(bitcell, reasons[0], decks) if m.name not in _leaks(bitcell)]
     events = run_events(runs)
     energy = np.concatenate([o.values["columns"].reshape(len(COMPONENTS), -1) for o in outcomes], axis=1)
     solution, *_ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
@@ -282,9 +317,7 @@ def _line_capacitance(runs: list[ArrayRun], outcomes: list[Outcome], corner: Cor
 def _leakage_simulation(technology: Technology, corner: Corner, shape: ArrayShape, used: bool) -> Simulation:
     """Operating point of one idle column, with one weight segment or without any."""
     inputs = shape.rows // shape.weight_bits if used else 0
-    idle = ArrayShape(
-        columns=1, bits=shape.bits, inputs=inputs, weight_bits=shape.weight_bits, rows=shape.rows, segments=1
-    )
+    idle = replace(shape, columns=1, inputs=inputs, segments=1)
     # Alternating bits: as many ones as zeros.
     weights = np.resize([5, -6], (inputs, 1))
     run = _run(idle, Timing(cycle=1e-9), [], weights, [21], [0])
@@ -299,19 +332,25 @@ def column_leakage(vectors: Vectors, *, vdd: float, cells: int) -> dict[str, flo
     return {"slice": sum(power[c] for c in COMPONENTS if c != "cells"), "cell": power["cells"] / cells}
 
 
-def _leakages(outcomes: list[Outcome]) -> list[Measurement]:
+def _leaks(bitcell: str) -> dict[str, str]:
+    """Name of each leakage of a column of ``bitcell`` to its description."""
+    return {
+        "slice_leakage": "leakage of an idle column without its cells and weight segments",
+        "segment_leakage": "leakage of one weight segment without its cells",
+        table_names(bitcell).leakage: f"leakage of an {cell_of(bitcell).label} cell, mean of stored 0 and 1",
+    }
+
+
+def _leakages(bitcell: str, outcomes: list[Outcome]) -> list[Measurement]:
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
     reasons = [outcome.reason for outcome in outcomes if not outcome.ok]
     if reasons:
-        return [m for m in _unmeasured(reasons[0], decks) if m.name.endswith("leakage")]
+        return [m for m in _unmeasured(bitcell, reasons[0], decks) if m.name in _leaks(bitcell)]
     bare, full = (outcome.values for outcome in outcomes)
+    powers = (bare["slice"], full["slice"] - bare["slice"], full["cell"])
     return [
-        Measurement(name=name, unit="W", value=float(value), decks=decks, description=description)
-        for name, value, description in (
-            ("slice_leakage", bare["slice"], "leakage of an idle column without its cells and weight segments"),
-            ("segment_leakage", full["slice"] - bare["slice"], "leakage of one weight segment without its cells"),
-            ("cell8t_leakage", full["cell"], "leakage of an 8T cell, mean of stored 0 and 1"),
-        )
+        Measurement(name=name, unit="W", value=float(power), decks=decks, description=description)
+        for (name, description), power in zip(_leaks(bitcell).items(), powers, strict=True)
     ]
 
 
@@ -321,11 +360,9 @@ _UNITS = {
     "column_line_capacitance": "F",
     "column_write_delay": "s",
     "column_flag_delay": "s",
-    "slice_leakage": "W",
-    "segment_leakage": "W",
-    "cell8t_leakage": "W",
 }
 
 
-def _unmeasured(reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
-    return [Measurement(name=name, unit=unit, value=None, reason=reason, decks=decks) for name, unit in _UNITS.items()]
+def _unmeasured(bitcell: str, reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
+    units = _UNITS | dict.fromkeys(_leaks(bitcell), "W")
+    return [Measurement(name=name, unit=unit, value=None, reason=reason, decks=decks) for name, unit in units.items()]

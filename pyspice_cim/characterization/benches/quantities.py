@@ -32,6 +32,7 @@ def measurements(quantities: Sequence[Quantity], outcome: Outcome) -> list[Measu
             dims=quantity.dims,
             labels=quantity.labels,
             reason=outcome.reason,
+            status=outcome.status,
             decks=(outcome.deck_sha256,),
             description=quantity.description,
         )

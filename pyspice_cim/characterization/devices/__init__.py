@@ -1,1 +1,1 @@
-"""Figures of transistors and gates: curves, FO4 delay, noise margins, fitted cards."""
+"""Metrics of transistors and gates: drain currents, FO4 delay, noise margins, fitted cards."""

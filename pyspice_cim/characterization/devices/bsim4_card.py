@@ -1,37 +1,37 @@
-"""The BSIM4 card that is fitted: which keywords it has, and the constants that are not fitted.
+"""The BSIM4 card that a fit writes: its fitted parameters and its constants.
 
-BSIM4 (level 54) has some 300 parameters, and a card that leaves one out gets a default of the 1990s: ``pscbe2``,
-``lpe0``, ``keta``, ``ua1``, ``ub1`` and the like are harmless at L = 1 um and ruin a card at 45 nm away from its
-nominal condition. So every parameter that acts at these lengths is written out, and second-order effects that no target
-figure could fix are switched off by 0 rather than guessed. What is process dependent comes from the targets file.
+BSIM4 (level 54) has some 300 parameters. A parameter that a card leaves out gets a default of the 1990s. Defaults such
+as ``pscbe2``, ``lpe0``, ``keta``, ``ua1`` and ``ub1`` are harmless at L = 1 um, but wrong at 45 nm away from the
+nominal condition. So the card has every parameter that acts at these lengths. A second-order effect that no target
+metric determines is switched off by 0. The constants of the process come from the targets file.
 
-Source of the equations behind the choices: BSIM4.7 MOSFET Model User's Manual, UC Berkeley, 2011.
+Source of the equations: BSIM4.7 MOSFET Model User's Manual, UC Berkeley, 2011.
 """
 
 from collections.abc import Mapping
 
 from pyspice_cim.errors import TechnologyError
 
-# Fitted parameter -> (start, lowest, highest). vth0 is given as a magnitude.
+# By fitted parameter: (start, lowest, highest). vth0 is a magnitude.
 FITTED: dict[str, tuple[float, float, float]] = {
     "vth0": (0.45, 0.15, 0.90),  # V
     "u0": (0.030, 0.002, 0.150),  # m^2 / (V s)
     "vsat": (1.2e5, 4e4, 4e5),  # m / s
     "eta0": (0.50, 0.0, 4.0),  # drain-induced barrier lowering
     "nfactor": (1.5, 0.3, 6.0),  # subthreshold swing
-    # Ohm um, both sides together. Not free: it trades against u0 and vsat, and at an odd value, with which the curves
-    # still fit, gates and cells come out wrong. 140 to 220 is what silicided contacts of these nodes have.
+    # Ohm um, source and drain together. Its limits are narrow because u0 and vsat can compensate it: the curves then
+    # still fit, but gates and cells are wrong. Silicided contacts of these nodes have 140 to 220.
     "rdsw": (175.0, 140.0, 220.0),
 }
 
-# Which equations are used.
+# Selectors of the model equations.
 MODES = {
     "mobmod": 0,  # mobility falls with the field by ua and ub
     "capmod": 2,  # charge-thickness aware, single-equation capacitances
     "rdsmod": 0,  # source and drain resistance inside the current equation: no additional nodes
     "rgatemod": 0,
     "rbodymod": 0,
-    "igcmod": 0,  # no gate tunnelling: leakage figures are of the channel
+    "igcmod": 0,  # no gate tunnelling: the leakage is the leakage of the channel
     "igbmod": 0,
     "diomod": 1,
     "geomod": 0,
@@ -41,7 +41,7 @@ MODES = {
     "tempmod": 0,
 }
 
-# Physics of the process; a targets file has to give these (``[card.nmos]``, ``[card.pmos]``).
+# Constants of the process; a targets file has to give all of them (``[card.nmos]``, ``[card.pmos]``).
 PROCESS = (
     "toxe",  # m, electrical gate oxide
     "toxp",  # m, physical gate oxide
@@ -69,8 +69,8 @@ CONSTANTS: dict[str, float] = {
     "epsrox": 3.9,
     "nsd": 2e20,
     "rsh": 8.0,  # Ohm per square of the silicided diffusion
-    # Threshold: the body effect's second term small; narrow-width, pocket and charge-sharing terms off, because the
-    # targets are of one length. The length dependence that stays is that of eta0 and dsub.
+    # Threshold: a small second term of the body effect. The terms of narrow width, pockets and charge sharing are off,
+    # because the targets have one length. eta0 and dsub keep their length dependence.
     "k2": -0.01,
     "k3": 0.0,
     "k3b": 0.0,
@@ -105,7 +105,7 @@ CONSTANTS: dict[str, float] = {
     "dwg": 0.0,
     "dwb": 0.0,
     "delta": 0.01,
-    # Output resistance: channel-length modulation from the targets file, DIBL through eta0, hot carriers off.
+    # Output resistance: channel-length modulation is in the targets file, DIBL in eta0, hot carriers are off.
     "pdiblc1": 0.001,
     "pdiblc2": 0.001,
     "pdiblcb": 0.0,
@@ -138,7 +138,7 @@ CONSTANTS: dict[str, float] = {
     "jswgs": 1e-13,
     "njs": 1.0,
     "xtis": 3.0,
-    # Temperature: mobility by ute alone, so that its exponent is what is written.
+    # Temperature: the mobility depends on ute alone, so its exponent is the value in the card.
     "kt1l": 0.0,
     "kt2": 0.0,
     "ua1": 0.0,
@@ -152,17 +152,17 @@ CONSTANTS: dict[str, float] = {
     "tpbswg": 1e-3,
 }
 
-# Constants that equal another one unless given.
+# Constants with the value of another constant, unless they are given.
 DERIVED = {"toxm": "toxe", "cgdo": "cgso"}
 
 
 def card(model: str, polarity: str, values: Mapping[str, float], fitted: Mapping[str, float]) -> str:
-    """Text of one ``.model`` card.
+    """Return the text of one ``.model`` card.
 
     Args:
         model: name of the model.
         polarity: ``n`` or ``p``.
-        values: process constants (``PROCESS``), and any of ``CONSTANTS`` that this process has otherwise.
+        values: all constants of ``PROCESS``, and other values for any of ``CONSTANTS``; in the units of BSIM4.
         fitted: the six parameters of ``FITTED``.
     """
     merged: dict[str, float] = {**MODES, **CONSTANTS, **values}
@@ -176,10 +176,14 @@ def card(model: str, polarity: str, values: Mapping[str, float], fitted: Mapping
 
 
 def check_constants(values: Mapping[str, float], where: str) -> None:
-    """Check that ``values`` gives all of ``PROCESS`` and nothing that a card does not have.
+    """Check that ``values`` has all constants of ``PROCESS``, and only constants of a card.
+
+    Args:
+        values: constants by name.
+        where: name of their table in the targets file, for the message.
 
     Raises:
-        TechnologyError: naming the constants that are missing or not known; ``where`` is the table they belong to.
+        TechnologyError: if a constant is missing or not known; the message names it.
     """
     missing = [name for name in PROCESS if name not in values]
     if missing:

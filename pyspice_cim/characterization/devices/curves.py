@@ -1,6 +1,6 @@
-"""Transistor figures from ngspice: the bench of drain-current curves, and the figures that are read off them.
+"""Transistor metrics from ngspice: the bench of drain-current curves, and the metrics of these curves.
 
-Definitions, for a device of width W and length L at supply V_DD (p devices: magnitudes):
+Definitions for a device of width W and length L at the supply V_DD (magnitudes for p devices):
 
     Ion    = I_D(V_GS = V_DD,   V_DS = V_DD)   / W
     Ieff   = (I_D(V_GS = V_DD, V_DS = V_DD/2) + I_D(V_GS = V_DD/2, V_DS = V_DD)) / (2 W)
@@ -15,7 +15,7 @@ Ieff is the effective current of Na et al., "The effective drive current in CMOS
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,18 +23,18 @@ from PySpice.Spice.Netlist import Circuit
 
 from pyspice_cim.characterization.spice.ngspice import SimResult
 from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.analysis import Analysis, Dc, Options
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
-from pyspice_cim.technology.binning import without_unused_bins
 
 Array = NDArray[np.float64]
 
-# V, drain voltage of the linear region.
+# Drain voltage of the linear region, in V.
 LINEAR_BIAS = 0.05
-# A, threshold current of a square device (W = L).
+# Threshold current of a square device (W = L), in A.
 THRESHOLD_CURRENT = 100e-9
-# m, width of the device under test: wide enough that nothing but the width counts, and per-um figures need no scaling.
+# Width of the device under test, in m: wide enough to hide effects of the edges; metrics per um need no scaling.
 BENCH_WIDTH = 1e-6
 
 UNITS = {
@@ -51,7 +51,14 @@ UNITS = {
 
 @dataclass(frozen=True, kw_only=True)
 class TransferCurves:
-    """I_D (A) of one device against V_GS (V, both as magnitudes) at V_DS = 50 mV, V_DD/2 and V_DD."""
+    """Drain current of one device against the gate voltage, both as magnitudes.
+
+    Attributes:
+        vgs: V_GS, shape (points,), in volts.
+        linear, half, full: I_D at V_DS = 50 mV, V_DD/2 and V_DD, shape (points,), in amperes.
+        vdd: supply V_DD, in volts.
+        width, length: of the device, in metres.
+    """
 
     vgs: Array
     linear: Array
@@ -62,20 +69,36 @@ class TransferCurves:
     length: float
 
 
-def dc_options(corner: Corner) -> str:
-    """Option cards of a DC bench. Leakage needs ``gmin`` far below the device's own off conductance."""
-    return f".options temp={corner.temperature_c:g} tnom=27 gmin=1e-18 abstol=1e-18 reltol=1e-5 vntol=1e-7 itl1=500\n"
+# Options of a DC bench. Leakage needs ``gmin`` far below the device's own off conductance.
+DC_OPTIONS = Options.of(gmin="1e-18", abstol="1e-18", reltol="1e-5", vntol="1e-7", itl1="500")
 
 
-def finished_deck(
-    circuit: Circuit, models: str, options: str, analysis: str, vectors: Iterable[str], stop: float | None = None
-) -> Deck:
-    """The deck of ``circuit``: its text, models, options, one analysis card and the vectors to save."""
-    names = tuple(vectors)
-    saves = "\n".join(f".save {name}" for name in names)
-    drawn = str(circuit).rstrip()
-    text = f"{drawn}\n{without_unused_bins(models, drawn)}{options}{saves}\n{analysis}\n.end\n"
-    return Deck(text=text, vectors=names, stop_time=stop)
+def dc_deck(
+    circuit: Circuit, models: str, corner: Corner, analysis: Analysis, saves: Iterable[str], **parts: Any
+) -> DrawnDeck:
+    """The deck of a DC bench of ``circuit``.
+
+    Args:
+        models: model cards.
+        corner: its temperature is the deck's.
+        saves: vectors to save.
+        parts: further attributes of ``DrawnDeck``.
+    """
+    return DrawnDeck.of(
+        circuit,
+        models,
+        temperature_c=corner.temperature_c,
+        options=DC_OPTIONS,
+        analysis=analysis,
+        saves=tuple(saves),
+        **parts,
+    )
+
+
+def sweep(source: str, corner: Corner, step: float) -> Dc:
+    """A sweep of ``source`` from 0 to V_DD in even steps of about ``step`` V, two at least."""
+    points = max(2, round(corner.vdd / step))
+    return Dc(source=source, start=0, stop=corner.vdd, step=corner.vdd / points)
 
 
 def transfer_deck(
@@ -86,14 +109,16 @@ def transfer_deck(
     models: str | None = None,
     step: float = 0.01,
     width: float = BENCH_WIDTH,
-) -> Deck:
+) -> DrawnDeck:
     """Bench of I_D against V_GS for several devices at once, each at three drain voltages.
 
     Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
         devices: names in ``technology.devices``.
-        models: model text in place of the technology's own (card fitting runs many cards in one deck).
-        step: V, of the gate sweep.
-        width: m, of every device.
+        models: model text in place of the technology's models: a fit simulates many cards in one deck.
+        step: step of the gate sweep, in volts.
+        width: width of every device, in metres.
     """
     circuit = Circuit(f"transfer curves {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
@@ -115,16 +140,19 @@ def transfer_deck(
                 width=width,
             )
             vectors.append(f"i(v{tag})".lower())
-    points = max(2, round(corner.vdd / step))
     text = model_text(technology, corner.process) if models is None else models
-    analysis = f".dc Vgate 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, text, dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, text, corner, sweep("Vgate", corner, step), vectors)
 
 
 def transfer_curves(
     result: SimResult, technology: Technology, corner: Corner, device: str, *, width: float = BENCH_WIDTH
 ) -> TransferCurves:
-    """The curves of one device of a ``transfer_deck``, drawn with ``width`` in m.
+    """Return the curves of one device.
+
+    Args:
+        result: of a ``transfer_deck``.
+        technology, corner, width: as for the deck.
+        device: name of the device.
 
     Raises:
         SimulationError: if the run failed.
@@ -143,7 +171,11 @@ def transfer_curves(
 
 
 def device_figures(curves: TransferCurves) -> dict[str, float]:
-    """The figures named in ``UNITS``, from the curves of one device; NaN where a threshold is not crossed."""
+    """Return the metrics named in ``UNITS``, in their units; NaN for a threshold that is not crossed.
+
+    Args:
+        curves: of one device.
+    """
     micrometres = curves.width * 1e6
     middle = float(np.interp(curves.vdd / 2, curves.vgs, curves.full))
     criterion = THRESHOLD_CURRENT * curves.width / curves.length
@@ -162,29 +194,40 @@ def device_figures(curves: TransferCurves) -> dict[str, float]:
 
 
 def threshold(vgs: Array, current: Array, criterion: float) -> float:
-    """V_GS at which ``current`` crosses ``criterion`` (A), interpolated in log(I); NaN if it does not."""
+    """Return V_GS at which a current reaches a criterion, in volts, interpolated in log(I); NaN if it never does.
+
+    Args:
+        vgs: V_GS, shape (points,), in volts.
+        current: I_D, shape (points,), in amperes.
+        criterion: in amperes.
+    """
     if not current[0] < criterion < current[-1]:
         return float("nan")
     return float(np.interp(np.log(criterion), np.log(current), vgs))
 
 
 def subthreshold_swing(vgs: Array, current: Array) -> float:
-    """Smallest dV_GS / dlog10(I), V per decade."""
+    """Return the subthreshold swing, the smallest dV_GS / dlog10(I), in volts per decade.
+
+    Args:
+        vgs: V_GS, shape (points,), in volts.
+        current: I_D, shape (points,), in amperes.
+    """
     return float(np.min(np.diff(vgs) / np.maximum(np.diff(np.log10(current)), 1e-12)))
 
 
 def good_vectors(result: SimResult) -> Mapping[str, Array]:
-    """The vectors of a good run.
+    """Return the vectors of a run.
 
     Raises:
-        SimulationError: with the run's reason, if it failed.
+        SimulationError: if the run failed; the message is the reason.
     """
     if not result.ok:
         raise SimulationError(result.reason)
     return result.vectors
 
 
-def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, step: float = 0.02) -> Deck:
+def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, step: float = 0.02) -> DrawnDeck:
     """Bench of I_D against V_DS for ``nmos`` and ``pmos`` at ``gate_steps`` gate voltages up to V_DD, for a figure."""
     circuit = Circuit(f"output curves {technology.name} {corner.process}")
     circuit.V("drain", "drain", circuit.gnd, 0)
@@ -205,15 +248,18 @@ def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, ste
                 width=BENCH_WIDTH,
             )
             vectors.append(f"i(v{tag})")
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vdrain 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, model_text(technology, corner.process), dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, model_text(technology, corner.process), corner, sweep("Vdrain", corner, step), vectors)
 
 
 def output_curves(
     result: SimResult, corner: Corner, device: Literal["nmos", "pmos"], gate_steps: int = 5
 ) -> tuple[Array, dict[float, Array]]:
-    """V_DS (V) and, for each V_GS (V), I_D (A/um) of an ``output_deck``.
+    """Return V_DS, in volts, and I_D by V_GS, in A/um by volts; each of shape (points,).
+
+    Args:
+        result: of an ``output_deck``.
+        corner, gate_steps: as for the deck.
+        device: ``nmos`` or ``pmos``.
 
     Raises:
         SimulationError: if the run failed.

@@ -1,4 +1,4 @@
-"""All figures of a technology at one operating condition: devices, FO4 delay and static noise margins."""
+"""All metrics of a technology at one corner: devices, FO4 delay and static noise margins."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from pyspice_cim.characterization.devices.fo4 import fo4_deck, fo4_delays, switc
 from pyspice_cim.characterization.devices.snm import MODES, Butterfly, Mode, butterfly, butterfly_deck
 from pyspice_cim.characterization.spice.ngspice import SimResult, Simulator
 from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.characterization.spice.status import Status
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, Technology
 
 DEVICES: tuple[Literal["nmos", "pmos"], ...] = ("nmos", "pmos")
 
-# Figure of a device -> what it means, in the order of a listing.
+# By metric of a device: its meaning, in the order of a listing.
 DEVICE_FIGURES: dict[str, str] = {
     "ion": "drain current, gate and drain at V_DD",
     "ieff": "effective switching current",
@@ -46,12 +47,14 @@ CIRCUIT_FIGURES: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class TechnologyCurves:
-    """The curves behind the figures, for a plot.
+    """The curves from which the metrics come, for a figure.
 
     Attributes:
-        transfer: device to I_D against V_GS.
-        output: device to (V_DS, {V_GS: I_D in A/um}).
-        butterflies: ``hold`` and ``read``.
+        name: name of the technology.
+        corner: process corner, supply and temperature.
+        transfer: I_D against V_GS, by device.
+        output: V_DS, in volts, and I_D by V_GS, in A/um by volts; by device.
+        butterflies: butterfly of the 6T cell, by mode ``hold`` and ``read``.
     """
 
     name: str
@@ -62,13 +65,19 @@ class TechnologyCurves:
 
 
 def measure_technology(technology: Technology, corner: Corner, simulator: Simulator) -> dict[str, Measurement]:
-    """Measure every figure of ``technology`` at ``corner``: ``nmos_ion``, ..., ``pmos_ss``, ``fo4``, ..., ``snm_read``.
+    """Measure every metric of a technology at a corner.
 
-    A figure that cannot be measured is a ``Measurement`` without a value that says why.
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        simulator: what runs the decks.
+
+    Returns:
+        Measurements by name: ``nmos_ion`` to ``pmos_ss``, ``fo4`` to ``snm_read``. A metric that cannot be measured, or
+        whose run failed, has a reason instead of a value.
 
     Raises:
         TechnologyError: if the technology does not have the corner.
-        SimulationError: never; failures of a run are in the measurements.
     """
     corner.check(technology)
     transfer_bench = transfer_deck(technology, corner)
@@ -89,18 +98,25 @@ def measure_technology(technology: Technology, corner: Corner, simulator: Simula
                 UNITS[figure],
                 devices.get(device, {}).get(figure),
                 transfer.reason,
+                transfer.status,
                 transfer_bench,
                 f"{device} {meaning}",
             )
     circuit, reasons = _circuit_values(chain, cell, corner.vdd)
     for name, (unit, meaning) in CIRCUIT_FIGURES.items():
-        deck = chain_bench if name.startswith("fo4") else cell_bench
-        measured[name] = _measurement(name, unit, circuit.get(name), reasons.get(name, ""), deck, meaning)
+        deck, run = (chain_bench, chain) if name.startswith("fo4") else (cell_bench, cell)
+        reason = reasons.get(name, "")
+        measured[name] = _measurement(name, unit, circuit.get(name), reason, run.status, deck, meaning)
     return measured
 
 
 def technology_curves(technology: Technology, corner: Corner, simulator: Simulator) -> TechnologyCurves:
-    """The curves of ``technology`` at ``corner``.
+    """Return the curves of a technology at a corner.
+
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        simulator: what runs the decks.
 
     Raises:
         TechnologyError: if the technology does not have the corner.
@@ -121,7 +137,7 @@ def technology_curves(technology: Technology, corner: Corner, simulator: Simulat
 
 
 def _circuit_values(chain: SimResult, cell: SimResult, vdd: float) -> tuple[dict[str, float], dict[str, str]]:
-    """Values and reasons of the figures of ``CIRCUIT_FIGURES``."""
+    """Return the values of ``CIRCUIT_FIGURES``, and the reasons of those without a value."""
     values: dict[str, float] = {}
     reasons = {name: (chain if name.startswith("fo4") else cell).reason for name in CIRCUIT_FIGURES}
     if chain.ok:
@@ -135,7 +151,17 @@ def _circuit_values(chain: SimResult, cell: SimResult, vdd: float) -> tuple[dict
     return values, reasons
 
 
-def _measurement(name: str, unit: str, value: float | None, reason: str, deck: Deck, description: str) -> Measurement:
+def _measurement(
+    name: str, unit: str, value: float | None, reason: str, status: Status | None, deck: Deck, description: str
+) -> Measurement:
     if value is not None and value != value:
         value, reason = None, "the threshold current is not crossed between V_GS = 0 and V_DD"
-    return Measurement(name=name, unit=unit, value=value, reason=reason, decks=(deck.sha256,), description=description)
+    return Measurement(
+        name=name,
+        unit=unit,
+        value=value,
+        reason=reason,
+        status=status,
+        decks=(deck.sha256,),
+        description=description,
+    )

@@ -1,13 +1,14 @@
-"""Fitting BSIM4 cards to target figures, with ngspice in the loop.
+"""Fit of BSIM4 cards to target metrics, with ngspice in the loop.
 
-For each device, six parameters x (``bsim4_card.FITTED``) are fitted to six figures f (``targets.FIT_FIGURES``):
+Each device has six parameters x (``bsim4_card.FITTED``) and six target metrics f (``targets.FIT_FIGURES``):
 
-    minimise  sum_k r_k(x)^2,   lowest <= x <= highest
-    r = (f / f_target - 1) / 1 %           for currents
-    r = log10(Ioff / Ioff_target) / 0.02   for the leakage, which spans decades
-    r = (Vt - Vt_target) / 5 mV            for thresholds
+    minimise  sum_k r_k(x)^2        lowest <= x <= highest
+    r = (f / f_target - 1) / 1 %              for currents
+    r = log10(Ioff / Ioff_target) / 0.02      for the leakage: it spans decades
+    r = (Vt - Vt_target) / 5 mV               for thresholds
 
-A Jacobian costs one ngspice run, not six: the perturbed cards are simulated side by side in one deck.
+The solver is ``scipy.optimize.least_squares`` (trust region reflective; M. A. Branch, T. F. Coleman, Y. Li, SIAM J.
+Sci. Comput. 21, 1999). All perturbed cards of a Jacobian are simulated in one deck.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,22 +31,28 @@ from pyspice_cim.technology.toml_text import toml_text
 
 Array = NDArray[np.float64]
 
-# Called with the device, the number of residual evaluations so far, and the largest residual of the last one.
+# Called with the device, the number of evaluations so far, and the largest residual of the last evaluation.
 Progress = Callable[[str, int, float], None]
 
-# Relative step of the finite differences: far above ngspice's relative tolerance of 1e-5, small against curvature.
+# Relative step of the finite differences: far above the tolerance of ngspice (1e-5), too small to show curvature.
 _STEP = 1e-3
-# V, sweep step of the bench; thresholds are interpolated in log(I).
+# Step of the gate sweep, in V; thresholds are interpolated in log(I).
 _SWEEP_STEP = 0.02
-# A residual where a figure cannot be read off, e.g. no threshold within the sweep.
+# Residual of a metric without a value, for example no threshold within the sweep.
 _UNREADABLE = 100.0
-# What the files of a fit say of themselves.
+# The line by which a file says that a fit made it.
 _MADE = "Made by `pyspice-cim technology fit` from the targets file; edit that and fit again."
 
 
 @dataclass(frozen=True, kw_only=True)
 class DeviceFit:
-    """The fitted parameters of one device, its figures (SI, currents in A/um) and the number of evaluations."""
+    """The fit of one device.
+
+    Attributes:
+        parameters: fitted parameters by name (``bsim4_card.FITTED``), in the units of BSIM4.
+        figures: metrics of the fitted card by name (``curves.UNITS``), in SI units, currents in A/um.
+        evaluations: number of ngspice runs of the solver.
+    """
 
     parameters: Mapping[str, float]
     figures: Mapping[str, float]
@@ -54,15 +61,15 @@ class DeviceFit:
 
 @dataclass(frozen=True, kw_only=True)
 class FitResult:
-    """What ``fit_cards`` made: the two files' text, and how well each device met its targets.
+    """The result of ``fit_cards``.
 
     Attributes:
-        name: of the technology.
-        cards: text of ``NAME.cards``.
-        toml: text of ``NAME.toml``.
-        fits: device to its fit.
-        missed: one line for each fitted figure outside its tolerance; empty for a good fit.
-        seconds: wall time.
+        name: name of the technology.
+        cards: text of the file ``NAME.cards``.
+        toml: text of the file ``NAME.toml``.
+        fits: the fit of each device, by its name.
+        missed: one line per target metric outside its tolerance; empty for a good fit.
+        seconds: wall time, in seconds.
     """
 
     name: str
@@ -74,7 +81,15 @@ class FitResult:
 
 
 def fit_cards(targets: Targets, simulator: Simulator, progress: Progress | None = None) -> FitResult:
-    """Fit the cards of ``nmos`` and ``pmos`` to ``targets``.
+    """Fit the cards of ``nmos`` and ``pmos`` to their target metrics.
+
+    Args:
+        targets: target metrics and constants of the process.
+        simulator: what runs the decks.
+        progress: called after every evaluation of the residuals.
+
+    Returns:
+        The text of the files, and how well each device meets its targets.
 
     Raises:
         TechnologyError: if a card constant is missing or not known.
@@ -106,28 +121,41 @@ def fit_cards(targets: Targets, simulator: Simulator, progress: Progress | None 
 
 
 def write_fit(result: FitResult, folder: Path) -> tuple[Path, Path]:
-    """Write ``NAME.cards`` and ``NAME.toml`` into ``folder``, each in one step; returns their paths, the TOML's first.
+    """Write ``NAME.toml`` and ``NAME.cards`` into ``folder``; no file is ever there in part.
 
-    The name is that of the targets file: ``pyproject`` is one as well. Files of an earlier fit are replaced, no others.
+    NAME comes from the targets file, so it can be the name of any file of a user, for example ``pyproject``. Only a
+    file that an earlier fit made is replaced.
+
+    Args:
+        result: the fit.
+        folder: where the files go.
+
+    Returns:
+        The paths of the TOML file and of the cards.
 
     Raises:
-        ConfigError: if the folder cannot be written, or a file of such a name is there that no fit has made.
+        ConfigError: if the folder cannot be written, or has a file of this name that no fit made.
     """
     cards, toml = folder / f"{result.name}.cards", folder / f"{result.name}.toml"
     check_own(toml, _is_fitted)
-    # Cards first: a TOML never names a file that is not there.
+    # Cards first: the TOML file must not name a missing file.
     write_own(cards, result.cards.encode(), _is_fitted)
     write_own(toml, result.toml.encode(), _is_fitted)
     return toml, cards
 
 
 def _is_fitted(data: bytes) -> bool:
-    """Whether ``data`` is a file that a fit has made: it says so in its first or second line."""
+    """Return whether a fit made the file ``data``: its first or second line says so."""
     return any(line.endswith(_MADE.encode()) for line in data.splitlines()[:2])
 
 
 def residuals(figures: Mapping[str, float], wanted: Mapping[str, float]) -> Array:
-    """The residuals r of the module's docstring, in units of the wanted accuracy."""
+    """Return the residuals r of the module's docstring, shape (6,), in units of the wanted accuracy.
+
+    Args:
+        figures: metrics of a card by name, in SI units, currents in A/um.
+        wanted: target metrics, likewise.
+    """
     values = []
     for name in FIT_FIGURES:
         if name == "ioff":
@@ -172,7 +200,7 @@ def _fit_device(targets: Targets, device: str, simulator: Simulator, progress: P
     found = least_squares(
         objective, start, jac=jacobian, bounds=(lowest, highest), x_scale=scale, xtol=1e-7, ftol=1e-9, max_nfev=60
     )
-    # Rounded as the card is written, so that the figures are those of the written card.
+    # Rounded as in the card: the metrics then belong to the written card.
     parameters = {name: float(f"{value:.6g}") for name, value in zip(names, found.x, strict=True)}
     (final,) = _simulated(targets, device, [parameters], simulator)
     return DeviceFit(parameters=parameters, figures=final, evaluations=count)
@@ -181,7 +209,7 @@ def _fit_device(targets: Targets, device: str, simulator: Simulator, progress: P
 def _simulated(
     targets: Targets, device: str, candidates: Sequence[Mapping[str, float]], simulator: Simulator
 ) -> list[dict[str, float]]:
-    """Figures of several candidate cards of one device, from one ngspice run."""
+    """Return the metrics of several candidate cards of one device, from one ngspice run."""
     kind = targets.devices[device]
     trial = {f"{device}{i}": kind.model_copy(update={"model": f"m{i}"}) for i in range(len(candidates))}
     models = "".join(

@@ -1,23 +1,25 @@
-"""The FO4 delay: an inverter that drives four copies of itself, in a chain of such inverters.
+"""The FO4 delay: the delay of an inverter that drives four inverters of its size.
 
-Stage k is 4^k inverters in parallel. Stages 0 and 1 shape the edge, stage 2 is measured, stages 3 and 4 are its load
-and its load's load, so that the Miller effect on the load's input is the one of a switching gate. Delays run from
-V_DD/2 to V_DD/2; ``fall`` is the delay of the stage's falling output.
+The bench is a chain. Stage k has 4^k inverters in parallel. Stages 0 and 1 shape the edge, and stage 2 is measured.
+Stage 3 is its load, and stage 4 is the load of stage 3: so the Miller effect at the input of stage 3 is realistic. A
+delay runs from V_DD/2 at the input to V_DD/2 at the output. ``fall`` belongs to the falling output, ``rise`` to the
+rising output.
 
-Weste and Harris, "CMOS VLSI Design", chapter 8.
+Source: N. H. E. Weste, D. M. Harris, "CMOS VLSI Design", chapter 8.
 """
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from pyspice_cim.characterization.devices.curves import finished_deck
 from pyspice_cim.characterization.spice.measure import first_crossing
 from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.netlists.analysis import Options, Tran, rounded
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck, pwl
+from pyspice_cim.netlists.deck import DrawnDeck, pwl
 from pyspice_cim.technology import Corner, Technology, model_text
 
-# m at a gate length of 45 nm; they scale with the gate length. The ratio of 1.5 is the one of the column's logic.
+# Widths at a gate length of 45 nm, in m; they scale with the gate length. The logic of the column has the same ratio,
+# 1.5.
 INVERTER_N = 270e-9
 INVERTER_P = 405e-9
 STAGES = 5
@@ -25,15 +27,15 @@ _MEASURED = 2
 
 
 def switching_time(vdd: float, effective_current: float | None) -> float:
-    """A half period, s, in which the whole chain surely switches: a chain near threshold is a thousand times slower.
+    """Return a half period in which the whole chain switches, in seconds; near threshold a chain is 1000 times slower.
 
     Args:
-        vdd: V.
-        effective_current: Ieff of the weaker device, A/um; ``None`` if it is not known.
+        vdd: supply, in volts.
+        effective_current: Ieff of the weaker device, in A/um; None if it is not known.
     """
     if not effective_current:
         return 100e-9
-    # About 25 FO4 delays; one is some 5 fF/um of switched charge over the effective current.
+    # About 25 FO4 delays. An FO4 delay is about C V_DD / Ieff with C = 5 fF/um.
     return max(1e-9, 25 * 5e-15 * vdd / effective_current)
 
 
@@ -43,11 +45,15 @@ def fo4_deck(
     *,
     half_period: float = 2e-9,
     widths: tuple[float, float] | None = None,
-) -> Deck:
+) -> DrawnDeck:
     """Transient of the chain, one rising and one falling input edge ``half_period`` seconds apart.
 
     Args:
-        widths: of the inverter's n and p transistor, m; ``INVERTER_N`` and ``INVERTER_P``, scaled, if not given.
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        half_period: time between the two edges, in seconds.
+        widths: width of the n and of the p transistor of the inverter, in metres; by default ``INVERTER_N`` and
+            ``INVERTER_P``, scaled with the gate length.
     """
     circuit = Circuit(f"FO4 {technology.name} {corner.process}")
     circuit.V("dd", "vdd", circuit.gnd, corner.vdd)
@@ -80,20 +86,28 @@ def fo4_deck(
                 multiplier=4**stage,
             )
     stop = 2.2 * half_period
-    options = f".options temp={corner.temperature_c:g} tnom=27 reltol=1e-4 chgtol=1e-17 method=trap\n"
-    vectors = [f"v(s{stage})" for stage in range(STAGES + 1)]
-    analysis = f".tran {edge / 10:.4g} {stop:.6g} 0 {half_period / 400:.4g}"
-    return finished_deck(circuit, model_text(technology, corner.process), options, analysis, vectors, stop)
+    return DrawnDeck.of(
+        circuit,
+        model_text(technology, corner.process),
+        temperature_c=corner.temperature_c,
+        options=Options.of(reltol="1e-4", chgtol="1e-17", method="trap"),
+        analysis=Tran(step=edge / 10, stop=stop, max_step=rounded(half_period / 400, 4), stop_digits=6),
+        saves=tuple(f"v(s{stage})" for stage in range(STAGES + 1)),
+    )
 
 
 def fo4_delays(vectors: Vectors, vdd: float) -> dict[str, float]:
-    """``fall``, ``rise`` and ``mean`` delay in s of the measured stage of a ``fo4_deck``.
+    """Return the delays ``fall``, ``rise`` and ``mean`` of the measured stage, in seconds.
+
+    Args:
+        vectors: results of a ``fo4_deck``.
+        vdd: supply, in volts.
 
     Raises:
-        SimulationError: if the stage does not switch, e.g. because the half period is too short for the supply.
+        SimulationError: if the stage does not switch, for example because the half period is too short.
     """
     source, target, level = f"v(s{_MEASURED})", f"v(s{_MEASURED + 1})", vdd / 2
-    # The chain's input rises first, so the measured stage (two inversions later) sees a rising edge first.
+    # The input of the chain rises first. Two inversions later, the input of the measured stage rises first, too.
     delays = {}
     started = 0.0
     for name, rising in (("fall", False), ("rise", True)):

@@ -1,10 +1,12 @@
 """Static noise margin of the 6T cell: the side of the largest square inside the butterfly of its two half cells.
 
-    y = f(x)   transfer curve of the one half (inverter, and the access transistor from the precharged bitline)
-    x = g(y)   the other half, mirrored
+    y = f(x)    transfer curve of one half: the inverter, and the access transistor from the precharged bitline
+    x = g(y)    transfer curve of the other half, mirrored
 
-``hold``: wordline at 0. ``read``: wordline at V_DD and both bitlines held at V_DD, the worst moment of a read.
-E. Seevinck, F. J. List, J. Lohstroh, "Static-noise margin analysis of MOS SRAM cells", IEEE JSSC 22 (5), 1987.
+In the mode ``hold`` the wordline is at 0. In the mode ``read`` the wordline and both bitlines are at V_DD: the worst
+moment of a read.
+
+Source: E. Seevinck, F. J. List, J. Lohstroh, "Static-noise margin analysis of MOS SRAM cells", IEEE JSSC 22 (5), 1987.
 """
 
 from dataclasses import dataclass
@@ -13,10 +15,10 @@ from typing import Literal
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from pyspice_cim.characterization.devices.curves import Array, dc_options, finished_deck
+from pyspice_cim.characterization.devices.curves import Array, dc_deck, sweep
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
 
 Mode = Literal["hold", "read"]
@@ -25,12 +27,12 @@ MODES: tuple[Mode, Mode] = ("hold", "read")
 
 @dataclass(frozen=True, kw_only=True)
 class Butterfly:
-    """Transfer curve of a half cell (V against V) and the square that fits between it and its mirror image.
+    """Transfer curve of a half cell, and the square between the curve and its mirror image.
 
     Attributes:
-        x, y: input and output voltage of the half cell, V.
-        snm: side of the largest square that fits in both lobes, V.
-        corner: lower-left corner of that square in the upper-left lobe, V.
+        x, y: input and output voltage of the half cell, shape (points,), in volts.
+        snm: static noise margin: side of the largest square that fits in both lobes, in volts.
+        corner: lower left corner of the square in the upper left lobe, in volts.
     """
 
     x: Array
@@ -39,7 +41,7 @@ class Butterfly:
     corner: tuple[float, float]
 
 
-def butterfly_deck(technology: Technology, corner: Corner, step: float = 0.005) -> Deck:
+def butterfly_deck(technology: Technology, corner: Corner, step: float = 0.005) -> DrawnDeck:
     """DC sweep of two half cells of ``technology.cell_6t``: node ``hold`` has the wordline off, ``read`` has it on."""
     circuit = Circuit(f"butterfly {technology.name} {corner.process}")
     circuit.V("dd", "vdd", circuit.gnd, corner.vdd)
@@ -52,14 +54,18 @@ def butterfly_deck(technology: Technology, corner: Corner, step: float = 0.005) 
             ("ax", ("vdd", wordline, mode, "0"), "nmos", cell.access_um),
         ):
             mosfet(circuit, f"{name}_{mode}", terminals, technology=technology, device=device, width=width * 1e-6)
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vin 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
     models = model_text(technology, corner.process)
-    return finished_deck(circuit, models, dc_options(corner), analysis, [f"v({mode})" for mode in MODES])
+    return dc_deck(circuit, models, corner, sweep("Vin", corner, step), [f"v({mode})" for mode in MODES])
 
 
 def butterfly(vectors: Vectors, vdd: float, mode: Mode) -> Butterfly:
-    """The butterfly of one mode of a ``butterfly_deck``."""
+    """Return the butterfly of one mode.
+
+    Args:
+        vectors: results of a ``butterfly_deck``.
+        vdd: supply, in volts.
+        mode: ``hold`` or ``read``.
+    """
     y = vectors[f"v({mode})"]
     x = np.linspace(0.0, vdd, y.size)
     snm, corner = largest_square(x, y, x, y)
@@ -67,15 +73,18 @@ def butterfly(vectors: Vectors, vdd: float, mode: Mode) -> Butterfly:
 
 
 def largest_square(x: Array, f: Array, y: Array, g: Array) -> tuple[float, tuple[float, float]]:
-    """Side of the largest square in the smaller lobe between ``y = f(x)`` and ``x = g(y)``, V, and where it is.
+    """Return the side of the largest square in the smaller lobe between ``y = f(x)`` and ``x = g(y)``, and its corner.
 
-    Two opposite corners of a square lie on one line of slope 1, so with u = x - y and v = x + y the side is half the
-    distance in v between the two curves at one u. u rises along the one curve and falls along the other. A lobe that is
-    not there (the cell is not bistable) gives a margin of 0 or less.
+    Two opposite corners of a square lie on a line of slope 1. With u = x - y and v = x + y, the side of a square is
+    half the distance in v between the two curves at one u. Along one curve u rises, along the other u falls.
 
     Args:
-        x, f: input, ascending, and falling output of the first half, V.
-        y, g: the same of the second half.
+        x, f: input (rising) and output (falling) of the first half, shape (points,), in volts.
+        y, g: input and output of the second half, likewise.
+
+    Returns:
+        The side, in volts, and the lower left corner (x, y) of the square in the upper left lobe, in volts. The side is
+        0 or less if a lobe is gone: the cell is not bistable.
     """
     u_first, v_first = x - f, x + f
     u_second, v_second = (g - y)[::-1], (g + y)[::-1]
@@ -86,5 +95,5 @@ def largest_square(x: Array, f: Array, y: Array, g: Array) -> tuple[float, tuple
     snm = min(float(upper.max()), float((-gap[right]).max()))
     at = int(upper.argmax())
     v = float(np.interp(u[at], u_second, v_second))
-    # The corner of the upper-left square, whose side may be the larger one of the two lobes.
+    # The square in the upper left lobe may be larger than the returned side.
     return snm, ((v + float(u[at])) / 2, (v - float(u[at])) / 2)

@@ -1,9 +1,12 @@
-"""The gate delay of a corner, estimated from DC currents: the unit in which a bench states its times.
+"""The gate delay of a corner, estimated from DC currents: the unit of time of the benches.
 
-    tau = C * V_DD * (1 / (W_n Ieff_n) + 1 / (W_p Ieff_p)) * um
+    tau = C V_DD (1 / (W_n Ieff_n) + 1 / (W_p Ieff_p))        in seconds
 
-with the W of the FO4 inverter and an effective C that makes tau the FO4 delay at the nominal corner. It only places
-the edges of a bench; no measured number is computed from it.
+    C       effective capacitance, in F; its value makes tau the FO4 delay at the nominal corner
+    W       width in the FO4 inverter, in um
+    Ieff    effective drain current (``curves.py``), in A/um
+
+tau only places the edges of a bench. No measured value is computed from tau.
 """
 
 import math
@@ -14,14 +17,19 @@ from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, r
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.technology import Corner, Technology
 
-# F per um of n width: FO4 over sum(V_DD / I) of the 45 nm low-power cards at 1.1 V, 27 C.
+# C in F: FO4 delay over sum(V_DD / (W Ieff)) of the 45 nm low-power cards at 1.1 V, 27 C.
 _EFFECTIVE_CAPACITANCE = 1.15e-15
-# um, the FO4 inverter.
+# Widths of the FO4 inverter, in um.
 _WIDTH_N, _WIDTH_P = 0.270, 0.405
 
 
 def gate_delay_simulation(technology: Technology, corner: Corner) -> Simulation:
-    """The DC run that ``gate_delay`` reads."""
+    """Return the DC simulation whose outcome ``gate_delay`` reads.
+
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+    """
     return Simulation(
         deck=transfer_deck(technology, corner, step=0.05),
         reducer=reducer_name(estimate_gate_delay),
@@ -30,7 +38,13 @@ def gate_delay_simulation(technology: Technology, corner: Corner) -> Simulation:
 
 
 def estimate_gate_delay(vectors: Vectors, *, vdd: float) -> dict[str, float]:
-    """Reducer: ``gate_delay`` in s, rounded up to two digits so that decks do not change with the last digits of a fit.
+    """Reducer: return ``gate_delay`` tau, in seconds.
+
+    tau is rounded up to two digits: the last digits of a fit then do not change the decks.
+
+    Args:
+        vectors: results of the deck of ``gate_delay_simulation``.
+        vdd: supply, in volts.
 
     Raises:
         SimulationError: if a device does not conduct.
@@ -48,5 +62,9 @@ def estimate_gate_delay(vectors: Vectors, *, vdd: float) -> dict[str, float]:
 
 
 def gate_delay(outcome: Outcome) -> float:
-    """The estimate in s, from a good outcome."""
+    """Return the gate delay tau, in seconds.
+
+    Args:
+        outcome: a good outcome of ``gate_delay_simulation``.
+    """
     return float(outcome.values["gate_delay"])

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, SimResult
 from pyspice_cim.characterization.spice.rawfile import raw_bytes
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.resources import make_folder, write_new
-
-NOT_CACHED = "not in the cache"
 
 
 @dataclass(frozen=True)
@@ -19,7 +18,7 @@ class NothingRuns:
     version: str
 
     def run(self, decks: Sequence[Deck]) -> list[SimResult]:
-        return [SimResult(vectors={}, reason=NOT_CACHED, cpu_seconds=0.0) for _ in decks]
+        return [SimResult(vectors={}, failure=Failure(Status.NOT_CACHED), cpu_seconds=0.0) for _ in decks]
 
 
 @dataclass(frozen=True)

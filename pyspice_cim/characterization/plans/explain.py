@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 from pyspice_cim import __version__
 from pyspice_cim.characterization.engine.cache import Cache
 from pyspice_cim.characterization.engine.engine import Engine
-from pyspice_cim.characterization.engine.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, write_deck
+from pyspice_cim.characterization.engine.kept_runs import KeepsWaveforms, NothingRuns, write_deck
 from pyspice_cim.characterization.plans.plan import MAX_COORDINATE, Plan, Point, started
 from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, Simulator
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation
+from pyspice_cim.characterization.spice.status import Status
 from pyspice_cim.errors import TableError
 from pyspice_cim.resources import make_folder
 from pyspice_cim.tables import Table
@@ -42,7 +43,7 @@ class DeckTrace:
         listed: whether the table names it for this point; a search for a limit tries others, too.
         source: where its outcome is from; ``nowhere``: the cache does not hold it.
         reason: why it gave no values, ``""`` if it did.
-        rung: the retry rung that it needed, ``""`` for none.
+        retry: name of the convergence retry that the simulation needed, ``""`` for none.
     """
 
     sha256: str
@@ -50,7 +51,7 @@ class DeckTrace:
     listed: bool
     source: Literal["cache", "ngspice", "nowhere"]
     reason: str
-    rung: str
+    retry: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -211,7 +212,7 @@ def _watched(bench: Bench, seen: list[tuple[Simulation, Outcome]]) -> Bench:
             return list(stop.value)
         outcomes = yield wanted
         seen += zip(wanted, outcomes, strict=True)
-        if any(outcome.reason == NOT_CACHED for outcome in outcomes):
+        if any(_nowhere(outcome) for outcome in outcomes):
             return []
 
 
@@ -222,12 +223,14 @@ def _point(
     measurements: Sequence[Measurement],
     failure: str,
 ) -> PointTrace:
-    missing = any(outcome.reason == NOT_CACHED for _, outcome in seen)
+    missing = any(_nowhere(outcome) for _, outcome in seen)
     measured = next((each for each in measurements if each.name == origin.quantity), None)
     value = None
     if measured is not None and measured.value is not None:
         value = _selected(origin, node, measured)
-    reason = "" if value is not None else NOT_CACHED if missing else measured.reason if measured else failure
+    reason = (
+        "" if value is not None else Status.NOT_CACHED.value if missing else measured.reason if measured else failure
+    )
     return PointTrace(
         node=node,
         decks=tuple(
@@ -235,9 +238,9 @@ def _point(
                 sha256=simulation.deck.sha256,
                 title=simulation.deck.text.partition("\n")[0].removeprefix(".title").lstrip("* "),
                 listed=simulation.deck.sha256 in node.decks,
-                source="nowhere" if outcome.reason == NOT_CACHED else "cache" if outcome.cached else "ngspice",
+                source="nowhere" if _nowhere(outcome) else "cache" if outcome.cached else "ngspice",
                 reason=outcome.reason,
-                rung=outcome.rung,
+                retry=outcome.retry,
             )
             for simulation, outcome in seen
         ),
@@ -245,6 +248,11 @@ def _point(
         value=value,
         reason=reason,
     )
+
+
+def _nowhere(outcome: Outcome) -> bool:
+    """Whether the cache did not hold ``outcome``, and nothing was run."""
+    return outcome.failure is not None and outcome.failure.status is Status.NOT_CACHED
 
 
 def _selected(origin: Origin, node: Node, measured: Measurement) -> NDArray[np.float64]:

@@ -4,7 +4,7 @@ ngspice reports several failures only in its log and goes on (return code 0), an
 raw file. So a run counts as good only if the return code is 0, the log holds none of the known alarms, every requested
 vector is there and finite, and a transient reached its stop time.
 
-The reason of a failure starts with its status, one of ``STATUSES``, and a colon.
+A run that does not count has a ``Failure`` in place of vectors.
 """
 
 import contextlib
@@ -26,27 +26,10 @@ import numpy as np
 
 from pyspice_cim.characterization.spice.log import alarms, no_solution
 from pyspice_cim.characterization.spice.rawfile import Vectors, read_raw
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import MissingDependencyError, SimulationError
 from pyspice_cim.netlists.deck import Deck, ngspice_input
 
-# What a run can fail of, and what each means.
-STATUSES = {
-    "timeout": "ngspice did not end in time; it was killed with all that it had started",
-    "killed": "somebody else ended ngspice (the kernel when memory runs out, an operator)",
-    "crashed": "ngspice ended by a signal of its own making",
-    "not converged": "ngspice found no solution, or stopped before the stop time",
-    "untrusted": "ngspice ended well, but warned that it did not do what the deck asks",
-    "incomplete": "ngspice ended, but a vector is missing or not finite",
-    "disk full": "there was no room for the deck or the result",
-    "rejected": "ngspice ran well; the waveforms are not what they must be",
-}
-# A run with one of these may go better with other options; the others would be the same again or are not the deck's fault.
-# A timeout is not among them, though looser options might end a deck that crawls: it depends on how busy the machine is,
-# and a value from a rung, which may differ by percents, must not stand in a table because of that. It stays a failure
-# that no cache keeps, so that the next run tries the deck as it is. (A deck whose steps become too small fails by that.)
-RETRIED = ("not converged", "crashed", "incomplete")
-# These say nothing about the deck.
-OF_THE_MACHINE = ("timeout", "killed", "disk full")
 # Signals that ngspice brings on itself.
 _OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL)
 
@@ -69,21 +52,32 @@ _LONGEST_LOG = 2**23
 
 @dataclass(frozen=True, kw_only=True)
 class SimResult:
-    """What became of one deck: its vectors, or the reason why there are none.
+    """Result of one deck: its vectors, or the failure.
 
     Attributes:
         vectors: vector name (lower case) to array; empty where the run failed.
-        reason: ``""`` for a good run, else a status of ``STATUSES``, a colon, and what was wrong, in words.
-        cpu_seconds: CPU time of the child process.
+        failure: ``None`` for a good run.
+        cpu_seconds: CPU time of the child process in seconds.
     """
 
     vectors: Vectors = field(default_factory=dict)
-    reason: str = ""
+    failure: Failure | None = None
     cpu_seconds: float
 
     @property
     def ok(self) -> bool:
-        return not self.reason
+        """Whether the run can be trusted."""
+        return self.failure is None
+
+    @property
+    def reason(self) -> str:
+        """Text of the failure; ``""`` for a good run."""
+        return "" if self.failure is None else str(self.failure)
+
+    @property
+    def status(self) -> Status | None:
+        """Status of the failure; ``None`` for a good run."""
+        return None if self.failure is None else self.failure.status
 
 
 class Simulator(Protocol):
@@ -166,31 +160,29 @@ class NgspiceSimulator:
                 (folder / "spinit").write_text(_SPINIT, encoding="utf-8")
                 status, timed_out, cpu_seconds = _run_child(program, folder, deck.timeout)
                 if timed_out:
-                    return SimResult(reason=f"timeout: killed after {deck.timeout:g} s", cpu_seconds=cpu_seconds)
+                    late = Failure(Status.TIMEOUT, f"killed after {deck.timeout:g} s")
+                    return SimResult(failure=late, cpu_seconds=cpu_seconds)
                 # The folder has another name in every run.
                 with (folder / "log").open(errors="replace") as file:
                     log = file.read(_LONGEST_LOG).replace(f"{folder}/", "")
                     cut = bool(file.read(1))
-                try:
-                    if cut:
-                        raise SimulationError(
-                            f"untrusted: ngspice wrote more than {_LONGEST_LOG / 2**20:g} MB of messages"
-                        )
-                    vectors = _judged(deck, status, log, folder / "deck.raw")
-                except SimulationError:
-                    # ngspice itself says nothing when it cannot write: the result is cut short, or crashes it.
-                    if shutil.disk_usage(folder).free < _LITTLE_ROOM:
-                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from None
-                    raise
-                return SimResult(vectors=vectors, cpu_seconds=cpu_seconds)
-        except SimulationError as error:
-            return SimResult(reason=str(error), cpu_seconds=cpu_seconds)
+                if cut:
+                    words = f"ngspice wrote more than {_LONGEST_LOG / 2**20:g} MB of messages"
+                    found: Vectors | Failure = Failure(Status.UNTRUSTED, words)
+                else:
+                    found = _judged(deck, status, log, folder / "deck.raw")
+                if not isinstance(found, Failure):
+                    return SimResult(vectors=found, cpu_seconds=cpu_seconds)
+                # ngspice itself says nothing when it cannot write: the result is cut short, or crashes it.
+                if shutil.disk_usage(folder).free < _LITTLE_ROOM:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                return SimResult(failure=found, cpu_seconds=cpu_seconds)
         except OSError as error:
             if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise SimulationError(f"{program} cannot be run: {error}") from error
             # Which folder that is may differ between runs, and the reason enters a table.
-            reason = f"disk full: no room for temporary files (set TMPDIR to a folder with some): {error.strerror}"
-            return SimResult(reason=reason, cpu_seconds=cpu_seconds)
+            words = f"no room for temporary files (set TMPDIR to a folder with some): {error.strerror}"
+            return SimResult(failure=Failure(Status.DISK_FULL, words), cpu_seconds=cpu_seconds)
 
 
 def ngspice_environment(folder: Path) -> dict[str, str]:
@@ -248,41 +240,43 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
     return os.waitstatus_to_exitcode(status), expired.is_set(), usage.ru_utime + usage.ru_stime
 
 
-def _judged(deck: Deck, status: int, log: str, raw_path: Path) -> Vectors:
-    """The vectors of a run, if everything about it can be trusted.
+def _judged(deck: Deck, status: int, log: str, raw_path: Path) -> Vectors | Failure:
+    """The vectors of a run if everything about the run can be trusted, else the failure.
 
-    Raises:
-        SimulationError: with a reason that starts with one of ``STATUSES``.
+    Args:
+        status: exit status of ngspice; negative for a signal.
+        log: what ngspice printed.
     """
     found = alarms(log)
     said = found or "it does not say why"
     if status < 0:
-        kind = "crashed" if -status in _OWN_SIGNALS else "killed"
-        raise SimulationError(f"{kind}: ngspice ended by {signal.Signals(-status).name}")
+        kind = Status.CRASHED if -status in _OWN_SIGNALS else Status.KILLED
+        return Failure(kind, f"ngspice ended by {signal.Signals(-status).name}")
     if status != 0 or found:
         if no_solution(log):
-            raise SimulationError(f"not converged: {said}")
-        ended = f"ngspice ended with status {status}" if status else "ngspice warned"
-        raise SimulationError(f"{'incomplete' if status else 'untrusted'}: {ended}: {said}")
+            return Failure(Status.NOT_CONVERGED, said)
+        if status:
+            return Failure(Status.INCOMPLETE, f"ngspice ended with status {status}: {said}")
+        return Failure(Status.UNTRUSTED, f"ngspice warned: {said}")
     if not raw_path.exists():
-        raise SimulationError(f"incomplete: ngspice wrote no result: {said}")
+        return Failure(Status.INCOMPLETE, f"ngspice wrote no result: {said}")
     vectors: Vectors = {}
     try:
         for plot in read_raw(raw_path):
             vectors.update(plot)
     except SimulationError as error:
-        raise SimulationError(f"incomplete: {error}") from error
+        return Failure(Status.INCOMPLETE, str(error))
     missing = [name for name in deck.vectors if name not in vectors]
     if missing:
-        raise SimulationError(f"incomplete: ngspice did not save {', '.join(missing[:5])}")
+        return Failure(Status.INCOMPLETE, f"ngspice did not save {', '.join(missing[:5])}")
     if deck.stop_time is not None:
         times = vectors.get("time", np.empty(0))
         if times.size < 2 or times[-1] < deck.stop_time * (1 - 1e-6):
             last = f"{times[-1]:.4g}" if times.size else "no"
-            raise SimulationError(f"not converged: the transient stopped at {last} s of {deck.stop_time:.4g} s")
+            return Failure(Status.NOT_CONVERGED, f"the transient stopped at {last} s of {deck.stop_time:.4g} s")
     if not all(vectors[name].size for name in deck.vectors):
-        raise SimulationError("incomplete: ngspice saved no points")
+        return Failure(Status.INCOMPLETE, "ngspice saved no points")
     infinite = [name for name in deck.vectors if not np.isfinite(vectors[name]).all()]
     if infinite:
-        raise SimulationError(f"incomplete: values are not finite: {', '.join(infinite[:5])}")
+        return Failure(Status.INCOMPLETE, f"values are not finite: {', '.join(infinite[:5])}")
     return vectors

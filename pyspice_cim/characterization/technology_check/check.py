@@ -1,17 +1,16 @@
-"""Is a technology what it says? The benches of ``devices/figures.py`` at every corner, judged in words.
+"""Check of a technology: runs the benches of ``devices/figures.py`` and collects the problems that ``judges.py`` finds.
 
-    corners      all corners, nominal supply and temperature: order of Ion, Ioff and FO4, mixed corners the right way round
-    temperature  both ends of the range: threshold, swing, leakage and delay move as physics has it
-    supply       both ends of the range: everything can be measured there
-    instances    one transistor against: twice as wide, two in parallel (``m``), threshold shifted by 50 mV
-    range        transistors at the four ends of width and length
-    drawing      every built-in circuit
-    cells        the 6T and the 8T cell, own ones too, in the testbenches that characterize them
-
-``judges.py`` says what is wrong with a number; here the benches run and what the judges say is collected.
+check        what runs                                           what must hold
+corners      all corners, nominal supply and temperature         order of Ion, Ioff and FO4; fs and sf not swapped
+temperature  both ends of the range                              physical change of threshold, swing, leakage, delay
+supply       both ends of the range                              every metric has a value
+instances    a transistor; twice its width, m = 2, +50 mV        current and threshold follow
+range        transistors at the ends of width and length         each has an operating point
+drawing      every built-in circuit                              it can be drawn
+cells        the 6T and the 8T cell, user cells too              the benches of the cells get the right bits
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,9 +20,9 @@ from pyspice_cim.characterization.benches.examples import example_decks
 from pyspice_cim.characterization.devices.curves import (
     BENCH_WIDTH,
     THRESHOLD_CURRENT,
-    dc_options,
+    dc_deck,
     device_figures,
-    finished_deck,
+    sweep,
     threshold,
     transfer_curves,
     transfer_deck,
@@ -32,6 +31,8 @@ from pyspice_cim.characterization.devices.figures import DEVICES, measure_techno
 from pyspice_cim.characterization.devices.fo4 import fo4_deck, switching_time
 from pyspice_cim.characterization.spice.ngspice import Simulator
 from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.characterization.spice.status import Status
 from pyspice_cim.characterization.technology_check.cells import check_cells
 from pyspice_cim.characterization.technology_check.judges import (
     CORNERS,
@@ -44,15 +45,17 @@ from pyspice_cim.characterization.technology_check.judges import (
     judge_instances,
     judge_targets,
     judge_temperature,
+    machine_remedy,
 )
 from pyspice_cim.errors import NetlistError, TechnologyError
+from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
 
 Progress = Callable[[str], None]
 
-# Time for each of the first runs, which take some tenths of a second where the models are sound.
+# Time limit of each of the first runs, in seconds. With sound models they take some tenths of a second.
 _FIRST_SECONDS = 15.0
 
 
@@ -61,11 +64,11 @@ class TechnologyCheck:
     """The outcome of ``check_technology``.
 
     Attributes:
-        name: of the technology.
-        problems: empty for a good one.
-        notes: what is worth knowing and not wrong.
-        figures: condition to figure to value (SI; currents in A/um), ``None`` where it could not be measured.
-        units: figure to its unit.
+        name: name of the technology.
+        problems: what is wrong; empty for a good technology.
+        notes: facts that are worth knowing and not wrong.
+        figures: metrics by condition and name, in SI units, currents in A/um; None for a metric without a value.
+        units: unit of each metric.
     """
 
     name: str
@@ -80,10 +83,15 @@ class TechnologyCheck:
 
 
 def check_technology(technology: Technology, simulator: Simulator, progress: Progress | None = None) -> TechnologyCheck:
-    """Run the device, FO4 and SNM benches at all corners and at the ends of the ranges, and judge the figures.
+    """Simulate a technology at all corners and at the ends of its ranges, and judge the metrics.
 
     Args:
+        technology: the technology.
+        simulator: what runs the decks.
         progress: called with the name of each condition before it runs.
+
+    Returns:
+        Problems, notes and all metrics. If the first runs show a problem, nothing else runs.
 
     Raises:
         MissingDependencyError: if ngspice, or the Python package with the models, is not there.
@@ -99,7 +107,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
         for field, values, unit in (("temperature_c", temperature.range_c, "C"), ("vdd", supply.range_v, "V"))
         for value in values
     }
-    # Transistors of an impossible size would keep ngspice busy for minutes in every other bench.
+    # Transistors of an impossible size would keep ngspice busy for minutes in each of the other benches.
     problems: list[Problem] = _first_look(technology, nominal[typical], simulator)
     misnamed = judge_corner_names(technology.corners)
     figures: dict[str, dict[str, float | None]] = {}
@@ -122,7 +130,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
             continue
         units |= {name: item.unit for name, item in measured.items()}
         figures[where] = {name: None if item.value is None else float(item.value) for name, item in measured.items()}
-        problems += _unmeasured(where, {name: item.reason for name, item in measured.items() if item.value is None})
+        problems += _unmeasured(where, [item for item in measured.values() if item.value is None])
         problems += judge_condition(where, _complete(figures[where]), corner)
     known = {where: _complete(values) for where, values in figures.items()}
     problems += judge_corners({process: known[process] for process in technology.corners if process in known})
@@ -135,7 +143,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     problems += _check_sizes(technology, nominal[typical], simulator)
     problems += _check_drawing(technology)
     problems += check_cells(technology, nominal[typical], simulator)
-    # The same file that is missing in five corners is one problem.
+    # A file that is missing in five corners is one problem.
     return TechnologyCheck(
         name=technology.name,
         problems=tuple(dict.fromkeys([*misnamed, *problems])),
@@ -145,7 +153,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     )
 
 
-def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> Deck:
+def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> DrawnDeck:
     """Sweeps of V_GS at V_DS = V_DD: each device alone, twice as wide, two in parallel, shifted by ``SHIFT``."""
     circuit = Circuit(f"instances {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
@@ -172,13 +180,20 @@ def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -
                 dvt=dvt,
             )
             vectors.append(f"i(v{tag})")
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vgate 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, model_text(technology, corner.process), dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, model_text(technology, corner.process), corner, sweep("Vgate", corner, step), vectors)
 
 
 def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, device: str) -> dict[str, Figures]:
-    """What ``judge_instances`` takes, from the run of an ``instances_deck``."""
+    """Return the metrics that ``judge_instances`` needs, by variant: ``one``, ``wide``, ``double`` and ``shifted``.
+
+    Args:
+        vectors: results of an ``instances_deck``.
+        technology, corner: as for the deck.
+        device: ``nmos`` or ``pmos``.
+
+    Returns:
+        By variant: ``ion`` and ``ioff``, in amperes, and ``vt``, in volts, negative for a p device.
+    """
     kind = technology.device(device)
     found: dict[str, Figures] = {}
     for variant in ("one", "wide", "double", "shifted"):
@@ -193,7 +208,7 @@ def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, d
     return found
 
 
-def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> Deck:
+def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> DrawnDeck:
     """The operating point of one transistor of ``width`` and ``length`` in m, switched on."""
     circuit = Circuit(f"size {technology.name} {device}")
     sign = 1 if technology.device(device).polarity == "n" else -1
@@ -209,18 +224,18 @@ def sizes_deck(technology: Technology, corner: Corner, device: str, width: float
         length=length,
     )
     models = model_text(technology, corner.process)
-    return finished_deck(circuit, models, dc_options(corner), ".op", ["i(vdrain)"])
+    return dc_deck(circuit, models, corner, Op(), ["i(vdrain)"])
 
 
 def _first_look(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
-    """What the currents at the nominal condition say: if these are wrong, so is all else, and the rest is not run."""
+    """Return the problems of the nominal condition; with any of them, all other benches would be wrong as well."""
     try:
         deck = transfer_deck(technology, corner, step=0.05)
     except (TechnologyError, NetlistError) as error:
         return [Problem(where=corner.process, what=str(error), remedy="mend the field or file that is named")]
     (result,) = simulator.run([replace(deck, timeout=_FIRST_SECONDS)])
     if not result.ok:
-        return [_failed(corner.process, "drain currents", result.reason)]
+        return [_failed(corner.process, "drain currents", result.reason, result.status)]
     curves = {device: transfer_curves(result, technology, corner, device) for device in DEVICES}
     figures = {device: device_figures(curve) for device, curve in curves.items()}
     problems = judge_condition(
@@ -228,10 +243,10 @@ def _first_look(technology: Technology, corner: Corner, simulator: Simulator) ->
     )
     if problems:
         return problems
-    # Metres for micrometres leave W / L, and so the current, in order; a gate of a square metre does not switch.
+    # Metres instead of micrometres keep W / L and so the current. But a gate of one square metre does not switch.
     period = switching_time(corner.vdd, min(each["ieff"] for each in figures.values()))
     (result,) = simulator.run([replace(fo4_deck(technology, corner, half_period=period), timeout=_FIRST_SECONDS)])
-    return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason)]
+    return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason, result.status)]
 
 
 def _check_instances(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
@@ -241,7 +256,7 @@ def _check_instances(technology: Technology, corner: Corner, simulator: Simulato
         return [Problem(where="devices", what=str(error), remedy="mend the field that is named")]
     (result,) = simulator.run([deck])
     if not result.ok:
-        return [_failed("devices", "the bench of single transistors", result.reason)]
+        return [_failed("devices", "the bench of single transistors", result.reason, result.status)]
     problems = []
     for device in DEVICES:
         figures = instance_figures(result.vectors, technology, corner, device)
@@ -267,7 +282,7 @@ def _check_sizes(technology: Technology, corner: Corner, simulator: Simulator) -
                         Problem(
                             where=f"devices.{device}",
                             what=f"no operating point at {size}, which w_um and l_um allow: {result.reason}",
-                            remedy="narrow w_um or l_um to what the models are for",
+                            remedy=machine_remedy(result.status) or "narrow w_um or l_um to what the models are for",
                         )
                     )
     return problems
@@ -287,23 +302,23 @@ def _check_drawing(technology: Technology) -> list[Problem]:
     return []
 
 
-def _unmeasured(where: str, reasons: Mapping[str, str]) -> list[Problem]:
-    """One problem for each reason, with the figures that it took."""
-    together: dict[str, list[str]] = {}
-    for name, reason in reasons.items():
-        together.setdefault(reason, []).append(name)
-    return [_failed(where, ", ".join(names), reason) for reason, names in together.items()]
+def _unmeasured(where: str, failed: Iterable[Measurement]) -> list[Problem]:
+    """One problem for each reason, with the metrics that have no value because of it."""
+    together: dict[tuple[str, Status | None], list[str]] = {}
+    for item in failed:
+        together.setdefault((item.reason, item.status), []).append(item.name)
+    return [_failed(where, ", ".join(names), *why) for why, names in together.items()]
 
 
-def _failed(where: str, what: str, reason: str) -> Problem:
+def _failed(where: str, what: str, reason: str, status: Status | None) -> Problem:
     remedy = "see the models and the device names of this corner; the reason is ngspice's own"
     if "threshold" in reason:
         remedy = "see devices and units: a transistor that does not turn on or off within the supply"
-    if reason.startswith("killed") or "timestep too small" in reason.lower():
+    if status is Status.TIMEOUT or "timestep too small" in reason.lower():
         remedy = "see units.geometry and units.scale_option: transistors of an impossible size do not converge"
     if "unknown subckt" in reason.lower() or "find model" in reason.lower() or "unable to find" in reason.lower():
         remedy = "devices.*.model names what the model files do not define, or element (M, X) is the wrong one"
-    return Problem(where=where, what=f"not measured: {what}: {reason}", remedy=remedy)
+    return Problem(where=where, what=f"not measured: {what}: {reason}", remedy=machine_remedy(status) or remedy)
 
 
 def _notes(technology: Technology) -> tuple[str, ...]:

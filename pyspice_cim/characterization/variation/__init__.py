@@ -1,1 +1,1 @@
-"""Memories under variation: sampled thresholds, margins, Monte Carlo, tails."""
+"""Memories under threshold variation: sampled circuits, margins, Monte Carlo statistics and failure probabilities."""

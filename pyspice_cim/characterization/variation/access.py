@@ -1,9 +1,13 @@
-"""Write and read of sampled 6T cells: the transient that a Monte Carlo run spends its time on.
+"""Write and read of sampled 6T cells in one transient: most of the time of a Monte Carlo run goes into this deck.
 
-One operation of a copy: the cell holds a 0, a 1 is written, the bitlines are precharged, the 1 is read. The wordline of
-the read ends when a nominal cell has a split of ``benches.word6t.SPLIT``, the moment at which a replica column would fire the
-sense amplifier; no sense amplifier is drawn (``sense.py``). A write that does not flip the cell, or a read that does,
-is a failed access, which is a value and no failed simulation. The other bit is the mirror image, and as likely.
+A copy starts with a stored 0. The deck writes a 1, precharges the bitlines and reads the 1. By symmetry, the other bit
+has the same failure probability.
+
+No sense amplifier is drawn (``sense.py`` samples it). The read ends at the sense moment, which a replica column would
+set: there the bitline differential of a nominal cell is ``benches.word6t.SPLIT``.
+
+A write failure (the cell does not flip) and a read disturb (the read flips the cell) are values, not failed
+simulations.
 """
 
 from typing import Any
@@ -17,64 +21,92 @@ from pyspice_cim.characterization.spice.measure import Array, first_crossing
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Simulation, reducer_name
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.columns.access6t import access_column6t
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.flat import FlatCell, draw_flat
 
-ACCESS_VALUES = ("write_delay", "write_energy", "split", "read_energy", "write_failed", "read_disturbed")
-# A sample's error of each value against exact runs is below a quarter of that value's sigma, its bias below 5 % (held by
-# tests/characterization/variation/test_montecarlo.py); `bypass` would save a tenth of the time and add errors of a sigma.
-ACCESS_TOLERANCES = "reltol=3e-3 chgtol=1e-16 trtol=7 vntol=1e-4 abstol=1e-9"
-# Gate delays: from precharge to the end of the write and of the read.
+ACCESS_VALUES = ("write_delay", "write_energy", "differential", "read_energy", "write_failed", "read_disturbed")
+# Against exact runs, the error of a value is below a quarter of the value's sigma, and its bias below 5 %
+# (tests/characterization/variation/test_montecarlo.py). The option `bypass` would save a tenth of the time and add
+# errors of one sigma.
+ACCESS_TOLERANCES = Options.of(reltol="3e-3", chgtol="1e-16", trtol="7", vntol="1e-4", abstol="1e-9")
+# Time from precharge to the end of the write and of the read, in gate delays.
 _WRITE_RECOVERY, _READ_RECOVERY = 12.0, 8.0
-# Gate delays of a read that waits for the slowest nominal bitline: first part, and part for each row.
+# Time in which the slowest nominal bitline gets its differential, in gate delays: a constant, and an addition per row.
 _UNSENSED, _UNSENSED_PER_ROW = 12.0, 0.25
-# Gate delays, the longest time step.
+# Longest time step, in gate delays.
 _STEP = 2.0
 
 
 def column_cell(word: Word) -> FlatCell:
-    """The sampled column, drawn flat: its transistors are ``sram6t.<instance>...``."""
+    """Return the 6T column whose transistors are sampled, drawn flat; their paths are ``sram6t.<instance>...``.
+
+    Args:
+        word: technology and number of rows.
+    """
     shared = {name: name for name in ("wl", "pcb", "pull_bl", "pull_blb")}
     return draw_flat(word.technology, access_column6t(word.technology, word.rows), shared, path="sram6t")
 
 
-def access_fixture(word: Word, split_time: float) -> Fixture:
-    """Write and read of every copy; values ``ACCESS_VALUES``.
+def access_fixture(word: Word, sense_delay: float) -> Fixture:
+    """Return the fixture that writes and reads every copy; its values are ``ACCESS_VALUES``.
 
-    ``write_delay`` s: wordline at V_DD/2 to both nodes within a tenth of the supply of their rails, infinite if the write
-    failed; ``split`` V: of the bitlines at the sense moment, positive for the right bit; ``write_energy``,
-    ``read_energy`` J: from the copy's own supply, precharge recovery included; ``write_failed``, ``read_disturbed``:
-    1 where so, else 0.
+    ``write_delay`` (s)
+        From the wordline at V_DD/2 until both storage nodes are within a tenth of V_DD of their rails. Infinite if the
+        write failed, or if a node is not there before the read.
+    ``differential`` (V)
+        Bitline differential at the sense moment, positive for the right bit.
+    ``write_energy``, ``read_energy`` (J)
+        From the supply of the copy, with the recovery of the bitlines.
+    ``write_failed``, ``read_disturbed``
+        1 for a write failure or a read disturb, else 0. After a write failure, ``read_disturbed`` is 0.
 
     Args:
-        split_time: s from the read's wordline to the sense moment (``nominal_split``).
+        word: technology, corner, number of rows and gate delay.
+        sense_delay: time from the read's wordline at V_DD/2 to the sense moment (``nominal_sense_delay``), in seconds.
     """
     cell = column_cell(word)
 
     def build(shifts: Array) -> Simulation:
-        deck, arguments = access_deck(word, cell, shifts, split_time)
-        return Simulation(deck=deck, reducer=reducer_name(reduce_access), arguments=arguments)
+        deck, arguments = access_copies_deck(word, cell, shifts, sense_delay)
+        return Simulation(deck=deck, reducer=reducer_name(reduce_access_copies), arguments=arguments)
 
     return Fixture(transistors=cell.transistors, build=build, values=ACCESS_VALUES)
 
 
-def nominal_split(word: Word) -> Simulation:
-    """The run that finds the sense moment: ``split_time`` in s from the wordline to a split of ``benches.word6t.SPLIT``."""
+def nominal_sense_delay(word: Word) -> Simulation:
+    """Return the simulation of a nominal copy that measures ``sense_delay``.
+
+    ``sense_delay`` is the time from the wordline to a bitline differential of ``benches.word6t.SPLIT``, in seconds.
+
+    Args:
+        word: technology, corner, number of rows and gate delay.
+    """
     cell = column_cell(word)
-    deck, arguments = access_deck(word, cell, np.zeros((1, len(cell.transistors))), None)
-    return Simulation(deck=deck, reducer=reducer_name(reduce_split), arguments={"opened": arguments["times"][3]})
+    deck, arguments = access_copies_deck(word, cell, np.zeros((1, len(cell.transistors))), None)
+    return Simulation(deck=deck, reducer=reducer_name(reduce_sense_delay), arguments={"opened": arguments["times"][3]})
 
 
-def access_deck(
+def access_copies_deck(
     word: Word,
     cell: FlatCell,
     shifts: Array,
-    split_time: float | None,
-    tolerances: str = ACCESS_TOLERANCES,
+    sense_delay: float | None,
+    tolerances: Options = ACCESS_TOLERANCES,
     step: float = _STEP,
 ) -> tuple[Deck, dict[str, Any]]:
-    """Deck of one write and one read for every row of ``shifts``, and the reducer's arguments."""
+    """Return the deck of one write and one read of every copy, and the arguments of ``reduce_access_copies``.
+
+    Args:
+        word: technology, corner, number of rows and gate delay.
+        cell: the column (``column_cell``).
+        shifts: threshold shifts, shape (copies, transistors), in volts.
+        sense_delay: time from the read's wordline to the sense moment, in seconds. None: long enough for the slowest
+            nominal bitline.
+        tolerances: ngspice options.
+        step: longest time step, in gate delays.
+    """
     tau, vdd, count = word.tau, word.corner.vdd, len(shifts)
     bench = BenchCircuit(word.technology, word.corner, f"6T columns of {word.rows} rows: write 1 and read")
     edge = 0.5 * tau
@@ -82,11 +114,11 @@ def access_deck(
     written = opened + WRITE_PULSE * tau
     read = written + (1 + _WRITE_RECOVERY) * tau
     unsensed = (_UNSENSED + _UNSENSED_PER_ROW * word.rows) * tau
-    sensed = read + (unsensed if split_time is None else split_time)
-    # The split is taken where the wordline begins to fall: a time point, and before the precharge.
+    sensed = read + (unsensed if sense_delay is None else sense_delay)
+    # The differential is measured where the wordline begins to fall: a time point, and before the precharge.
     closed = sensed + edge / 2
     stop = closed + _READ_RECOVERY * tau
-    # Edges that touch share a break point, and each of those costs about five time points.
+    # Edges that touch share a break point; each break point costs about five time points.
     bench.line("wl", 0, [(opened, 1), (written, 0), (read, 1), (closed, 0)], edge)
     bench.line("pcb", 1, [(written + edge, 0), (read - edge, 1), (closed, 0)], edge)
     bench.line("pull_blb", 1, [(written, 0)], edge)
@@ -101,38 +133,43 @@ def access_deck(
     return deck, {"vdd": vdd, "copies": count, "times": times}
 
 
-def reduce_split(vectors: Vectors, *, opened: float) -> dict[str, float]:
-    """Reducer: ``split_time`` in s after the wordline's ``opened``.
-
-    Raises:
-        SimulationError: if the bitlines never get their split.
-    """
-    split = {"time": vectors["time"], "split": vectors["v(bl0)"] - vectors["v(blb0)"]}
-    return {"split_time": first_crossing(split, "split", SPLIT, after=opened, rising=True) - opened}
-
-
-def reduce_access(vectors: Vectors, *, vdd: float, copies: int, times: list[float]) -> dict[str, Any]:
-    """Reducer: ``ACCESS_VALUES`` of every copy.
+def reduce_sense_delay(vectors: Vectors, *, opened: float) -> dict[str, float]:
+    """Reducer: return ``sense_delay`` of the nominal copy, in seconds.
 
     Args:
-        times: s, start of the write, its wordline, end of its cycle, the read's wordline, sense moment, end.
+        vectors: results of the deck of ``nominal_sense_delay``.
+        opened: time of the read's wordline at V_DD/2, in seconds.
+
+    Raises:
+        SimulationError: if the bitline differential never reaches ``benches.word6t.SPLIT``.
+    """
+    differential = {"time": vectors["time"], "differential": vectors["v(bl0)"] - vectors["v(blb0)"]}
+    return {"sense_delay": first_crossing(differential, "differential", SPLIT, after=opened, rising=True) - opened}
+
+
+def reduce_access_copies(vectors: Vectors, *, vdd: float, copies: int, times: list[float]) -> dict[str, Any]:
+    """Reducer: return ``ACCESS_VALUES`` (see ``access_fixture``), each of shape (copies,).
+
+    Args:
+        vectors: results of the deck of ``access_copies_deck``.
+        vdd: supply, in volts.
+        copies: number of copies in the deck.
+        times: start of the write, its wordline, end of the write cycle, wordline of the read, sense moment, end of the
+            read; in seconds.
     """
     start, opened, written, read, sensed, stop = times
     time = vectors["time"]
     q, qb = traces(vectors, "v(q{})", copies), traces(vectors, "v(qb{})", copies)
     failed = at_time(time, q, written) < at_time(time, qb, written)
     kept = at_time(time, q, stop) > at_time(time, qb, stop)
-    split = at_time(time, traces(vectors, "v(bl{})", copies) - traces(vectors, "v(blb{})", copies), sensed)
+    differential = at_time(time, traces(vectors, "v(bl{})", copies) - traces(vectors, "v(blb{})", copies), sensed)
     supply = -vdd * traces(vectors, "i(vvdd{})", copies)
+    # Both nodes: the maximum is NaN, not the time of the other node, where one of them does not arrive.
+    settled = np.maximum(last_rise(time, q, 0.9 * vdd, opened, read), last_rise(time, -qb, -0.1 * vdd, opened, read))
     return {
-        "write_delay": np.where(
-            failed,
-            np.inf,
-            np.fmax(last_rise(time, q, 0.9 * vdd, opened, read), last_rise(time, -qb, -0.1 * vdd, opened, read))
-            - opened,
-        ),
+        "write_delay": np.where(failed | np.isnan(settled), np.inf, settled - opened),
         "write_energy": _integral(time, supply, start, written),
-        "split": split,
+        "differential": differential,
         "read_energy": _integral(time, supply, written, stop),
         "write_failed": failed,
         "read_disturbed": ~failed & ~kept,
@@ -140,7 +177,14 @@ def reduce_access(vectors: Vectors, *, vdd: float, copies: int, times: list[floa
 
 
 def last_rise(time: Array, waves: Array, level: float, start: float, stop: float) -> Array:
-    """Last time between ``start`` and ``stop`` at which each of ``waves`` rises through ``level``; NaN where none does."""
+    """Return the last time at which each wave rises through ``level``, in seconds; NaN for a wave that never does.
+
+    Args:
+        time: time points, shape (points,), in seconds.
+        waves: shape (points, copies).
+        level: in the unit of ``waves``.
+        start, stop: where crossings count, in seconds.
+    """
     inside = (time[:-1] >= start) & (time[1:] <= stop)
     rises = (waves[:-1] < level) & (waves[1:] >= level) & inside[:, None]
     last = rises.shape[0] - 1 - rises[::-1].argmax(axis=0)
@@ -152,7 +196,7 @@ def last_rise(time: Array, waves: Array, level: float, start: float, stop: float
 
 
 def _integral(time: Array, waves: Array, start: float, stop: float) -> Array:
-    """Integral of each of ``waves`` from ``start`` to ``stop``."""
+    """Return the integral of each wave from ``start`` to ``stop`` by the trapezoidal rule."""
     inside: NDArray[np.bool_] = (time > start) & (time < stop)
     grid = np.concatenate([[start], time[inside], [stop]])
     values = np.concatenate([[at_time(time, waves, start)], waves[inside], [at_time(time, waves, stop)]])

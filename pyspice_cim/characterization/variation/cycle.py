@@ -1,17 +1,22 @@
-"""Slack of sampled 8T cells in a cycle: the read of a 1 and the writes, against what a nominal macro has left.
+"""Slack of sampled 8T cells in the working cycle: how much later than a nominal cell a sample may still be.
 
-    slack = min( m f_read T - (d_read - d_read,0),  m f_write T - (d_write - d_write,0) )        s
+    slack = min( m f_read T - (d_read - d_read,0),  m f_write T - (d_write - d_write,0) )        in seconds
 
-    T           shortest cycle of a nominal column (``column_minimum_cycle``); the macro works at (1 + m) T, m = 0.1
-    f           share of a cycle that the read and the write wordline is on (``netlists.waves.Timing``): what the longer
-                cycle adds to that pulse
-    d, d_0      read delay (read wordline to sense inverter) and write delay (write wordline to both nodes within a tenth of
-                their rails, slower of the two flips) of the sample and of a nominal one, in the same deck
+    T        shortest cycle of a nominal column with one segment (``column_minimum_cycle``), in seconds
+    m        margin of the working cycle (1 + m) T; m = 0.1
+    f        pulse width of the read or the write wordline over the cycle (``netlists.waves.Timing``)
+    d        delay of the sample, in seconds
+    d_0      delay of a nominal copy, in seconds
 
-In words: at its shortest cycle a nominal column has no time left, so a sample may be later than a nominal one by what the
-working cycle adds. Mismatch is drawn for the cell, the read stack, precharge and keeper, sense inverter, write drivers and the
-off rows. It is not drawn for the slice's adder and latches, nor for line drivers; where these, not the cell, make the shortest
-cycle, the true slack is larger. A read or write that does not happen at all has the whole pulse as its delay.
+The read delay runs from the read wordline to the sense inverter. The write delay runs from the write wordline until
+both nodes are within a tenth of V_DD of their rails; the slower of the two flips counts. An access that never completes
+has the whole pulse as its delay.
+
+At its shortest cycle, a nominal column has no time left. The working cycle adds m f T to each pulse, and a sample may
+use it.
+
+Sampled: cell, read stack, precharge, keeper, sense inverter, write drivers, unselected rows. Nominal: adder and latches
+of the slice, drivers of the control lines. The true slack is larger if the nominal part limits the shortest cycle.
 """
 
 from typing import Any
@@ -27,21 +32,29 @@ from pyspice_cim.characterization.spice.simulation import Simulation, reducer_na
 from pyspice_cim.characterization.variation.access import last_rise
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
 from pyspice_cim.microcode.schedule import Window
-from pyspice_cim.netlists.columns.column8t import read_column8t, write_column8t
+from pyspice_cim.netlists.analysis import Options
+from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.flat import draw_flat
 from pyspice_cim.netlists.waves import Timing
 
-# Gate delays: wordline opens, longest pulse of a read (and part for each row) and of a write, recovery.
+# In gate delays: start of the wordline, longest pulse of a read (a constant, and an addition per row) and of a write,
+# recovery.
 _OPENED, _READ, _READ_PER_ROW, _WRITE, _RECOVERY = 2.0, 10.0, 0.5, 16.0, 6.0
-_TOLERANCES = "reltol=1e-3 chgtol=1e-16 trtol=3 vntol=1e-5 abstol=1e-10"
+_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-16", trtol="3", vntol="1e-5", abstol="1e-10")
 
 
 def read_fixture(word: Word) -> Fixture:
-    """Value ``read_delay``, s: of a stored 1, from the read wordline at V_DD/2 to the sense inverter there."""
+    """Return the fixture of the read of a stored 1, with the value ``read_delay``.
+
+    ``read_delay`` runs from the read wordline at V_DD/2 to the sense inverter's output at V_DD/2, in seconds.
+
+    Args:
+        word: technology, corner, number of rows and gate delay.
+    """
     lines = {name: name for name in ("pcb", "rwl")}
     cell = draw_flat(
         word.technology,
-        read_column8t(word.technology, word.rows),
+        read_column(word.technology, word.rows),
         {**lines, "vcell": "vdd{t}", "vpre": "vdd{t}"},
         path="sram8t",
     )
@@ -67,18 +80,32 @@ def read_fixture(word: Word) -> Fixture:
 
 
 def reduce_read(vectors: Vectors, *, vdd: float, copies: int, opened: float, closed: float) -> dict[str, Array]:
-    """Reducer: ``read_delay`` of every copy, s; the whole pulse where the output does not rise."""
+    """Reducer: return ``read_delay``, shape (copies,), in seconds; the whole pulse for an output that never rises.
+
+    Args:
+        vectors: results of a deck of ``read_fixture``.
+        vdd: supply, in volts.
+        copies: number of copies in the deck.
+        opened, closed: start and end of the wordline pulse, in seconds.
+    """
     out = traces(vectors, "v(out{})", copies)
     at = last_rise(vectors["time"], out, vdd / 2, opened, closed)
     return {"read_delay": np.where(np.isnan(at), closed, at) - opened}
 
 
 def write_fixture(word: Word) -> Fixture:
-    """Value ``write_delay``, s: of a 1 and then of a 0, the slower one, from the write wordline at V_DD/2."""
+    """Return the fixture of the writes of a 1 and of a 0, with the value ``write_delay``.
+
+    ``write_delay`` belongs to the slower of both writes. It runs from the write wordline at V_DD/2 until both nodes are
+    within a tenth of V_DD of their rails, in seconds.
+
+    Args:
+        word: technology, corner, number of rows and gate delay.
+    """
     lines = {name: name for name in ("d", "db", "wwl")}
     cell = draw_flat(
         word.technology,
-        write_column8t(word.technology, word.rows),
+        write_column(word.technology, word.rows),
         {**lines, "vcell": "vdd{t}", "vdrive": "vdd{t}"},
         path="sram8t",
     )
@@ -89,7 +116,7 @@ def write_fixture(word: Word) -> Fixture:
         first = _OPENED * tau
         second = first + (_WRITE + _RECOVERY) * tau
         stop = second + _WRITE * tau
-        # Data change with the wordline, as the write drivers of a column follow the sum latch.
+        # The data change just before the wordline: in a column, the write drivers follow the sum latch.
         changed = second - 2 * tau
         bench.line("d", 1, [(changed, 0)], 0.5 * tau)
         bench.line("db", 0, [(changed, 1)], 0.5 * tau)
@@ -108,7 +135,15 @@ def write_fixture(word: Word) -> Fixture:
 
 
 def reduce_write(vectors: Vectors, *, vdd: float, copies: int, opened: list[float], pulse: float) -> dict[str, Array]:
-    """Reducer: ``write_delay`` of every copy, s; the whole pulse where a bit is not written."""
+    """Reducer: return ``write_delay``, shape (copies,), in seconds; the whole pulse for a bit that is not written.
+
+    Args:
+        vectors: results of a deck of ``write_fixture``.
+        vdd: supply, in volts.
+        copies: number of copies in the deck.
+        opened: start of each wordline pulse (write of 1, write of 0), in seconds.
+        pulse: width of a wordline pulse, in seconds.
+    """
     time = vectors["time"]
     q, qb = traces(vectors, "v(q{})", copies), traces(vectors, "v(qb{})", copies)
     delays = []
@@ -121,7 +156,11 @@ def reduce_write(vectors: Vectors, *, vdd: float, copies: int, opened: list[floa
 
 
 def pulse_slack(minimum_cycle: float) -> dict[str, float]:
-    """What the working cycle adds to the pulse of the read and of the write wordline, s."""
+    """Return how much the working cycle lengthens the wordline pulses ``read`` and ``write``: m f T, in seconds.
+
+    Args:
+        minimum_cycle: shortest cycle T of a nominal column with one segment, in seconds.
+    """
     timing = Timing(cycle=minimum_cycle)
     added = WORKING_MARGIN - 1.0
     spans: dict[str, Any] = {"read": timing.window(Window.READ, 1), "write": timing.window(Window.WRITE, 1)}

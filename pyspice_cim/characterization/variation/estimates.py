@@ -1,15 +1,20 @@
-"""What a sample says about its distribution, each number with its 95 % confidence interval.
+"""Statistics of n samples, each with a 95 % confidence interval.
 
-mean       Student's t                              sigma      chi squared (both exact for a normal distribution)
-quantile   order statistics: the ranks l and u with P(B < l) <= 2.5 % and P(B >= u) <= 2.5 %, B binomial(n, q); no
-           assumption on the distribution. A bound beyond the sample is infinite: a lower one of the 0.1 % quantile needs
-           3688 samples.
-fraction   Clopper-Pearson, exact for every sample size
+    mean       x - t s / sqrt(n) to x + t s / sqrt(n)           t: 97.5 % quantile of Student's t
+    sigma      s sqrt((n - 1) / c_high) to s sqrt((n - 1) / c_low)    c: 97.5 % and 2.5 % quantiles of chi squared
+    quantile   X_(l) to X_(u), P(B < l) <= 2.5 %, P(B >= u) <= 2.5 %    X_(i): i-th smallest sample, B binomial(n, q)
+    fraction   Beta(k, n - k + 1) to Beta(k + 1, n - k)         2.5 % and 97.5 % quantiles, k of n samples failed
 
-All of this is for independent samples, the sampler ``random``. Samples of ``sobol`` and ``lhs`` are more even than that, and
-their means and fractions as a rule vary less, so that the same intervals are too wide: a Latin hypercube's mean has at
-most n / (n - 1) of the variance (A. B. Owen, SIAM J. Numer. Anal. 34, 1997), but no theorem has the coverage, least of all
-of a quantile. ``INTERVALS`` says it in the tables.
+Student's t and chi squared have n - 1 degrees of freedom; x is the mean and s the standard deviation of the samples.
+The intervals of mean and sigma are exact for a normal distribution. The interval of a quantile needs no assumption on
+the distribution (H. A. David, H. N. Nagaraja, "Order Statistics", Wiley, 2003). It is infinite where the sample does
+not reach: a lower bound of the 0.1 % quantile needs 3688 samples. The interval of a fraction is exact for every n (C.
+J. Clopper, E. S. Pearson, Biometrika 26, 1934).
+
+All intervals assume independent samples, the sampler ``random``. The samplers ``sobol`` and ``lhs`` spread the samples
+more evenly, so these intervals are too wide as a rule. The mean of a Latin hypercube has at most n / (n - 1) of the
+variance (A. B. Owen, SIAM J. Numer. Anal. 34, 1997). No theorem states the coverage. ``INTERVALS`` labels the intervals
+in a table.
 """
 
 import numpy as np
@@ -21,7 +26,7 @@ from pyspice_cim.characterization.spice.measure import Array
 QUANTILES = {"q0.001": 0.001, "q0.01": 0.01, "median": 0.5, "q0.99": 0.99, "q0.999": 0.999}
 STATISTICS = ("mean", "sigma", *QUANTILES)
 BOUNDS = ("estimate", "lower", "upper")
-# Sampler -> what its intervals are, for the description of a quantity.
+# By sampler: the words that the description of a quantity has for its intervals.
 INTERVALS = {
     "random": "of independent samples",
     "sobol": "as of independent samples: too wide as a rule for those of a Sobol sequence",
@@ -31,10 +36,16 @@ _TAIL = 0.025
 
 
 def statistics(values: Array) -> Array:
-    """``STATISTICS`` of ``values`` (NaN left out) with their ``BOUNDS``: [statistic, bound]; NaN for fewer than two.
+    """Return ``STATISTICS`` of ``values`` with their ``BOUNDS``, shape (statistics, bounds).
 
-    An infinite value, such as the delay of a write that does not happen, has its rank among the quantiles; mean and sigma
-    are infinite then.
+    A positive infinite value, such as the delay of a failed write, has its rank among the quantiles. Mean and sigma are
+    infinite then.
+
+    Args:
+        values: samples, shape (samples,), in any unit; NaN is left out.
+
+    Returns:
+        The statistics in the unit of ``values``; all NaN for fewer than two samples.
     """
     known = np.sort(values[~np.isnan(values)])
     n = known.size
@@ -55,12 +66,12 @@ def statistics(values: Array) -> Array:
 
 
 def _quantile(ordered: Array, q: float) -> list[float]:
-    """Quantile and bounds from order statistics: X_(l) <= quantile <= X_(u), ranks from 1."""
+    """Return the quantile ``q`` of ``ordered`` samples and its bounds X_(l) and X_(u); ranks count from 1."""
     n = ordered.size
     lower = int(binom.ppf(_TAIL, n, q))
     upper = int(binom.ppf(1 - _TAIL, n, q)) + 1
     return [
-        # An order statistic as well: between a finite and an infinite value there is no number.
+        # An order statistic as well, not interpolated: no number lies between a finite and an infinite value.
         float(np.quantile(ordered, q, method="inverted_cdf")),
         float(ordered[lower - 1]) if lower >= 1 else -np.inf,
         float(ordered[upper - 1]) if upper <= n else np.inf,
@@ -68,7 +79,17 @@ def _quantile(ordered: Array, q: float) -> list[float]:
 
 
 def fraction(failed: NDArray[np.bool_]) -> Array:
-    """Fraction of ``failed`` that is true, with its ``BOUNDS``; NaN for an empty one."""
+    """Return the fraction of failed samples with its ``BOUNDS`` (Clopper-Pearson), shape (3,).
+
+    ``scipy.stats.binomtest`` has the same interval from a root search, which is accurate to 2e-12 absolute only. The
+    quantiles of the beta distribution keep all digits of a small fraction.
+
+    Args:
+        failed: whether a sample failed, shape (samples,).
+
+    Returns:
+        Estimate, lower and upper bound, 0 to 1; all NaN without samples.
+    """
     n, k = failed.size, int(failed.sum())
     if not n:
         return np.full(len(BOUNDS), np.nan)

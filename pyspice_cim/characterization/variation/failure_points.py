@@ -1,21 +1,27 @@
-"""The most probable failures of a margin: in each region of failure, the point of g = spec nearest to the origin.
+"""Minimum-norm failure points: in each failure region of a margin, the point of the limit g = 0 nearest to the origin.
 
-A point z* is found by the iteration of Hasofer and Lind, Rackwitz and Fiessler (Computers & Structures 9, 1978):
+g is the margin less its specification. z holds standard normal variables, so the nearest point is the most probable
+failure (L. Dolecek, M. Qazi, D. Shah, A. Chandrakasan, ICCAD 2008). The search for a point z* is the HLRF iteration (A.
+M. Hasofer, N. C. Lind, J. Eng. Mech. Div. ASCE 100, 1974; R. Rackwitz, B. Fiessler, Computers & Structures 9, 1978):
 
     z <- (grad g . z - g) grad g / |grad g|^2
 
-with forward differences, all copies of a step in packed decks. A margin may have several regions (the two lobes of a
-butterfly, two accesses that are late). They are told from each other by what the found ones do not explain:
+The gradient comes from forward differences. The longest step is ``_STRIDE`` sigma, or ``_STRIDE_PART`` of |z| if this is
+more.
 
-    unexplained:  g(z) < min over k of [g(z*_k) + grad g(z*_k) . (z - z*_k)] - |grad g(z*_k)| DEFICIT
+A margin may have several failure regions: the two lobes of a butterfly, a late read and a late write. Wherever a region
+that is not found yet is the nearest one, the margin is below the tangents of all points z*_k that are found. So a
+sample z of the exploration is unexplained if, for every k,
 
-An explored sample need not fail to be unexplained: wherever another limit is the nearer one, the margin is smaller than
-the tangents of those found say. The sample that is least explained begins the next search (not the one of the smallest
-margin, which is as a rule one more failure of the steepest region), until nothing is unexplained or ``_FRUITLESS``
-searches in a row have found nothing new (the margin is curved then).
+    g(z) < g(z*_k) + grad g(z*_k) . (z - z*_k) - D |grad g(z*_k)|        D = ``_DEFICIT`` sigma
 
-What cannot be found this way is a region that leaves no trace in any explored sample: a cliff in a margin that is
-otherwise flat, beyond what ``_EXPLORED`` samples of ``_WIDE`` sigma reach.
+An unexplained sample need not fail. The least explained sample starts the next search. (The sample with the smallest
+margin would be a bad start: as a rule it belongs to the steepest region again.) The search ends when every sample is
+explained, or after ``_SEARCHES`` searches. It ends as well after ``_FRUITLESS`` searches in a row without a new point:
+then the margin is curved.
+
+A region that no sample of the exploration shows is not found. An example is a cliff in a flat margin, beyond the reach
+of ``_EXPLORED`` samples with a standard deviation of ``_WIDE``.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -28,25 +34,30 @@ from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation
 
 Margin = Callable[[Array], Generator[list[Simulation], list[Outcome], Array]]
-"""From z [sample, dimension] to the margins [sample], in any unit; NaN where a simulation failed."""
+"""Generator function from z, shape (samples, dimensions), to margins, shape (samples,), in any unit; NaN: no value."""
 
-# Samples of the exploration, in mirrored pairs, and their sigma.
+# Samples of the exploration, in mirrored pairs, and their standard deviation.
 _EXPLORED, _WIDE = 96, 2.5
-# Step of a forward difference, sigmas; iterations; change of z, sigmas, that ends them.
+# Step of a forward difference, in sigma; most iterations; change of z that ends the iterations, in sigma.
 _DIFFERENCE, _ITERATIONS, _CONVERGED = 0.1, 10, 0.05
-# Longest step: sigmas, and part of the distance from the origin.
+# Longest step of an iteration: in sigma, and as a part of the distance from the origin; the larger one counts.
 _STRIDE, _STRIDE_PART = 3.0, 0.5
-# Two points closer than this, sigmas, are of one region; regions count up to this distance beyond the nearest.
+# In sigma: points closer than this belong to one region; points this much farther than the nearest one are left out.
 _APART, _FURTHER = 1.0, 2.0
-# Sigmas by which a margin is smaller than the tangents say before it is unexplained.
+# How far a margin may lie below every tangent and still be explained, in sigma.
 _DEFICIT = 0.5
-# Searches in a row without a new region that end the search; all searches for one limit.
+# Most searches in a row without a new region; most searches for one specification.
 _FRUITLESS, _SEARCHES = 3, 12
 
 
 @dataclass
-class Counted:
-    """A margin, and how often it was evaluated."""
+class CountedMargin:
+    """A margin that counts its evaluations.
+
+    Attributes:
+        margin: the margin.
+        simulated: number of samples that were evaluated.
+    """
 
     margin: Margin
     simulated: int = 0
@@ -59,20 +70,39 @@ class Counted:
 
 @dataclass(frozen=True)
 class Tangent:
-    """A point of g = spec, and the margin's value above spec and slope there."""
+    """The tangent of a margin at a failure point.
+
+    Attributes:
+        point: where the tangent touches, shape (dimensions,), in sigma.
+        value: margin less specification at the point.
+        slope: gradient of the margin at the point, shape (dimensions,), in the unit of the margin per sigma.
+    """
 
     point: Array
     value: float
     slope: Array
 
     def deficit(self, rows: Array, values: Array) -> Array:
-        """By how much ``values`` (above spec) of ``rows`` are smaller than this tangent says, sigmas."""
+        """Return how far margins lie below this tangent, shape (samples,), in sigma.
+
+        Args:
+            rows: samples z, shape (samples, dimensions).
+            values: margins of the samples less the specification, shape (samples,).
+        """
         expected = self.value + (rows - self.point) @ self.slope
         return np.asarray((expected - values) / np.linalg.norm(self.slope))
 
 
-def explore(margin: Counted, dimensions: int, seed: int) -> Generator[list[Simulation], list[Outcome], "Explored"]:
-    """Wide samples in mirrored pairs, so that no half-space is left out."""
+def explore(
+    margin: CountedMargin, dimensions: int, seed: int
+) -> Generator[list[Simulation], list[Outcome], "Explored"]:
+    """Return wide samples and their margins; the samples are pairs z and -z, so that no half-space is left out.
+
+    Args:
+        margin: the margin.
+        dimensions: variables of a sample.
+        seed: of the samples.
+    """
     half = _WIDE * np.random.default_rng([seed, 2**31]).standard_normal((_EXPLORED // 2, dimensions))
     rows = np.concatenate([half, -half])
     values = yield from margin(rows)
@@ -81,13 +111,26 @@ def explore(margin: Counted, dimensions: int, seed: int) -> Generator[list[Simul
 
 @dataclass(frozen=True, kw_only=True)
 class Explored:
-    """Samples [sample, dimension] and their margins, infinite where a simulation failed."""
+    """The samples of the exploration.
+
+    Attributes:
+        rows: samples z, shape (samples, dimensions).
+        values: their margins, shape (samples,); infinite for a simulation that failed, so that no search starts there.
+    """
 
     rows: Array
     values: Array
 
     def unexplained(self, tangents: Sequence[Tangent], spec: float, tried: NDArray[np.bool_]) -> int | None:
-        """The sample that tangents explain least and no search has begun from; without tangents the worst one."""
+        """Return the index of the least explained sample, or None if every sample is explained.
+
+        Without tangents, this is the sample with the smallest margin.
+
+        Args:
+            tangents: at the failure points that are found.
+            spec: smallest margin that passes.
+            tried: samples that a search has started from, shape (samples,); these are left out.
+        """
         above = self.values - spec
         left = np.min([each.deficit(self.rows, above) for each in tangents], axis=0) if tangents else -above
         left = np.where(tried | ~np.isfinite(above), -np.inf, left)
@@ -96,13 +139,20 @@ class Explored:
 
 
 def failure_points(
-    margin: Counted, explored: Explored, spec: float, *, hints: Array, mirror: Sequence[int] | None = None
+    margin: CountedMargin, explored: Explored, spec: float, *, hints: Array, mirror: Sequence[int] | None = None
 ) -> Generator[list[Simulation], list[Outcome], Array]:
-    """The most probable failures, [point, dimension]: the nearest one, and those of other regions not much farther.
+    """Return the minimum-norm failure points, nearest first, shape (points, dimensions), in sigma.
+
+    Points more than ``_FURTHER`` sigma beyond the nearest one are left out.
 
     Args:
-        hints: points to begin at beside the explored ones, as those of a limit close by; may be empty.
-        mirror: the order of the variables of the mirrored circuit, if it has one: each point is tried mirrored, too.
+        margin: the margin.
+        explored: samples of ``explore``.
+        spec: smallest margin that passes, in the unit of the margin.
+        hints: points from which the first searches start, shape (any, dimensions): failure points of a similar
+            specification.
+        mirror: order of the variables in the mirrored circuit, if it is the same circuit. A search then starts from the
+            mirror image of each point, too.
     """
     found: list[Tangent] = []
     tried = np.zeros(len(explored.rows), dtype=bool)
@@ -134,9 +184,12 @@ def _apart(point: Array, found: Sequence[Tangent]) -> bool:
 
 
 def _search(
-    margin: Counted, start: Array, spec: float, known: Sequence[Array]
+    margin: CountedMargin, start: Array, spec: float, known: Sequence[Array]
 ) -> Generator[list[Simulation], list[Outcome], Tangent | None]:
-    """The point of g = spec nearest to the origin, from ``start``; None where there is none, or only a ``known`` one."""
+    """Return the tangent at the failure point that the HLRF iteration reaches from ``start``.
+
+    None: the iteration finds no gradient, or leads to a ``known`` point.
+    """
     dimensions = len(start)
     steps = np.concatenate([np.zeros((1, dimensions)), _DIFFERENCE * np.eye(dimensions)])
     point, last = np.array(start), None
@@ -145,7 +198,7 @@ def _search(
         slope = (row[1:] - row[0]) / _DIFFERENCE
         steepness = float(slope @ slope)
         if not (np.isfinite(steepness) and steepness > 0.0):
-            # Where all fails alike, as a read that never comes, no direction is better: back towards the origin.
+            # No gradient, for example where no read completes: back towards the origin.
             point, last = point / 2.0, None
             continue
         target = (slope @ point - row[0]) * slope / steepness
@@ -159,5 +212,5 @@ def _search(
         last = Tangent(point, float(row[0] + slope @ moved), slope)
         if length < _CONVERGED:
             break
-    # A search that still wanders within a sigma is near enough to sample around; the weights are exact in any case.
+    # A point that has not converged still serves to sample around: the importance weights are exact for any point.
     return last

@@ -1,8 +1,10 @@
-"""What all decks of many sampled copies have in common: the fixture, its circuit, its arrays.
+"""Decks of many sampled copies: the fixture, its circuit and its arrays.
 
-A *fixture* is a small circuit around a cell, drawn flat once (``netlists.flat``). Its deck holds a copy for every row of an
-array of threshold shifts, each copy with a supply of its own, all driven by the same lines; its reducer returns arrays
-over the copies. ``engine.packing.in_packs`` cuts samples into decks, ``population.py`` draws the shifts.
+A *fixture* is a small circuit around a cell, drawn flat once (``netlists.flat``). A *copy* is this circuit with the
+threshold shifts of one sample. All copies of a deck share the control lines; each copy has its own supply. The reducer
+returns arrays over the copies.
+
+``engine.packing.in_packs`` distributes the copies over decks. ``population.py`` draws the shifts.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -21,13 +23,12 @@ from pyspice_cim.netlists.flat import FlatCell, Transistor
 
 @dataclass(frozen=True, kw_only=True)
 class Fixture:
-    """A deck of sampled copies, and how to make it.
+    """A circuit to simulate in many copies.
 
     Attributes:
-        transistors: those that have a shift, in the order of its columns.
-        build: from shifts [copy, transistor] in V to the simulation; its reducer returns one value a copy under each
-            of ``values``.
-        values: what the reducer returns, by name.
+        transistors: the transistors that have a threshold shift, in the order of the columns of the shifts.
+        build: function from shifts, shape (copies, transistors), in volts, to the simulation of these copies.
+        values: names of the results. Under each name, the reducer returns an array of shape (copies,).
     """
 
     transistors: tuple[Transistor, ...]
@@ -36,13 +37,19 @@ class Fixture:
 
     @property
     def nominal(self) -> Simulation:
-        """The simulation of one copy without shifts."""
+        """The simulation of one copy without threshold shifts."""
         return self.build(np.zeros((1, len(self.transistors))))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sampled:
-    """What a fixture gave: arrays over the copies, NaN where a copy failed, with the reason of each."""
+class CopyResults:
+    """Results of a fixture.
+
+    Attributes:
+        values: by name, shape (copies,); NaN for a copy without a value.
+        reasons: one per copy: why it has no value, empty for a good copy.
+        decks: SHA-256 of the decks that were simulated.
+    """
 
     values: dict[str, Array]
     reasons: tuple[str, ...]
@@ -50,16 +57,25 @@ class Sampled:
 
     @property
     def failed(self) -> NDArray[np.bool_]:
-        """Copies whose simulation failed."""
+        """Whether a copy has no value, shape (copies,)."""
         return np.array([bool(reason) for reason in self.reasons])
 
 
-def sampled(
+def run_copies(
     fixture: Fixture, shifts: Array, *, pack: int = PACK
-) -> Generator[list[Simulation], list[Outcome], Sampled]:
-    """Run ``fixture`` on ``shifts`` [copy, transistor]; a bench uses it by ``yield from``.
+) -> Generator[list[Simulation], list[Outcome], CopyResults]:
+    """Simulate a copy of ``fixture`` for every row of ``shifts``; a bench calls it by ``yield from``.
 
-    Copies of a deck share its time steps: a copy's last digits depend on its pack, and packs are cut by index.
+    Copies of one deck share its time steps, so the last digits of a result depend on the other copies of the deck.
+    Decks hold consecutive copies, whatever the number of workers is.
+
+    Args:
+        fixture: the circuit.
+        shifts: threshold shifts, shape (copies, transistors), in volts.
+        pack: copies per deck.
+
+    Returns:
+        The results, in the order of ``shifts``. A copy with a result that is not a number has a reason as well.
     """
 
     def build(indices: Sequence[int]) -> Simulation:
@@ -67,19 +83,28 @@ def sampled(
 
     copies: list[Copy] = yield from in_packs(build, range(len(shifts)), size=pack)
     nan = np.float64("nan")
-    return Sampled(
-        values={name: np.array([copy.values.get(name, nan) for copy in copies], float) for name in fixture.values},
-        reasons=tuple(copy.reason for copy in copies),
+    values = {name: np.array([copy.values.get(name, nan) for copy in copies], float) for name in fixture.values}
+    missing = np.asarray(np.isnan(list(values.values())).any(axis=0))
+    return CopyResults(
+        values=values,
+        # Without a reason, a NaN is counted as a good copy by every comparison with a limit.
+        reasons=tuple(
+            copy.reason or ("a result is not a number" if lost else "")
+            for copy, lost in zip(copies, missing, strict=True)
+        ),
         decks=tuple(dict.fromkeys(copy.deck_sha256 for copy in copies)),
     )
 
 
 def place_copies(bench: BenchCircuit, cells: Sequence[FlatCell], shifts: Array, supply: str = "vdd") -> None:
-    """Put a copy of ``cells`` for every row of ``shifts`` into ``bench``, each with a supply of its own.
+    """Add a copy of ``cells`` with its own supply to ``bench`` for every row of ``shifts``.
 
     Args:
-        shifts: V, [copy, transistor]; the transistors of ``cells`` one after the other.
-        supply: the node is ``<supply><copy>``, its source ``V<supply><copy>``.
+        bench: the circuit that gets the copies.
+        cells: the cells of one copy.
+        shifts: threshold shifts, shape (copies, transistors), in volts. The columns are the transistors of the first
+            cell, then the transistors of the next cell.
+        supply: name of the supply. Copy k has the node ``<supply>k`` and the source ``V<supply>k``.
     """
     text = []
     for copy, row in enumerate(np.asarray(shifts).tolist()):
@@ -94,12 +119,24 @@ def place_copies(bench: BenchCircuit, cells: Sequence[FlatCell], shifts: Array, 
 
 
 def traces(vectors: Vectors, name: str, copies: int) -> Array:
-    """Vector ``name`` of every copy, e.g. ``v(q{})``: [point, copy]."""
+    """Return one vector of every copy, shape (points, copies).
+
+    Args:
+        vectors: results of a deck.
+        name: with ``{}`` in the place of the copy's number, for example ``v(q{})``.
+        copies: number of copies.
+    """
     return np.stack([vectors[name.format(copy)] for copy in range(copies)], axis=1)
 
 
 def at_time(time: Array, waves: Array, moment: float) -> Array:
-    """``waves`` [point, copy] at ``moment``, linearly interpolated."""
+    """Return the value of every wave at ``moment``, shape (copies,), by linear interpolation.
+
+    Args:
+        time: time points, shape (points,), in seconds.
+        waves: shape (points, copies), in any unit.
+        moment: in seconds; a moment outside ``time`` is extrapolated from the outer two points.
+    """
     after = int(np.clip(np.searchsorted(time, moment), 1, time.size - 1))
     part = (moment - time[after - 1]) / (time[after] - time[after - 1])
     return np.asarray(waves[after - 1] + part * (waves[after] - waves[after - 1]))

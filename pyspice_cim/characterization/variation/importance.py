@@ -1,27 +1,35 @@
-"""Failure probabilities far beyond the sample, by importance sampling around the most probable failures.
+"""Small failure probabilities by mixture importance sampling around the minimum-norm failure points.
 
-    P = integral of [g(z) < 0] phi(z) dz,    estimate  P = mean of w_i [g(z_i) < 0],   w = phi(z) / h(z),  z_i from h
+    P = integral of [g(z) < 0] phi(z) dz
+    estimate of P = mean of w(z_i) [g(z_i) < 0],    w = phi / h,    z_i drawn from h
 
-g is a margin, z standard normal (threshold shifts over their sigmas). h is a mixture of unit normals around the most
-probable failure points z* of all regions that ``failure_points.py`` finds (mean-shift importance sampling; R. Kanj,
-R. Joshi, S. Nassif, DAC 2006), and, with a small weight, around the origin, which keeps w bounded.
+g is a margin less its specification. z holds standard normal variables: threshold shifts over their standard
+deviations. phi is the standard normal density. h is a mixture of unit normals around the failure points of
+``failure_points.py`` and around the origin (R. Kanj, R. Joshi, S. Nassif, "Mixture importance sampling and its
+application to the analysis of SRAM designs in the presence of rare failure events", DAC 2006). The component around the
+origin bounds w (T. Hesterberg, Technometrics 37, 1995).
 
-A sample without a margin, because its simulation failed, may be a failure or none. The interval is that of the lower
-confidence limit if none of them is and of the upper one if all are; the value lies in the middle of the two estimates.
-Where they are more than ``MOST_UNKNOWN`` of the probability, there is no value but a reason.
+Half of the samples are drawn from this mixture h_1. The other half are drawn from a mixture h_2 that is fitted to the
+failures of the first half (``mixture.py``). All weights use h = (h_1 + h_2) / 2 (A. Owen, Y. Zhou, JASA 95, 2000).
 
-h is made twice: half of the samples come from unit normals around z*, the other half from normals that were fitted to the
-failures of the first half (``mixture.py``); w has the mean of both.
+A sample whose simulation failed has no margin. The lower confidence limit assumes that none of these samples fails, the
+upper limit assumes that all do. The estimate is the mean of both cases. If these samples may be more than
+``MOST_UNKNOWN`` of the probability, the result is a reason instead of a number.
 
-What is guaranteed: w is bounded, so that the estimate tends to P with more samples, whatever the points are. What is not:
-that the interval covers 95 %. It is normal in log(P) with a variance taken from the samples, and too narrow if a part of
-the failures has hardly a sample: a region that was not found, or a limit so curved in many dimensions that most
-failures are far from all z*. The effective number of failing samples, (sum w)^2 / sum w^2, shows the second, and below
-``LEAST_EFFECTIVE`` there is no value but a reason; it cannot show the first. ``points`` says how many regions there are.
+w is bounded, so the estimate converges to P whatever the points are. The coverage of the 95 % interval is not
+guaranteed:
 
-With 512 samples, at 4.5 sigma in 6, 20 and 40 dimensions, the intervals of one to four flat regions hold the truth for 55
-to 60 of 60 seeds. Those of a sphere (radius 14.5 sigma, 4.5 sigma away) do for 53 of 60, 49 of 53 and 36 of 39 seeds; the
-other seeds have no value. tests/characterization/variation/test_importance.py repeats that.
+    ln P +- 1.96 s / (sqrt(n) P)        s: standard deviation of w [g < 0] over the n samples
+
+The interval is too narrow if hardly a sample falls into a part of the failures. One cause is a limit so curved that
+most failures are far from every point. The effective number of failing samples, (sum w)^2 / sum w^2, shows this case;
+below ``LEAST_EFFECTIVE`` the result is a reason instead of a number. The other cause is a region that was not found,
+which no number shows. ``Tail.points`` has one point for each region that was found.
+
+The coverage was measured with 512 samples, at 4.5 sigma, in 6, 20 and 40 dimensions
+(tests/characterization/variation/test_importance.py). For one to four flat regions, the interval holds the true value
+for 55 to 60 of 60 seeds. For a sphere with a radius of 14.5 sigma, it does for 53 of 60, 49 of 53 and 36 of 39 seeds;
+the other seeds have no value.
 """
 
 from collections.abc import Generator, Sequence
@@ -33,27 +41,28 @@ from scipy.stats import norm
 
 from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation
-from pyspice_cim.characterization.variation.failure_points import Counted, Margin, explore, failure_points
+from pyspice_cim.characterization.variation.failure_points import CountedMargin, Margin, explore, failure_points
 from pyspice_cim.characterization.variation.mixture import Mixture
 
+# Least effective number of failing samples.
 LEAST_EFFECTIVE = 20.0
-# Largest part of a probability that samples whose simulation failed may make up.
+# Largest part of a probability that samples with a failed simulation may have.
 MOST_UNKNOWN = 0.01
 _CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tail:
-    """A failure probability and how far it can be trusted.
+    """A failure probability, with the evidence for it.
 
     Attributes:
-        probability: of failure; NaN where there is a ``reason``.
-        interval: 95 % confidence, normal in log(probability), widened by the failed simulations.
-        points: most probable failures, sigmas: [point, dimension]; one for each region that was found.
+        probability: failure probability, 0 to 1; NaN if there is a ``reason``.
+        interval: 95 % confidence interval (low, high) of the probability, widened by failed simulations.
+        points: minimum-norm failure points, one per region that was found, shape (points, dimensions), in sigma.
         effective: effective number of failing samples.
-        simulated: margins that were evaluated, all together.
-        failed: samples whose simulation failed.
-        reason: why there is no probability.
+        simulated: number of margins that were evaluated, searches included.
+        failed: importance samples whose simulation failed.
+        reason: why there is no probability; empty if there is one.
     """
 
     probability: float
@@ -66,7 +75,11 @@ class Tail:
 
     @classmethod
     def unknown(cls, reason: str) -> "Tail":
-        """A tail that nothing was simulated for."""
+        """Return the result for a margin that could not be simulated.
+
+        Args:
+            reason: why not.
+        """
         nan = float("nan")
         none = np.zeros((0, 0))
         return cls(
@@ -75,18 +88,18 @@ class Tail:
 
     @property
     def sigma(self) -> float:
-        """Equivalent sigma: the threshold that a standard normal number exceeds with the same probability."""
+        """Equivalent sigma: a standard normal variable exceeds it with the same probability."""
         return float(-ndtri(self.probability))
 
     @property
     def sigma_interval(self) -> tuple[float, float]:
-        """95 % confidence of ``sigma``: the larger probability is the smaller sigma."""
+        """95 % confidence interval (low, high) of ``sigma``; the higher probability gives the lower sigma."""
         low, high = self.interval
         return float(-ndtri(high)), float(-ndtri(low))
 
     @property
     def shift_norm(self) -> float:
-        """Distance of the nearest most probable failure from the origin, sigmas."""
+        """Distance of the nearest failure point from the origin, in sigma; NaN without a point."""
         return float(np.linalg.norm(self.points, axis=1).min()) if len(self.points) else float("nan")
 
 
@@ -99,15 +112,23 @@ def tail_probabilities(
     specs: Sequence[float],
     mirror: Sequence[int] | None = None,
 ) -> Generator[list[Simulation], list[Outcome], tuple[Tail, ...]]:
-    """Probability that ``margin`` is below each of ``specs`` for standard normal z.
+    """Return the probability that ``margin`` is below each of ``specs`` for standard normal z.
 
-    All limits share the exploration and the importance samples: a margin is simulated once, wherever its limit lies.
+    All specifications share the exploration and the importance samples, so every margin is simulated once.
 
     Args:
-        samples: importance samples for each of ``specs``; sample i is drawn from a generator seeded by (seed, i).
-        mirror: the order of the variables of the mirrored circuit, if it has one: where failures are looked for, too.
+        margin: function of z, see ``failure_points.Margin``.
+        dimensions: variables of a sample z.
+        samples: importance samples per specification.
+        seed: seed of all samples; sample i is drawn by a generator with the seed (seed, i).
+        specs: smallest margins that pass, in the unit of the margin.
+        mirror: order of the variables in the mirrored circuit, if it is the same circuit: the search for failure points
+            uses it.
+
+    Returns:
+        One ``Tail`` per specification.
     """
-    counted = Counted(margin=margin)
+    counted = CountedMargin(margin=margin)
     explored = yield from explore(counted, dimensions, seed)
     found: list[Array] = []
     hints = np.zeros((0, dimensions))
@@ -119,7 +140,7 @@ def tail_probabilities(
     if not any(map(len, found)):
         reason = "no failure was found: the margin does not reach its limit"
         return tuple(_untold(reason, points, counted) for points in found)
-    values, weights = yield from _sampled(counted, np.concatenate(found), samples * len(specs), seed, specs)
+    values, weights = yield from _drawn(counted, np.concatenate(found), samples * len(specs), seed, specs)
     return tuple(
         _estimate(values, weights, spec, points, counted, samples) for spec, points in zip(specs, found, strict=True)
     )
@@ -134,17 +155,22 @@ def tail_probability(
     spec: float = 0.0,
     mirror: Sequence[int] | None = None,
 ) -> Generator[list[Simulation], list[Outcome], Tail]:
-    """``tail_probabilities`` for a single limit."""
+    """Return the probability that ``margin`` is below ``spec`` for standard normal z.
+
+    Args:
+        margin, dimensions, samples, seed, mirror: see ``tail_probabilities``.
+        spec: smallest margin that passes, in the unit of the margin.
+    """
     (tail,) = yield from tail_probabilities(
         margin, dimensions, samples=samples, seed=seed, specs=(spec,), mirror=mirror
     )
     return tail
 
 
-def _sampled(
-    margin: Counted, points: Array, count: int, seed: int, specs: Sequence[float]
+def _drawn(
+    margin: CountedMargin, points: Array, count: int, seed: int, specs: Sequence[float]
 ) -> Generator[list[Simulation], list[Outcome], tuple[Array, Array]]:
-    """Margins of ``count`` samples and their weights phi / h: half from normals around ``points``, half from fitted ones."""
+    """Return margins and weights phi / h of ``count`` samples: half from h_1 around ``points``, half from h_2."""
     proposals = [Mixture.around(points)]
     rows, values = np.zeros((0, points.shape[1])), np.zeros(0)
     for first, last in ((0, count // 2), (count // 2, count)):
@@ -158,17 +184,21 @@ def _sampled(
 
 
 def _weights(rows: Array, proposals: Sequence[Mixture]) -> Array:
-    """phi / h, h the mean of ``proposals``, of which each has the same share of ``rows``."""
+    """Return phi / h, where h is the mean of ``proposals``: each proposal has drawn the same share of ``rows``."""
     densities = np.stack([each.log_density(rows) for each in proposals])
     return np.asarray(np.exp(-0.5 * (rows**2).sum(axis=1) - logsumexp(densities, axis=0)) * len(proposals))
 
 
-def _estimate(values: Array, weights: Array, spec: float, points: Array, counted: Counted, samples: int) -> Tail:
+def _estimate(values: Array, weights: Array, spec: float, points: Array, counted: CountedMargin, samples: int) -> Tail:
     unknown = np.isnan(values)
     failed = int(unknown.sum())
     hits = np.where(values < spec, weights, 0.0)
     if not hits.any():
-        return _untold("none of the samples around the most probable failure fails", points, counted, failed)
+        reason = "none of the samples around the most probable failure fails"
+        if failed:
+            # These may be failures, all of them.
+            reason = f"{failed} of {len(values)} simulations failed, and {reason}: see why they fail"
+        return _untold(reason, points, counted, failed)
     least, most = hits, np.where(unknown, weights, hits)
     share = 1.0 - float(least.sum() / most.sum())
     effective = float(hits.sum() ** 2 / (hits**2).sum())
@@ -194,12 +224,12 @@ def _estimate(values: Array, weights: Array, spec: float, points: Array, counted
 
 
 def _factor(hits: Array) -> float:
-    """Ratio of a confidence limit to the mean of ``hits``, whose standard error is that of log(P)."""
+    """Return the ratio of the upper confidence limit to the mean of ``hits``: exp(1.96 s / (sqrt(n) P))."""
     error = float(hits.std() / np.sqrt(hits.size) / hits.mean())
     return float(np.exp(norm.ppf((1 + _CONFIDENCE) / 2) * error))
 
 
-def _untold(reason: str, points: Array, counted: Counted, failed: int = 0, effective: float = 0.0) -> Tail:
+def _untold(reason: str, points: Array, counted: CountedMargin, failed: int = 0, effective: float = 0.0) -> Tail:
     nan = float("nan")
     return Tail(
         probability=nan,

@@ -1,9 +1,14 @@
-"""The proposal of importance sampling: normals around failure points, as wide across their axis as failures are.
+"""The mixture from which importance samples are drawn: one normal component per failure point, and one at the origin.
 
-    h(z) = sum over k of p_k N(a_k - c_k, 1) N(z - a_k u_k; 0, s_k^2)^(n-1)        a_k = z . u_k
+    h(z) = sum over k of p_k N(a_k; c_k, 1) N(z - a_k u_k; 0, s_k^2)        a_k = z . u_k
 
-u_k unit vector towards point k, c_k distance of the component, s_k its width in the n - 1 directions across, p_k its
-weight. The first component lies around the origin with c = 0, s = 1: it keeps phi / h bounded.
+    u_k    unit vector from the origin to failure point k
+    c_k    distance of the component along u_k, in sigma
+    s_k    standard deviation in the n - 1 directions across u_k, in sigma
+    p_k    weight of the component
+
+The first component lies at the origin (c = 0, s = 1, p = ``_DEFENSIVE``). So phi / h is at most 1 / ``_DEFENSIVE``
+(defensive mixture; T. Hesterberg, Technometrics 37, 1995).
 """
 
 from collections.abc import Sequence
@@ -14,17 +19,24 @@ from scipy.special import logsumexp
 
 from pyspice_cim.characterization.spice.measure import Array
 
-# Weight of the component around the origin.
+# Weight of the component at the origin.
 _DEFENSIVE = 0.05
-# Widths that a fit may give: far ones are noise of a few samples.
+# Limits of a fitted standard deviation: values outside come from too few samples.
 _SPREADS = (0.8, 1.6)
-# Effective number of failing samples of a component before it is fitted.
+# Least effective number of failing samples for the fit of a component.
 _LEAST_FITTED = 8.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Mixture:
-    """Components by ``axes`` [component, dimension], ``distances``, ``spreads`` and ``weights`` [component]."""
+    """A mixture of normal densities.
+
+    Attributes:
+        axes: unit vectors u, shape (components, dimensions).
+        distances: c, shape (components,), in sigma.
+        spreads: s, shape (components,), in sigma.
+        weights: p, shape (components,); their sum is 1.
+    """
 
     axes: Array
     distances: Array
@@ -33,7 +45,11 @@ class Mixture:
 
     @classmethod
     def around(cls, points: Array) -> "Mixture":
-        """Unit normals around ``points`` [point, dimension], alike in weight, and one around the origin."""
+        """Return the mixture of unit normals around ``points``, with equal weights, and one at the origin.
+
+        Args:
+            points: failure points, shape (points, dimensions), in sigma.
+        """
         distances = np.concatenate([[0.0], np.linalg.norm(points, axis=1)])
         first = np.eye(1, points.shape[1])
         axes = np.concatenate([first, points / np.maximum(distances[1:, None], 1e-12)])
@@ -41,26 +57,38 @@ class Mixture:
         return cls(axes=axes, distances=distances, spreads=np.ones(len(distances)), weights=weights)
 
     def draw(self, seed: int, index: int) -> Array:
-        """Sample ``index`` of ``seed``, [dimension]."""
+        """Return one sample z, shape (dimensions,).
+
+        Args:
+            seed, index: seed of the generator; each index gives an independent sample.
+        """
         rng = np.random.default_rng([seed, index])
         k = rng.choice(len(self.weights), p=self.weights)
         z = self.spreads[k] * rng.standard_normal(self.axes.shape[1])
         return np.asarray(z + self.axes[k] * (self.distances[k] + (z @ self.axes[k]) * (1 / self.spreads[k] - 1)))
 
     def log_density(self, rows: Array) -> Array:
-        """ln h of ``rows`` [sample, dimension], but for the constant of a unit normal."""
+        """Return ln h + (n / 2) ln(2 pi), shape (samples,).
+
+        Args:
+            rows: samples z, shape (samples, n).
+        """
         return np.asarray(logsumexp(self._log_parts(rows), b=self.weights, axis=1))
 
     def fitted(self, rows: Array, hits: Sequence[Array]) -> "Mixture":
-        """Distances and widths of the failing samples ``rows``, each counted for its most likely component.
+        """Return the mixture with ``distances`` and ``spreads`` fitted to failing samples.
+
+        A failing sample counts for its most likely component. A component with too few failing samples stays as it is.
 
         Args:
-            hits: for each limit the weights phi / h of the samples that fail it, 0 for the others.
+            rows: samples z, shape (samples, dimensions).
+            hits: for each specification, the weights phi / h of the samples that fail it and 0 for the others, shape
+                (samples,).
         """
         nearest = self._log_parts(rows)[:, 1:].argmax(axis=1) + 1
         along, across = self._coordinates(rows)
         distances, spreads = self.distances.copy(), self.spreads.copy()
-        # The limits have failures of very different probability: each counts alike.
+        # The failure probabilities of the specifications differ by decades; each specification counts the same.
         shares = np.sum([each / each.sum() for each in hits if each.any()] or [np.zeros(len(rows))], axis=0)
         for k in range(1, len(self.weights)):
             share = np.where(nearest == k, shares, 0.0)
@@ -71,7 +99,7 @@ class Mixture:
         return Mixture(axes=self.axes, distances=distances, spreads=spreads, weights=self.weights)
 
     def _coordinates(self, rows: Array) -> tuple[Array, Array]:
-        """Of each sample along each axis, and its squared distance from that axis: [sample, component]."""
+        """Return coordinates along the axes and squared distances from the axes, each (samples, components)."""
         along = rows @ self.axes.T
         return along, np.maximum((rows**2).sum(axis=1)[:, None] - along**2, 0.0)
 

@@ -1,4 +1,4 @@
-"""Benches of memories under variation: all samples with their statistics, and the tails beyond them."""
+"""Benches of memories under variation: Monte Carlo samples with statistics, and failure probabilities beyond them."""
 
 import itertools
 from collections import Counter
@@ -10,14 +10,14 @@ from pyspice_cim.characterization.benches.column import WORKING_MARGIN
 from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation
 from pyspice_cim.characterization.variation.estimates import BOUNDS, INTERVALS, STATISTICS, fraction, statistics
-from pyspice_cim.characterization.variation.fixture import Sampled
+from pyspice_cim.characterization.variation.fixture import CopyResults
 from pyspice_cim.characterization.variation.importance import Tail, tail_probabilities
 from pyspice_cim.characterization.variation.mechanisms import Mechanism, find_conditions, find_mechanisms
 from pyspice_cim.characterization.variation.population import MonteCarloSettings, Population, standard_normals
 from pyspice_cim.technology import Corner, Technology
 
 MECHANISMS = ("read", "write", "sense", "cycle")
-# Quantity -> mechanism whose run gives it, name of the value there, unit, description.
+# By quantity: mechanism whose run gives it, name of the value in the run, unit, description.
 _QUANTITIES = {
     "sram6t_mc_hold_snm": ("read", "hold_snm", "V", "6T hold noise margin"),
     "sram6t_mc_read_snm": ("read", "read_snm", "V", "6T read noise margin"),
@@ -29,7 +29,7 @@ _QUANTITIES = {
         "wordline to both nodes within 10 %, bitlines driven before; infinite: not written",
     ),
     "sram6t_mc_write_energy": ("sense", "write_energy", "J", "write and recovery of the bitlines: the copy's supply"),
-    "sram6t_mc_read_split": ("sense", "split", "V", "bitline difference at the nominal sense moment"),
+    "sram6t_mc_read_split": ("sense", "differential", "V", "bitline difference at the nominal sense moment"),
     "sram6t_mc_read_energy": ("sense", "read_energy", "J", "read and recovery of the bitlines: the copy's supply"),
     "sram6t_mc_write_failed": ("sense", "write_failed", "1", "1 where the write did not flip the cell"),
     "sram6t_mc_read_disturbed": ("sense", "read_disturbed", "1", "1 where the read flipped the cell"),
@@ -40,7 +40,7 @@ _QUANTITIES = {
     "sram8t_mc_cycle_slack": ("cycle", "margin", "s", "slack in the working cycle, as variation/cycle.py defines it"),
 }
 _MECHANISM_LABELS = {"mechanism": MECHANISMS}
-# What a tail says: name, unit, whether it has bounds, description.
+# By result of a tail: unit, whether it has bounds, description.
 _TAILS = {
     "failure_probability": ("1", True, "probability that the margin of a cell is below 0, with 95 % interval"),
     "sigma": ("1", True, "equivalent sigma of the probability, with its interval"),
@@ -50,27 +50,36 @@ _TAILS = {
     "failed_simulations": ("1", False, "importance samples whose simulation failed; the interval holds both cases"),
     "regions": ("1", False, "regions of failure that were found and sampled around"),
 }
-# Mechanisms whose limit is 0, and what the cycle of a macro adds to the shortest one of a nominal column.
+# Mechanisms with the specification 0; accesses of the 8T cell; margins m of a cycle (1 + m) T, T the nominal shortest
+# cycle.
 STATIC_MECHANISMS = ("read", "write", "sense")
 ACCESSES = ("read", "write")
 CYCLE_MARGINS = (0.0, 0.05, 0.1, 0.2, 0.3)
 
 
 def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo: MonteCarloSettings) -> Bench:
-    """Samples of all margins, delays and energies at ``corner`` with ``rows`` cells on the bitlines.
+    """Bench: sample the margins, delays and energies of 6T and 8T cells.
 
-    For each of ``sram6t_mc_*`` and ``sram8t_mc_*``: the values [sample], NaN where a copy's simulation failed (the reason
-    counts them), and ``<quantity>_statistics`` [statistic, bound]. ``sram6t_mc_failure_fraction`` [mechanism, bound]: part
-    of the samples whose margin is below 0. Methods: ``estimates.py``; circuits: ``fixture.py`` and its users.
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        rows: cells on a bitline.
+        monte_carlo: number of samples, sampler and seed.
+
+    Returns:
+        For each quantity ``sram6t_mc_*`` and ``sram8t_mc_*``: the samples, shape (samples,), and
+        ``<quantity>_statistics``, shape (statistics, bounds), see ``estimates.py``. A copy that failed is NaN, and the
+        reason counts these copies. ``sram6t_mc_failure_fraction``, shape (mechanisms, bounds): part of the samples with
+        a margin below 0.
 
     Raises:
-        TechnologyError: if global variation is asked for and the technology does not state it.
+        TechnologyError: if the settings ask for global variation and the technology does not state it.
     """
     conditions = yield from find_conditions(technology, corner, rows)
     found = {n: each for n, each in find_mechanisms(technology, corner, conditions).items() if n in MECHANISMS}
     population = Population.of(technology, [each.transistors for each in found.values()], monte_carlo.variation)
     z = standard_normals(monte_carlo, population.dimensions)
-    results: dict[str, Sampled] = {}
+    results: dict[str, CopyResults] = {}
     for name, mechanism in found.items():
         if not mechanism.reason:
             results[name] = yield from mechanism.of(population, z, monte_carlo.pack)
@@ -105,9 +114,9 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
 
 
 def _distribution(
-    quantity: str, unit: str, description: str, result: Sampled | None, value: str, reason: str, intervals: str
+    quantity: str, unit: str, description: str, result: CopyResults | None, value: str, reason: str, intervals: str
 ) -> list[Measurement]:
-    """The samples of one quantity and what they say."""
+    """Return the samples of one quantity and their statistics."""
     samples = None if result is None else result.values[value]
     if result is not None and result.failed.any():
         counted = Counter(each.partition(":")[0] for each in result.reasons if each)
@@ -140,13 +149,23 @@ def _distribution(
 
 
 def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo: MonteCarloSettings) -> Bench:
-    """Failure probabilities of cells at ``corner``, however small, by importance sampling.
+    """Bench: estimate failure probabilities of 6T and 8T cells by importance sampling (``importance.py``).
 
-    ``sram6t_tail_*`` over ``limit``: the 6T cell's read stability, write and sensing. ``sram8t_tail_*`` over ``access`` and
-    ``cycle_margin``: an access of the 8T cell that is too late in a cycle that is longer by that part than the shortest one of
-    a nominal column. Each of ``failure_probability`` and ``sigma`` with ``bound``, and of ``shift_norm``,
-    ``effective_samples``, ``simulations``, ``failed_simulations`` and ``regions``; NaN with a reason where the estimate
-    cannot be trusted. Method, and what its interval promises: ``importance.py``; margins: ``mechanisms.py``.
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        rows: cells on a bitline.
+        monte_carlo: importance samples per specification and seed.
+
+    Returns:
+        ``sram6t_tail_*`` over ``limit``: read, write and sensing failure of the 6T cell. ``sram8t_tail_*`` over
+        ``access`` and ``cycle_margin`` m: the access is too late in the cycle (1 + m) T. T is the shortest cycle of a
+        nominal column with one segment. Both have ``failure_probability`` and ``sigma`` with ``bound``, ``shift_norm``,
+        ``effective_samples``, ``simulations``, ``failed_simulations`` and ``regions``. An estimate without enough
+        evidence is NaN with a reason.
+
+    Raises:
+        TechnologyError: if the settings ask for global variation and the technology does not state it.
     """
     conditions = yield from find_conditions(technology, corner, rows)
     found = find_mechanisms(technology, corner, conditions)
@@ -175,7 +194,8 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
     late: list[Tail] = []
     for access in ACCESSES:
         slack = {} if conditions.slack is None else conditions.slack
-        # A longer cycle shifts the limit, not the delays: in units of what it adds for 100 %.
+        # A longer cycle moves the specification, not the delays. slack is the added time at the margin WORKING_MARGIN -
+        # 1.
         specs = tuple(-margin * slack.get(access, float("nan")) / (WORKING_MARGIN - 1.0) for margin in CYCLE_MARGINS)
         late += yield from tails(f"late_{access}", specs)
     return [
@@ -191,7 +211,7 @@ def _tails(
     labels: dict[str, tuple[str, ...] | tuple[float, ...]],
     decks: tuple[str, ...],
 ) -> list[Measurement]:
-    """What ``tails`` say, one for each combination of ``labels``."""
+    """Return the measurements of ``tails``; there is one tail for each combination of ``labels``."""
     shape = tuple(map(len, labels.values()))
     values = {
         "failure_probability": [(tail.probability, *tail.interval) for tail in tails],
@@ -215,7 +235,7 @@ def _tails(
             labels={**labels, **({"bound": BOUNDS} if bounded else {})},
             reason="; ".join(reasons),
             decks=decks,
-            # Between two supplies a sigma is about linear; the probability of a failure that is rare at one is not.
+            # Between two supplies the equivalent sigma is about linear; a small probability is not.
             scale="probit" if name == "failure_probability" else "",
             description=f"{title} cell: {description}",
         )
@@ -224,7 +244,7 @@ def _tails(
 
 
 class _Margin:
-    """The margin of a mechanism as a function of z, which keeps the hashes of its decks."""
+    """The margin of a mechanism as a function of z; it collects the hashes of the simulated decks in ``decks``."""
 
     def __init__(self, mechanism: Mechanism, population: Population, pack: int, decks: dict[str, None]) -> None:
         self.mechanism, self.population, self.pack, self.decks = mechanism, population, pack, decks

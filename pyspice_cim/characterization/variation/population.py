@@ -1,25 +1,34 @@
 """Threshold variation of sampled transistors, drawn outside ngspice as standard normal numbers.
 
-    shift_k = sigma_k z_k + s_k sigma_global z_global        V, with the sign of BSIM4's ``delvto``
+    shift_k = sigma_k z_k + s_k sigma_global z_global        in volts, with the sign of BSIM4's ``delvto``
+    sigma_k = A_VT / sqrt(W L m)
 
-    sigma_k        mismatch of transistor k: A / sqrt(W L m), m transistors in parallel share one mean shift
-                   (M. J. M. Pelgrom, A. C. J. Duinmaijer, A. P. G. Welbers, IEEE JSSC 24 (5), 1989)
-    sigma_global   from die to die, one for all n and one for all p devices of a sample, independent of each other;
-                   s_k = +1 for n and -1 for p, so that a positive z_global is slow for both
+    sigma_k        mismatch of transistor k
+    A_VT           Pelgrom coefficient of one transistor, in V m
+    W, L           width and length, in m
+    m              transistors in parallel that k stands for; they share their mean shift
+    sigma_global   global (die-to-die) variation: one z_global for all n and another for all p transistors of a sample
+    s_k            +1 for n and -1 for p, so that a positive z_global makes both slow
 
-A row of z is one sample: the same cell, whatever is measured on it.
+Mismatch law: M. J. M. Pelgrom, A. C. J. Duinmaijer, A. P. G. Welbers, IEEE JSSC 24 (5), 1989.
 
-The mean shift is what m transistors have in common while they conduct. Their leakage is the mean of exp(-shift / (n v_t)),
-v_t = k T / q, which lies above exp(-mean shift / (n v_t)): by the factor exp(sigma^2 / (2 n^2 v_t^2)), sigma that of one of
-them. Off rows, lumped as one device, lack it. With 37 mV for the smallest transistor of generic45lp and n v_t = 36 mV at
-27 C they leak 1.7 times too little, more at a lower temperature. Their leakage shows in the droop of a read bitline
-and in the split of a 6T read: it counts where it is no longer small against the current of one cell, that is in long
-columns of a leaky or hot corner, not at 16 rows and 27 C.
+A row of z is one sample. All fixtures that measure this sample see the same cell.
+
+One lumped transistor for the m unselected rows leaks too little. The mean leakage of m transistors exceeds the leakage
+at their mean shift by the factor
+
+    exp(sigma^2 / (2 n^2 v_t^2))        v_t = k T / q, n: subthreshold slope factor, sigma: mismatch of one transistor
+
+The smallest transistor of generic45lp has sigma = 37 mV and n v_t = 36 mV at 27 C, so the factor is 1.7; it is larger
+at a lower temperature. The leakage adds to the droop of a read bitline and changes the bitline differential of a 6T
+read. The error matters where the leakage of a column is not small against the current of one cell: in long columns at a
+leaky or hot corner, not with 16 rows at 27 C.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from typing import Literal, get_args
 
 import numpy as np
@@ -33,7 +42,8 @@ from pyspice_cim.errors import ConfigError, TechnologyError
 from pyspice_cim.netlists.flat import Transistor
 from pyspice_cim.technology import Technology
 
-# Largest values of ``MonteCarloSettings``: a day of ngspice, all numbers of a run in 1 GB, a deck of 10^5 elements.
+# Largest values of ``MonteCarloSettings``: about a day of ngspice, 1 GB for the numbers of a run, a deck of 10^5
+# elements.
 MOST = {"count": 1_000_000, "seed": 2**63 - 1, "tail_samples": 100_000, "pack": 1024}
 
 Sampler = Literal["random", "sobol", "lhs"]
@@ -42,19 +52,19 @@ Variation = Literal["local", "global", "both"]
 
 @dataclass(frozen=True, kw_only=True)
 class MonteCarloSettings:
-    """How many samples, drawn how, of what.
+    """Settings of a Monte Carlo run.
 
     Attributes:
-        count: samples of a Monte Carlo run.
-        sampler: ``random``: sample i is drawn from a generator seeded by (seed, i). ``sobol``: sample i is point i of the
-            scrambled Sobol sequence of the seed. ``lhs``: Latin hypercube; here sample i depends on ``count`` as well.
-        seed: of all of it.
-        variation: ``local`` mismatch, ``global`` variation from die to die, or both.
-        tail_samples: samples around each most probable failure, for the tails.
-        pack: copies in a deck.
+        count: number of samples.
+        sampler: ``random``: sample i comes from a generator with the seed (seed, i). ``sobol``: sample i is point i of
+            the scrambled Sobol sequence of the seed. ``lhs``: Latin hypercube; sample i depends on ``count`` as well.
+        seed: seed of all samples.
+        variation: ``local`` (mismatch), ``global`` (variation from die to die) or ``both``.
+        tail_samples: importance samples per specification of a failure probability.
+        pack: copies per deck.
 
     Raises:
-        ConfigError: for a value out of its range.
+        ConfigError: if a value is not an integer, out of its range or no known name.
     """
 
     count: int = 1000
@@ -66,6 +76,9 @@ class MonteCarloSettings:
 
     def __post_init__(self) -> None:
         for name, least in (("count", 2), ("seed", 0), ("tail_samples", 16), ("pack", 1)):
+            # NaN is neither too small nor too large.
+            if not isinstance(getattr(self, name), Integral) or isinstance(getattr(self, name), bool):
+                raise ConfigError(f"monte_carlo.{name} = {getattr(self, name)!r} is no integer; give at least {least}")
             if getattr(self, name) < least:
                 raise ConfigError(f"monte_carlo.{name} = {getattr(self, name)} is too small; give at least {least}")
             if getattr(self, name) > MOST[name]:
@@ -76,24 +89,32 @@ class MonteCarloSettings:
 
 
 def standard_normals(settings: MonteCarloSettings, dimensions: int) -> Array:
-    """Independent standard normal numbers, [sample, dimension]."""
+    """Return standard normal numbers z, shape (count, dimensions).
+
+    Args:
+        settings: number of samples, sampler and seed.
+        dimensions: numbers per sample.
+    """
     count, seed = settings.count, settings.seed
     if settings.sampler == "random":
         return np.stack([np.random.default_rng([seed, index]).standard_normal(dimensions) for index in range(count)])
     if settings.sampler == "lhs":
         return np.asarray(ndtri(qmc.LatinHypercube(dimensions, rng=np.random.default_rng(seed)).random(count)))
-    # A whole power of two is drawn, as the balance of the sequence asks for, and cut.
+    # A Sobol sequence is balanced only for a power of two: draw that many points and keep the first ones.
     points = qmc.Sobol(dimensions, rng=np.random.default_rng(seed)).random_base2(max(count - 1, 1).bit_length())
-    # The sequence may hold an exact 0, whose normal number is infinite.
+    # The sequence may hold an exact 0; its normal quantile is infinite.
     return np.asarray(ndtri(np.clip(points[:count], 2.0**-32, 1 - 2.0**-32)))
 
 
 @dataclass(frozen=True, kw_only=True)
 class Population:
-    """The variables of a sample: one for each transistor, known by its path, and two global ones where these vary.
+    """The variables of a sample: one per transistor for mismatch, and two for global variation.
 
     Attributes:
-        transistors: all of them; two fixtures that draw a transistor under the same path mean the same one.
+        technology: Pelgrom coefficients and global variation.
+        transistors: all sampled transistors. The path identifies a transistor: two fixtures that draw the same path
+            share its shift.
+        variation: ``local``, ``global`` or ``both``.
     """
 
     technology: Technology
@@ -104,10 +125,15 @@ class Population:
     def of(
         cls, technology: Technology, groups: Iterable[Sequence[Transistor]], variation: Variation = "local"
     ) -> "Population":
-        """The population of the transistors of several fixtures.
+        """Return the population of the transistors of several fixtures.
+
+        Args:
+            technology: Pelgrom coefficients and global variation.
+            groups: the transistors of each fixture.
+            variation: ``local``, ``global`` or ``both``.
 
         Raises:
-            TechnologyError: if global variation is asked for and the technology does not state it.
+            TechnologyError: if ``variation`` includes global variation and the technology does not state it.
         """
         if variation != "local" and technology.global_variation is None:
             raise TechnologyError(
@@ -119,9 +145,10 @@ class Population:
 
     @property
     def mirror(self) -> list[int]:
-        """The order of the numbers of a row of z in the mirrored circuit: left transistors for right ones.
+        """Order of the variables of z in the mirrored circuit, where left and right transistors change places.
 
-        Names that differ in a last l and r, as of the built-in cells, are taken for a pair; all else stays in its place.
+        Two paths that differ only in a last letter l and r are a pair, as in the built-in cells. Every other variable
+        keeps its place.
         """
         places = {each.path: place for place, each in enumerate(self.transistors)}
         other = {"l": "r", "r": "l"}
@@ -132,17 +159,22 @@ class Population:
 
     @property
     def dimensions(self) -> int:
-        """Numbers in a row of z."""
+        """Number of variables of a sample z."""
         return self._weights.shape[0]
 
     def shifts(self, z: Array, transistors: Sequence[Transistor]) -> Array:
-        """Threshold shifts of ``transistors``, V: [sample, transistor], from z [sample, dimension]."""
+        """Return threshold shifts, shape (samples, transistors), in volts.
+
+        Args:
+            z: samples, shape (samples, dimensions).
+            transistors: the transistors of a fixture; all of them belong to the population.
+        """
         places = {transistor.path: place for place, transistor in enumerate(self.transistors)}
         return np.asarray(z @ self._weights[:, [places[transistor.path] for transistor in transistors]])
 
     @cached_property
     def _weights(self) -> NDArray[np.float64]:
-        """shifts = z @ weights: [dimension, transistor]."""
+        """Weights in volts, shape (dimensions, transistors): shifts = z @ weights."""
         rows: list[Array] = []
         if self.variation != "global":
             rows += list(np.diag([mismatch_sigma(self.technology, each) for each in self.transistors]))
@@ -158,6 +190,11 @@ class Population:
 
 
 def mismatch_sigma(technology: Technology, transistor: Transistor) -> float:
-    """Standard deviation of a transistor's own threshold shift, V; of the mean of those that it stands for."""
+    """Return the standard deviation of a transistor's mismatch, A_VT / sqrt(W L m), in volts (Pelgrom, see the module).
+
+    Args:
+        technology: Pelgrom coefficients. One of a pair of transistors is divided by sqrt(2).
+        transistor: device, width W, length L and multiplier m.
+    """
     single = technology.mismatch.sigma(transistor.device, transistor.width, transistor.length)
     return single / float(np.sqrt(transistor.multiplier))

@@ -1,12 +1,14 @@
-"""Offset of sampled sense amplifiers, referred to their input.
+"""Input-referred offset of sampled sense amplifiers.
 
-The offset is the input at which a latch is undecided. Several latches of one sample, with the same shifts, start from
-different inputs; a short time after the sense enable the difference D of their sides is a rising function of the input,
-whose zero is the offset:
+The offset is the bitline differential at which a latch is undecided. Several latches with the threshold shifts of one
+sample start from different inputs. D is the voltage between the two sides of a latch, a short time after the sense
+enable. D rises with the input, and its zero is the offset. Three rounds find the zero:
 
-1. five inputs over a wide range: the zero of the curve through their D;
-2. two inputs at +-d around that: D = G (input - offset), so offset = centre - d (D+ + D-) / (D+ - D-);
-3. the same, closer and later.
+    1. five inputs over a wide range              zero of a monotone curve through D
+    2. two inputs, centre - d and centre + d      offset = centre - d (D+ + D-) / (D+ - D-)
+    3. as 2, with a smaller d, at a later time
+
+The formula of round 2 is the zero of the line D = G (input - offset) through both points.
 """
 
 from collections.abc import Generator
@@ -20,35 +22,54 @@ from pyspice_cim.characterization.engine.packing import PACK
 from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, reducer_name
-from pyspice_cim.characterization.variation.fixture import Fixture, Sampled, at_time, sampled, traces
+from pyspice_cim.characterization.variation.fixture import CopyResults, Fixture, at_time, run_copies, traces
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.cells.periphery6t import sense_amplifier
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.flat import FlatCell, Transistor, draw_flat
 
-# Gate delays: the sense enable.
+# Time of the sense enable, in gate delays.
 _FIRED = 1.0
-# Rounds: inputs relative to their centre, V, and gate delays from the sense enable to the comparison. The first spans seven
-# sigma of a latch of minimum length; the later a comparison, the more of the latch's decision is in it.
+# Rounds: inputs relative to their centre, in V, and the time from the sense enable to the measurement of D, in gate
+# delays. The first round spans seven sigma of a latch of minimum length. A later measurement contains more of the
+# latch's decision.
 _ROUNDS = (((-0.24, -0.1, 0.0, 0.1, 0.24), 0.7), ((-0.012, 0.012), 1.6), ((-0.005, 0.005), 2.5))
-_TOLERANCES = "reltol=1e-3 chgtol=1e-17"
+_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-17")
 
 
 def sense_transistors(word: Word) -> tuple[Transistor, ...]:
-    """The transistors of a sense amplifier, as a sample knows them."""
+    """Return the sampled transistors of the sense amplifier; their paths are ``sram6t.sense.<name>``.
+
+    Args:
+        word: its technology counts.
+    """
     return _latch(word).transistors
 
 
-def sense_offset(word: Word, shifts: Array, *, pack: int = PACK) -> Generator[list[Simulation], list[Outcome], Sampled]:
-    """Value ``offset`` of every row of ``shifts``, V: what a split must exceed to be read as a 1 (``bl`` high)."""
+def sense_offset(
+    word: Word, shifts: Array, *, pack: int = PACK
+) -> Generator[list[Simulation], list[Outcome], CopyResults]:
+    """Measure the ``offset`` of every copy; a bench calls it by ``yield from``.
+
+    A bitline differential above the offset is read as a 1 (``bl`` high).
+
+    Args:
+        word: technology, corner and gate delay.
+        shifts: threshold shifts of ``sense_transistors``, shape (copies, transistors), in volts.
+        pack: copies per deck.
+
+    Returns:
+        The value ``offset``, shape (copies,), in volts; NaN with a reason for a copy that failed in any round.
+    """
     offset, reasons = np.zeros(len(shifts)), [""] * len(shifts)
     decks: tuple[str, ...] = ()
     for inputs, compared in _ROUNDS:
-        found = yield from sampled(_round(word, inputs, compared), _with_centre(shifts, offset), pack=pack)
+        found = yield from run_copies(_round(word, inputs, compared), _with_centre(shifts, offset), pack=pack)
         reasons = [before or now for before, now in zip(reasons, found.reasons, strict=True)]
-        # A copy that failed has no offset; any centre will do for it.
+        # A failed copy has a reason and gets NaN below; its centre in the next round does not matter.
         offset, decks = np.nan_to_num(found.values["offset"]), decks + found.decks
     failed = np.array([bool(reason) for reason in reasons])
-    return Sampled(values={"offset": np.where(failed, np.nan, offset)}, reasons=tuple(reasons), decks=decks)
+    return CopyResults(values={"offset": np.where(failed, np.nan, offset)}, reasons=tuple(reasons), decks=decks)
 
 
 def _with_centre(shifts: Array, centre: Array) -> Array:
@@ -56,7 +77,7 @@ def _with_centre(shifts: Array, centre: Array) -> Array:
 
 
 def _round(word: Word, inputs: tuple[float, ...], compared: float) -> Fixture:
-    """One round: its rows are the shifts and, last, the centre of the inputs."""
+    """Return the fixture of one round; the last column of its shifts is the centre of the inputs, in volts."""
     cell = _latch(word)
 
     def build(rows: Array) -> Simulation:
@@ -77,7 +98,14 @@ def _latch(word: Word) -> FlatCell:
 
 
 def latch_deck(word: Word, shifts: Array, inputs: Array, *, stop: float) -> Deck:
-    """Latches of every row of ``shifts`` with the ``inputs`` [copy, latch] (bl - blb, V), until ``stop`` gate delays."""
+    """Return the deck of several latches per copy, each with its own input.
+
+    Args:
+        word: technology, corner and gate delay.
+        shifts: threshold shifts of ``sense_transistors``, shape (copies, transistors), in volts.
+        inputs: bitline differential bl - blb of every latch, shape (copies, latches), in volts.
+        stop: end of the transient, in gate delays.
+    """
     cell, tau, vdd = _latch(word), word.tau, word.corner.vdd
     bench = BenchCircuit(word.technology, word.corner, "Sense amplifiers with given inputs")
     bench.supply("vdd")
@@ -104,8 +132,14 @@ def _side(name: str, tag: str) -> str:
     return f"sram6t.sense.{name}.{tag}"
 
 
-def differences(vectors: Vectors, copies: int, latches: int, moment: float) -> Array:
-    """V(s) - V(t) of every latch at ``moment``: [copy, latch]."""
+def latch_differences(vectors: Vectors, copies: int, latches: int, moment: float) -> Array:
+    """Return D = V(s) - V(t) of every latch at one moment, shape (copies, latches), in volts.
+
+    Args:
+        vectors: results of ``latch_deck``.
+        copies, latches: number of copies, and of latches per copy.
+        moment: in seconds.
+    """
     columns = []
     for latch in range(latches):
         s, t = (traces(vectors, f"v({_side(name, f'{{}}_{latch}')})", copies) for name in "st")
@@ -116,16 +150,26 @@ def differences(vectors: Vectors, copies: int, latches: int, moment: float) -> A
 def reduce_offset(
     vectors: Vectors, *, centres: list[float], inputs: list[float], compared: float
 ) -> dict[str, list[float]]:
-    """Reducer: ``offset`` of every copy, V; where the zero lies outside the inputs, the nearer end of them."""
-    found = differences(vectors, len(centres), len(inputs), compared)
+    """Reducer: return ``offset`` of every copy, in volts.
+
+    Five inputs: a zero outside their range is moved to the nearer end. Two inputs: the zero is at most five times their
+    distance from the centre.
+
+    Args:
+        vectors: results of ``latch_deck``.
+        centres: centre of the inputs of every copy, in volts.
+        inputs: inputs relative to the centre, in volts.
+        compared: when D is measured, in seconds.
+    """
+    found = latch_differences(vectors, len(centres), len(inputs), compared)
     return {"offset": [centre + _zero(np.array(inputs), row) for centre, row in zip(centres, found, strict=True)]}
 
 
 def _zero(inputs: Array, found: Array) -> float:
-    """The input at which ``found``, which rises, is 0: on the line through two, on a monotone curve through more."""
+    """Return the zero of the rising ``found``: of a line through two points, of a monotone curve through more."""
     if inputs.size == 2:
         slope = (found[1] - found[0]) / (inputs[1] - inputs[0])
-        # Far from its zero the curve is flat: the line would lead anywhere.
+        # Far from its zero the curve is flat, and the line would lead anywhere.
         reach = 5 * (inputs[1] - inputs[0])
         return float(np.clip(inputs.mean() - found.mean() / max(slope, 1e-3), -reach, reach))
     fine = np.linspace(inputs[0], inputs[-1], 481)

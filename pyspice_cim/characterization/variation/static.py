@@ -1,14 +1,17 @@
 """Static margins of sampled 6T cells: noise margins from butterflies, write margin from a forced storage node.
 
-``hold_snm``, ``read_snm``  the butterfly of the whole cell: a copy with q forced gives qb = f(q), one with qb forced gives
-                            q = g(qb); the margin is that of the smaller lobe (``devices/snm.py``), 0 or less for a lobe
-                            that is gone
-``write_margin``            the bitline voltage at which the cell flips with its wordline on, for the harder bit; below 0 for a
-                            cell that a bitline at ground does not write
+``hold_snm``, ``read_snm``
+    Static noise margin: the side of the largest square in the smaller lobe of the butterfly (E. Seevinck, F. J. List,
+    J. Lohstroh, IEEE JSSC 22 (5), 1987; ``devices/snm.py``). One curve is qb = f(q) of a cell with q forced. The other
+    is q = g(qb) of the same cell with qb forced. The margin is 0 or less if a lobe is gone.
+``write_margin``
+    Bitline voltage at which the cell flips, with its wordline on, for the harder bit. It is below 0 if a bitline at
+    ground does not write the cell.
 
-A bitline that is swept until the cell flips gives the flip to a step, and no number for a cell that cannot be written. So
-the storage node is swept in its place, and the bitline is given the voltage at which the source that holds the node has no
-current. On the node's way down that voltage falls, until regeneration helps: its first minimum is where the cell flips.
+A sweep of the bitline would find the flip only to one step, and nothing for a cell that cannot be written. Here the
+storage node is swept from V_DD to 0. A feedback source sets the bitline to the voltage at which the source that forces
+the node carries no current. This voltage falls with the node until regeneration takes over. Its first minimum is the
+write margin.
 """
 
 from dataclasses import replace
@@ -22,20 +25,27 @@ from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Simulation, reducer_name
 from pyspice_cim.characterization.variation.fixture import Fixture, traces
+from pyspice_cim.netlists.analysis import Dc
 from pyspice_cim.netlists.cells.bitcells import sram6t
 from pyspice_cim.netlists.flat import FlatCell, draw_flat
 from pyspice_cim.technology import Corner, Technology
 
-# The transistors of a cell keep their names in every fixture: they are the same ones.
+# The cell has the same path in every fixture, so all fixtures share the shifts of its transistors.
 CELL_PATH = "sram6t.cell"
 # Points of a sweep.
 _POINTS = 101
-# Ohm: bitline voltage over current of the source. A larger one moves the margin by less than 0.1 mV.
+# Bitline voltage over the current of the forcing source, in ohm. A larger value moves the margin by less than 0.1 mV.
 _GAIN = 1e7
 
 
 def snm_fixture(technology: Technology, corner: Corner, points: int = _POINTS) -> Fixture:
-    """Values ``hold_snm`` and ``read_snm``, V."""
+    """Return the fixture of the noise margins, with the values ``hold_snm`` and ``read_snm``, in volts.
+
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        points: points of the DC sweep.
+    """
     halves = {
         f"{mode}_{free}": _cell(technology, wl=wordline, bl="vdd", blb="vdd", **{forced: "x", free: "{t}"})
         for mode, wordline in zip(MODES, ("0", "vdd"), strict=True)
@@ -49,12 +59,18 @@ def snm_fixture(technology: Technology, corner: Corner, points: int = _POINTS) -
 
 
 def write_margin_fixture(technology: Technology, corner: Corner, points: int = _POINTS) -> Fixture:
-    """Value ``write_margin``, V."""
+    """Return the fixture of the write margin, with the value ``write_margin``, in volts.
+
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        points: points of the DC sweep.
+    """
     sides = {
         "q": _cell(technology, wl="vdd", bl="{t}", blb="vdd", q="q{t}", qb="i{t}"),
         "qb": _cell(technology, wl="vdd", bl="vdd", blb="{t}", q="i{t}", qb="q{t}"),
     }
-    # The current of the source is then the distance of the bitline from a typical margin, over the gain.
+    # The source current is the distance of the bitline from this typical margin, divided by the gain.
     start = 0.25 * corner.vdd
     balance = f"VX{{t}} x q{{t}} 0\nH{{t}} {{t}} h{{t}} VX{{t}} {_GAIN:g}\nVH{{t}} h{{t}} 0 {start:g}\n"
     balanced = {side: replace(cell, text=cell.text + balance) for side, cell in sides.items()}
@@ -79,13 +95,13 @@ def _sweep(
     points: int,
     reducer: str,
 ) -> Simulation:
-    """x swept from V_DD to 0; every copy consists of ``parts``, each with its answer at the node ``<part>_<copy>``."""
+    """Return the sweep of node x from V_DD to 0; each part of a copy answers at the node ``<part>_<copy>``."""
     bench = BenchCircuit(technology, corner, f"6T cells: {title}")
     bench.supply("vdd")
     bench.circuit.V("x", "x", bench.circuit.gnd, corner.vdd)
     tags = [(f"{part}_{copy}", cell, row) for part, cell in parts.items() for copy, row in enumerate(shifts.tolist())]
     bench.circuit.raw_spice += "".join(cell.copy(tag, row) for tag, cell, row in tags)
-    analysis = f".dc Vx {corner.vdd:.9g} 0 {-corner.vdd / (points - 1):.9g}"
+    analysis = Dc(source="Vx", start=corner.vdd, stop=0, step=-corner.vdd / (points - 1))
     return Simulation(
         deck=bench.dc(analysis, [f"v({tag})" for tag, _, _ in tags]),
         reducer=reducer,
@@ -94,10 +110,16 @@ def _sweep(
 
 
 def reduce_snm(vectors: Vectors, *, vdd: float, copies: int) -> dict[str, list[float]]:
-    """Reducer: ``hold_snm``, ``read_snm`` of every copy, V."""
+    """Reducer: return ``hold_snm`` and ``read_snm`` of every copy, in volts.
+
+    Args:
+        vectors: results of a deck of ``snm_fixture``.
+        vdd: supply, in volts.
+        copies: number of copies in the deck.
+    """
     found: dict[str, list[float]] = {}
     for mode in MODES:
-        # Inputs must rise.
+        # The sweep falls; the curves need rising inputs.
         f, g = (traces(vectors, f"v({mode}_{free}_{{}})", copies)[::-1] for free in ("qb", "q"))
         x = np.linspace(0.0, vdd, len(f))
         fine = np.linspace(0.0, vdd, 8 * (len(f) - 1) + 1)
@@ -107,15 +129,25 @@ def reduce_snm(vectors: Vectors, *, vdd: float, copies: int) -> dict[str, list[f
 
 
 def reduce_write_margin(vectors: Vectors, *, vdd: float, copies: int) -> dict[str, Array]:
-    """Reducer: ``write_margin`` of every copy, V."""
+    """Reducer: return ``write_margin``, shape (copies,), in volts: the lower one of both bits.
+
+    Args:
+        vectors: results of a deck of ``write_margin_fixture``.
+        vdd: supply, in volts.
+        copies: number of copies in the deck.
+    """
     sides = [traces(vectors, f"v({side}_{{}})", copies) for side in ("q", "qb")]
     return {"write_margin": np.minimum(*(_first_minimum(side, vdd) for side in sides))}
 
 
 def _first_minimum(waves: Array, none: float) -> Array:
-    """The first local minimum of each of ``waves`` [point, copy], by a parabola; ``none`` where a wave only falls.
+    """Return the first local minimum of each wave, shape (copies,), from a parabola through three points.
 
-    A cell without one flips although its bitline is at V_DD.
+    A wave that only falls has no minimum and gives ``none``: this cell flips even with its bitline at V_DD.
+
+    Args:
+        waves: shape (points, copies).
+        none: value without a minimum.
     """
     rises = np.diff(waves, axis=0) > 0
     at = np.clip(rises.argmax(axis=0), 1, len(waves) - 2)
@@ -126,5 +158,5 @@ def _first_minimum(waves: Array, none: float) -> Array:
 
 
 def _smooth(x: Array, y: Array, fine: Array) -> Array:
-    """``y`` [point, copy] at the points ``fine``, by cubic polynomials that keep it monotone."""
+    """Return ``y``, shape (points, copies), at the points ``fine`` by monotone cubic interpolation."""
     return np.asarray(PchipInterpolator(x, y, axis=0)(fine))

@@ -1,93 +1,121 @@
-"""The standard bit cells: 6T and 8T, at the transistor widths that the technology states. Ground is node 0.
+"""Bit cells drawn from their values in ``technology.bitcells``, at the widths that the technology states.
 
-q  = not qb, qb = not q   two cross-coupled inverters (pull-down, pull-up)
-bl - q, blb - qb          access transistors, gates at wl (6T) or wwl (8T)
-rbl - x - 0               8T read stack, gates at rwl (upper) and q (lower): rbl falls if the bit is 1
-
-A technology that names a file of the user's own (``cell_6t.netlist``, ``cell_8t.netlist``) has that one in its place.
+A technology that names the user's own netlist of a cell (``cell_8t.netlist``) has that netlist in place of the built-in
+transistors. Ground is node 0.
 """
 
-from PySpice.Spice.Netlist import SubCircuit
+from PySpice.Spice.Netlist import Netlist, SubCircuit
 
-from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell, mosfet
-from pyspice_cim.netlists.user_cell import own_cell
-from pyspice_cim.technology import CellGeometry, Technology
+from pyspice_cim.netlists.user_cell import user_netlist
+from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import GROUND, SRAM6T, SRAM8T, BitCell
 from pyspice_cim.technology.user_cell.checks import user_cell
 
 
-def sram6t(technology: Technology, name: str = "sram6t") -> Cell:
-    """The 6T cell of ``technology.cell_6t``.
+def bit_cell(technology: Technology, kind: BitCell, name: str | None = None) -> Cell:
+    """The subcircuit of the bit cell ``kind``, with its ports in their order.
+
+    Args:
+        technology: technology that holds the sizes.
+        kind: the bit cell, e.g. ``technology.bitcells.SRAM8T``.
+        name: name of the subcircuit; by default the name of the bit cell.
 
     Raises:
-        TechnologyError: if the user's own cell cannot be drawn.
+        TechnologyError: if the technology lacks a size of the cell, or if the user's own netlist cannot be drawn.
     """
-    sizes = _widths(technology.cell_6t)
+    name, sizes = name or kind.name, technology.cell_widths(kind)
 
     def build(circuit: SubCircuit) -> None:
-        _latch_with_access(circuit, technology, sizes, bitlines=("bl", "blb"), wordline="wl")
+        for each in kind.transistors:
+            width = sizes[each.width]
+            mosfet(circuit, each.name, each.nodes, technology=technology, device=each.device, width=width)
 
-    ports = {
-        "bl": "bitline of q, precharged high to read",
-        "blb": "bitline of qb",
-        "wl": "wordline, active high",
-        "q": "stored bit",
-        "qb": "its complement",
-        "vdd": "supply",
-    }
-    if (own := user_cell(technology, "cell_6t")) is not None:
-        return own_cell(technology, own, name=name, ports=ports, sizes=sizes)
-    return Cell(name=name, ports=ports, sizes=sizes, build=build)
+    if (own := user_cell(technology, kind)) is not None:
+        return user_netlist(technology, own, name=name, ports=kind.ports, sizes=sizes)
+    return Cell(name=name, ports=kind.ports, sizes=sizes, build=build)
+
+
+def sram6t(technology: Technology, name: str = "sram6t") -> Cell:
+    """The 6T cell; ``bit_cell`` says the rest."""
+    return bit_cell(technology, SRAM6T, name)
 
 
 def sram8t(technology: Technology, name: str = "sram8t") -> Cell:
-    """The 8T cell of ``technology.cell_8t``: a 6T core that is written, and a read stack that cannot disturb it.
-
-    Raises:
-        NetlistError: if the technology does not state the width of the read stack.
-        TechnologyError: if the user's own cell cannot be drawn.
-    """
-    geometry = technology.cell_8t
-    if geometry.read_um is None:
-        raise NetlistError(f"technology {technology.name}: cell_8t.read_um is missing; add the width of the read stack")
-    sizes = {**_widths(geometry), "read": geometry.read_um * 1e-6}
-
-    def build(circuit: SubCircuit) -> None:
-        _latch_with_access(circuit, technology, sizes, bitlines=("wbl", "wblb"), wordline="wwl")
-        # q below, rwl above: an unselected cell hangs one off device on rbl, and its stored bit cannot couple to it.
-        for device, terminals in (("rd", ("x", "q", "0", "0")), ("ra", ("rbl", "rwl", "x", "0"))):
-            mosfet(circuit, device, terminals, technology=technology, device="nmos", width=sizes["read"])
-
-    ports = {
-        "wbl": "write bitline of q",
-        "wblb": "write bitline of qb",
-        "wwl": "write wordline, active high",
-        "rbl": "read bitline, precharged high; pulled low through the stack if q = 1",
-        "rwl": "read wordline, active high",
-        "q": "stored bit",
-        "qb": "its complement",
-        "vdd": "supply",
-    }
-    if (own := user_cell(technology, "cell_8t")) is not None:
-        return own_cell(technology, own, name=name, ports=ports, sizes=sizes)
-    return Cell(name=name, ports=ports, sizes=sizes, build=build)
+    """The 8T cell; ``bit_cell`` says the rest."""
+    return bit_cell(technology, SRAM8T, name)
 
 
-def _widths(geometry: CellGeometry) -> dict[str, float]:
-    return {
-        "pull_down": geometry.pull_down_um * 1e-6,
-        "pull_up": geometry.pull_up_um * 1e-6,
-        "access": geometry.access_um * 1e-6,
-    }
+def draw_6t(circuit: Netlist, cell: Cell, supply: str) -> None:
+    """Draw the selected cell of a 6T column between the nodes ``bl``, ``blb``, ``wl``, ``q``, ``qb`` and ``supply``."""
+    nodes = SRAM6T.connected(
+        write_bitlines=("bl", "blb"),
+        write_wordline="wl",
+        read_bitline="bl",
+        read_wordline="wl",
+        bit="q",
+        complement="qb",
+        supply=supply,
+    )
+    circuit.X("cell", cell.name, *nodes)
 
 
-def _latch_with_access(
-    circuit: SubCircuit, technology: Technology, sizes: dict[str, float], *, bitlines: tuple[str, str], wordline: str
+def draw_off_rows(
+    circuit: Netlist, technology: Technology, kind: BitCell, *, name: str, port: str, node: str, supply: str, rows: int
 ) -> None:
-    for side, out, inp, bitline in (("l", "q", "qb", bitlines[0]), ("r", "qb", "q", bitlines[1])):
-        for device, terminals, kind, width in (
-            (f"pd{side}", (out, inp, "0", "0"), "nmos", "pull_down"),
-            (f"pu{side}", (out, inp, "vdd", "vdd"), "pmos", "pull_up"),
-            (f"ax{side}", (bitline, wordline, out, "0"), "nmos", "access"),
-        ):
-            mosfet(circuit, device, terminals, technology=technology, device=kind, width=sizes[width])
+    """Draw what ``rows`` cells that are not selected hang on a bitline: the transistors on ``port``, off, ``rows`` times.
+
+    The inner end of each transistor is at ground, the largest leakage that a stored bit can cause.
+
+    Args:
+        circuit: circuit or subcircuit that is drawn into.
+        technology: technology that holds the sizes.
+        kind: the bit cell.
+        name: name of the lumped transistor; the name of the cell's transistor is added to a second one on ``port``.
+        port: port of the cell on the bitline.
+        node: node of the bitline.
+        supply: node of the cells' supply: gate and bulk of p transistors.
+        rows: number of cells; nothing is drawn for 0.
+    """
+    for count, each in enumerate(kind.on(port) if rows > 0 else ()):
+        off = GROUND if technology.device(each.device).polarity == "n" else supply
+        mosfet(
+            circuit,
+            f"{name}_{each.name}" if count else name,
+            (node, off, GROUND, off),
+            technology=technology,
+            device=each.device,
+            width=technology.cell_widths(kind)[each.width],
+            multiplier=rows,
+        )
+
+
+def draw_off_read_paths(
+    circuit: Netlist, technology: Technology, kind: BitCell, *, node: str, supply: str, rows: int
+) -> None:
+    """Draw the read paths of ``rows`` cells that hold a 1 and are not selected: the largest leakage of a read bitline.
+
+    Args:
+        circuit: circuit or subcircuit that is drawn into.
+        technology: technology that holds the sizes.
+        kind: the bit cell, with a read port of its own.
+        node: node of the read bitline.
+        supply: node of the cells' supply.
+        rows: number of cells; nothing is drawn for 0.
+    """
+    roles = kind.roles
+    nodes = {GROUND: GROUND, roles.read_bitline: node, roles.read_wordline: GROUND, roles.write_wordline: GROUND}
+    nodes |= {roles.bit: supply, roles.complement: GROUND, roles.supply: supply}
+    fixed = len(nodes)
+    for each in kind.read_path() if rows > 0 else ():
+        for inner in each.nodes:
+            nodes.setdefault(inner, f"idle{len(nodes) - fixed or ''}")
+        mosfet(
+            circuit,
+            f"off{each.name.removeprefix('r')}",
+            (nodes[each.drain], nodes[each.gate], nodes[each.source], nodes[each.bulk]),
+            technology=technology,
+            device=each.device,
+            width=technology.cell_widths(kind)[each.width],
+            multiplier=rows,
+        )

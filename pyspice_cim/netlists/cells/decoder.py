@@ -1,9 +1,10 @@
-"""Row decoder: address buffers, predecoders of two or three bits with their wires, one gate for each row.
+"""Row decoder: address buffers, predecoders of two or three bits with their wires, and one gate for each row.
 
     line_g,i = (address bits of group g == i) and (g > 0 or en)
-    selb_r   = not (and of one line of each group)
+    selb_r   = not (and of one predecoded line of each group)
 
-The enable gates the first group, so that no row is selected without it. A wordline driver follows each row gate.
+The enable ``en`` gates the first group, so that no row is selected while the enable is low. A wordline driver follows
+each row gate. Source of the structure: Weste and Harris, CMOS VLSI Design, 4th edition, section 12.2 (row circuitry).
 """
 
 import math
@@ -15,17 +16,24 @@ from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell, mosfet
 from pyspice_cim.netlists.cells.gates import inverter, nfet, nm, pfet
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
-# fF that the pair of gates of a row gate's input is taken to be when a predecoder's driver is sized.
+# Capacitance in fF of one input of a row gate, for the sizing of the predecoder's driver.
 _GATE_LOAD = 0.35
 _ROW_GATE_N, _ROW_GATE_P = 180.0, 135.0
 
 
 def nand(technology: Technology, inputs: int, name: str, n: float = 180, p: float = 135) -> Cell:
-    """``o`` = not (``i0`` and ``i1`` ...) of one to four inputs; widths ``n`` and ``p`` in nm at 45 nm.
+    """NAND gate: ``o`` = not (``i0`` and ``i1`` ...).
+
+    Args:
+        technology: technology of the devices.
+        inputs: number of inputs, 1 to 4; a longer stack of transistors is too slow.
+        name: name of the subcircuit.
+        n, p: widths in nm at 45 nm.
 
     Raises:
-        NetlistError: for any other number of inputs: a longer stack of transistors is too slow.
+        NetlistError: for any other number of inputs.
     """
     if not 1 <= inputs <= 4:
         raise NetlistError(f"{name}: {inputs} inputs; a gate has 1 to 4")
@@ -41,15 +49,18 @@ def nand(technology: Technology, inputs: int, name: str, n: float = 180, p: floa
 
 
 def address_bits(rows: int) -> int:
-    """Number of address bits of ``rows`` rows."""
+    """Number of address bits of ``rows`` rows: log2(rows), rounded up, and at least 1."""
     return max(1, math.ceil(math.log2(rows)))
 
 
 def address_groups(rows: int) -> list[list[int]]:
-    """The address bits that each predecoder takes: threes and twos, as few and as equal as they can be.
+    """Address bits of each predecoder, three or two at most: the fewest groups, of sizes as equal as possible.
+
+    Args:
+        rows: number of rows, 2 to 4096; a row gate has at most four inputs.
 
     Raises:
-        NetlistError: for less than 2 rows or more than 4096 (a row gate has at most four inputs).
+        NetlistError: for any other number of rows.
     """
     if not 2 <= rows <= 4096:
         raise NetlistError(f"rows = {rows}: the decoder serves 2 to 4096 rows")
@@ -61,26 +72,32 @@ def address_groups(rows: int) -> list[list[int]]:
 
 
 def lines_of(row: int, rows: int) -> list[tuple[int, int]]:
-    """The predecoded lines, as (group, index), that select ``row``."""
+    """Predecoded lines that select ``row`` of ``rows`` rows, as (group, index)."""
     return [
         (g, sum(((row >> bit) & 1) << k for k, bit in enumerate(group))) for g, group in enumerate(address_groups(rows))
     ]
 
 
 def row_decoder(technology: Technology, rows: int, drawn: Sequence[int]) -> Cell:
-    """Decoder of ``rows`` rows, with the gates of the rows ``drawn`` and the load of all others.
+    """Decoder of ``rows`` rows, with the row gates of the rows ``drawn`` and the load of all other row gates.
 
-    A row gate that is not drawn loads each of its lines with its transistors' gates, source and drain at the rails: an
-    upper bound of what a gate whose other inputs are off takes. Lines run the height of the 6T array.
+    A row gate that is not drawn loads its predecoded lines with the gates of two transistors, whose sources and drains are
+    at the rails. This load is an upper bound for a row gate whose other inputs are off. Predecoded lines run along the
+    height of the 6T array.
+
+    Args:
+        technology: technology of the devices, wires and 6T cell.
+        rows: number of rows, 2 to 4096.
+        drawn: rows whose gates are drawn.
 
     Raises:
-        NetlistError: if a drawn row is not one of ``rows``.
+        NetlistError: if a drawn row is not one of ``rows``, or for a number of rows outside the range.
     """
     outside = [row for row in drawn if not 0 <= row < rows]
     if outside:
         raise NetlistError(f"rows {outside} are not among the {rows} rows of the decoder")
     groups = address_groups(rows)
-    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_6t.height_um * rows
+    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_sizes(SRAM6T).height_um * rows
     buffer = inverter(technology, "address_buffer", 270, 405)
     row_gate = nand(technology, len(groups), "row_gate", _ROW_GATE_N, _ROW_GATE_P)
     driver_load = inverter(technology, "wordline_input", 270, 405)

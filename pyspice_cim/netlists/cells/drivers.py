@@ -1,4 +1,4 @@
-"""Word and clock drivers: the buffer that drives one control line across all columns."""
+"""Drivers of control lines: the buffer that drives one control line across all columns."""
 
 from PySpice.Spice.Netlist import SubCircuit
 
@@ -8,10 +8,14 @@ from pyspice_cim.technology import Technology
 
 
 def line_driver(technology: Technology, *, units: int = 1) -> Cell:
-    """Non-inverting buffer of two inverters; ``units`` of the unit driver in parallel.
+    """Buffer of two inverters for one control line; ``units`` unit drivers in parallel.
 
-    A driver of ``n`` units with ``n`` times the load is ``n`` unit drivers with their loads: same delay, ``n`` times the
-    energy. The characterization of the unit therefore serves every size.
+    ``n`` unit drivers with ``n`` times the load have the delay of one unit driver and ``n`` times its energy. The
+    characterization of the unit driver therefore serves every size.
+
+    Args:
+        technology: technology of the devices.
+        units: number of unit drivers (last stage 270 and 405 nm at 45 nm).
     """
     stages = (("i", "x", nm(technology, 90), nm(technology, 135)), ("x", "o", nm(technology, 270), nm(technology, 405)))
 

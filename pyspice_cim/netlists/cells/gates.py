@@ -1,7 +1,7 @@
 """Static gates, transmission gates and latches of the column slice.
 
-Widths are stated at 45 nm and scale with the technology's gate length; every gate draws its supply from a port, so that
-the energy of each group of gates can be measured apart. Ground is node 0.
+Widths are stated in nm at a gate length of 45 nm and scale with the gate length of the technology. Every gate has a port
+for its supply, so that a bench can measure the energy of each group of gates. Ground is node 0.
 """
 
 from functools import partial
@@ -13,12 +13,20 @@ from pyspice_cim.technology import Technology
 
 
 def nm(technology: Technology, width_nm: float) -> float:
-    """``width_nm`` (stated at 45 nm) in metres for ``technology``."""
+    """Width in m for ``technology``: ``width_nm`` nm at a gate length of 45 nm."""
     return width_nm * 1e-9 * technology.scale
 
 
 def nfet(circuit: SubCircuit, technology: Technology, name: str, d: str, g: str, s: str, width_nm: float) -> None:
-    """An n transistor of minimum length with its bulk at ground."""
+    """Draw an n transistor of minimum length with its bulk at ground.
+
+    Args:
+        circuit: subcircuit that is drawn into.
+        technology: technology of the device.
+        name: name of the element.
+        d, g, s: nodes of drain, gate and source.
+        width_nm: width in nm at 45 nm.
+    """
     mosfet(circuit, name, (d, g, s, "0"), technology=technology, device="nmos", width=nm(technology, width_nm))
 
 
@@ -32,14 +40,20 @@ def pfet(
     width_nm: float,
     length_nm: float = 45,
 ) -> None:
-    """A p transistor with its bulk at the port ``vdd``."""
+    """Draw a p transistor with its bulk at the port ``vdd``; arguments as for ``nfet``, ``length_nm`` in nm at 45 nm."""
     length = nm(technology, length_nm)
     size = nm(technology, width_nm)
     mosfet(circuit, name, (d, g, s, "vdd"), technology=technology, device="pmos", width=size, length=length)
 
 
 def inverter(technology: Technology, name: str = "inv", n: float = 90, p: float = 135) -> Cell:
-    """``o`` = not ``i``; widths ``n`` and ``p`` in nm at 45 nm."""
+    """Inverter: ``o`` = not ``i``.
+
+    Args:
+        technology: technology of the devices.
+        name: name of the subcircuit.
+        n, p: widths in nm at 45 nm.
+    """
 
     def build(c: SubCircuit) -> None:
         nfet(c, technology, "n", "o", "i", "0", n)
@@ -50,7 +64,10 @@ def inverter(technology: Technology, name: str = "inv", n: float = 90, p: float 
 
 
 def nor2(technology: Technology, name: str = "nor2", n: float = 90, p: float = 270) -> Cell:
-    """``o`` = not (``a`` or ``b``); the p transistor of ``b`` is at the supply."""
+    """NOR gate: ``o`` = not (``a`` or ``b``); arguments as for ``inverter``.
+
+    The p transistor of ``b`` is next to the supply.
+    """
 
     def build(c: SubCircuit) -> None:
         nfet(c, technology, "n1", "o", "a", "0", n)
@@ -63,7 +80,13 @@ def nor2(technology: Technology, name: str = "nor2", n: float = 90, p: float = 2
 
 
 def transmission_gate(technology: Technology, name: str = "tg", width: float = 90) -> Cell:
-    """Joins ``a`` and ``b`` while ``en`` is high and ``enb`` low."""
+    """Transmission gate: joins ``a`` and ``b`` while ``en`` is high and ``enb`` low.
+
+    Args:
+        technology: technology of the devices.
+        name: name of the subcircuit.
+        width: width of both transistors in nm at 45 nm.
+    """
 
     def build(c: SubCircuit) -> None:
         nfet(c, technology, "n", "a", "en", "b", width)
@@ -74,9 +97,11 @@ def transmission_gate(technology: Technology, name: str = "tg", width: float = 9
 
 
 def latch(technology: Technology, *, resettable: bool = False) -> Cell:
-    """Static latch, transparent while ``en`` is high; ``s`` is its storage node.
+    """Static latch, transparent while ``en`` is high; the inner node ``s`` stores the bit.
 
-    The resettable one clears ``q`` inside its loop by a NOR while ``rst`` is high, so that a reset needs no second path.
+    Args:
+        technology: technology of the devices.
+        resettable: whether a NOR gate in the loop clears ``q`` while ``rst`` is high.
     """
     tg, inv, nor = transmission_gate(technology), inverter(technology), nor2(technology)
 
@@ -96,7 +121,7 @@ def latch(technology: Technology, *, resettable: bool = False) -> Cell:
     return Cell(name="latr" if resettable else "lat", ports=ports, sizes={}, build=build, uses=used)
 
 
-# The sizes that the slice gives its stronger gates.
+# Stronger gates of the column slice.
 write_driver = partial(inverter, name="drv", n=270, p=405)
 sense_inverter = partial(inverter, name="sinv", n=135, p=405)
 sense_nor = partial(nor2, name="snor", n=135, p=540)

@@ -6,24 +6,25 @@ Widths are stated in nm at a gate length of 45 nm and scale with the technology.
 from PySpice.Spice.Netlist import SubCircuit
 
 from pyspice_cim.errors import NetlistError
-from pyspice_cim.netlists.cell import Cell, mosfet
-from pyspice_cim.netlists.cells.bitcells import sram6t
+from pyspice_cim.netlists.cell import Cell
+from pyspice_cim.netlists.cells.bitcells import draw_6t, draw_off_rows, sram6t
 from pyspice_cim.netlists.cells.gates import inverter, nfet, nm, nor2, pfet
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
-# Rows up to which a bitline needs no more than the smallest precharge and write transistors.
+# Rows up to which the smallest precharge and write transistors serve a bitline.
 _ROWS_OF_UNIT_DRIVE = 64
-# Columns that the smallest wordline driver serves, and those up to which one stage will do.
+# Columns that the smallest wordline driver serves; columns up to which one stage is enough.
 _COLUMNS_OF_UNIT_DRIVE, _COLUMNS_OF_ONE_STAGE = 8, 16
 
 
 def bitline_drive(rows: int) -> float:
-    """Factor on the widths that charge and discharge a bitline of ``rows`` cells: constant time, not constant size."""
+    """Factor on the widths that charge and discharge a bitline of ``rows`` cells, for a constant time."""
     return max(1.0, rows / _ROWS_OF_UNIT_DRIVE)
 
 
 def precharge(technology: Technology, rows: int) -> Cell:
-    """Pulls ``bl`` and ``blb`` to the supply and joins them while ``pcb`` is low."""
+    """Precharge of a bitline pair of ``rows`` cells: pulls ``bl`` and ``blb`` up and joins them while ``pcb`` is low."""
     drive = bitline_drive(rows)
     pull, join = 400 * drive, 270 * drive
 
@@ -38,11 +39,16 @@ def precharge(technology: Technology, rows: int) -> Cell:
 
 
 def sense_amplifier(technology: Technology, n: float = 270, p: float = 135) -> Cell:
-    """Voltage latch: follows the bitlines while ``isolate`` is low, and amplifies their split while ``sae`` is high.
+    """Latch-type voltage sense amplifier, with a set-reset latch at its output.
 
-    It is precharged with the bitlines and isolated in a write, which must not reach the output. The two sides are
-    buffered and set or reset a pair of NOR gates: ``out`` holds the bit until the next read, and the bus behind it
-    moves only when the data change. The offset falls with the widths ``n`` and ``p`` of the latch.
+    The amplifier follows the bitlines while ``isolate`` is low. It amplifies the bitline differential while ``sae`` is high.
+    The amplifier is precharged with the bitlines, and a write isolates it, so that no write reaches the output. The output
+    ``out`` holds the bit until the next read. The offset falls with the gate area of the amplifier's transistors: Pelgrom
+    et al., "Matching properties of MOS transistors", IEEE J. Solid-State Circuits 24 (1989).
+
+    Args:
+        technology: technology of the devices.
+        n, p: widths of the cross-coupled transistors in nm at 45 nm.
     """
     buffer, nor = inverter(technology), nor2(technology)
 
@@ -74,7 +80,12 @@ def sense_amplifier(technology: Technology, n: float = 270, p: float = 135) -> C
 
 
 def bitline_writer(technology: Technology, rows: int) -> Cell:
-    """Pulls ``bl`` (if ``d`` = 0) or ``blb`` (if ``d`` = 1) to ground while ``web`` is low; the other stays high."""
+    """Write driver: pulls ``bl`` (if ``d`` = 0) or ``blb`` (if ``d`` = 1) to ground while ``web`` is low.
+
+    Args:
+        technology: technology of the devices.
+        rows: cells on a bitline; the drive grows with the rows (``bitline_drive``).
+    """
     pull = 540 * bitline_drive(rows)
     invert, nor = inverter(technology), nor2(technology, name="write_nor", n=135, p=405)
 
@@ -98,9 +109,14 @@ def bitline_writer(technology: Technology, rows: int) -> Cell:
 
 
 def wordline_driver(technology: Technology, columns: int) -> Cell:
-    """Drives a wordline of ``columns`` cells from the decoder's active-low row output: one inverter, or three.
+    """Wordline driver of ``columns`` cells, of one inverter or three; its input is a row output of the decoder.
 
-    The first stage is about as large for any width of the word, so that the decoder's figures do not depend on it.
+    The first stage has about one size for any number of columns, so that the decoder's delay and energy do not depend on
+    the number of columns.
+
+    Args:
+        technology: technology of the devices.
+        columns: cells on the wordline.
 
     Raises:
         NetlistError: if there is no column.
@@ -126,39 +142,36 @@ def wordline_driver(technology: Technology, columns: int) -> Cell:
 
 
 def column6t(technology: Technology, rows: int) -> Cell:
-    """A 6T column of ``rows`` cells, one of them selected, with precharge, sense amplifier and write driver.
+    """6T column of ``rows`` cells, one of them selected, with precharge, sense amplifier and write driver.
 
-    The other rows are one off access transistor of multiplier ``rows - 1`` on each bitline. Their inner nodes are at
-    ground, the largest leakage that the stored bits can cause. Wire: cell height times ``rows`` on each bitline.
+    The other rows are lumped into one off access transistor of multiplier ``rows - 1`` on each bitline. Its inner end is at
+    ground, the largest leakage that the stored bits can cause. The wire of a bitline is ``rows`` times the height of a cell.
+
+    Args:
+        technology: technology of the devices, wires and 6T cell.
+        rows: cells on a bitline.
 
     Raises:
         NetlistError: if there is no row.
     """
     if rows < 1:
         raise NetlistError(f"rows = {rows}: a column needs at least 1")
-    geometry = technology.cell_6t
-    wire = technology.wire.c_ff_per_um * 1e-15 * geometry.height_um * rows
+    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_sizes(SRAM6T).height_um * rows
+    cell = sram6t(technology)
     uses = (
-        sram6t(technology),
+        cell,
         precharge(technology, rows),
         sense_amplifier(technology),
         bitline_writer(technology, rows),
     )
 
     def build(c: SubCircuit) -> None:
-        c.X("cell", "sram6t", "bl", "blb", "wl", "q", "qb", "vcell")
+        draw_6t(c, cell, "vcell")
         for side, bitline in (("l", "bl"), ("r", "blb")):
             c.C(f"wire{side}", bitline, "0", f"{wire:.6g}")
-            if rows > 1:
-                mosfet(
-                    c,
-                    f"off{side}",
-                    (bitline, "0", "0", "0"),
-                    technology=technology,
-                    device="nmos",
-                    width=geometry.access_um * 1e-6,
-                    multiplier=rows - 1,
-                )
+            draw_off_rows(
+                c, technology, SRAM6T, name=f"off{side}", port=bitline, node=bitline, supply="vcell", rows=rows - 1
+            )
         c.X("pre", "precharge", "bl", "blb", "pcb", "vpre")
         c.X("sense", "sense_amplifier", "bl", "blb", "isolate", "pcb", "sae", "out", "outb", "vsense")
         c.X("write", "bitline_writer", "bl", "blb", "d", "web", "vwrite")

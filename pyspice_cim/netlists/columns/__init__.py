@@ -1,1 +1,1 @@
-"""Columns, arrays and datapaths, made of cells."""
+"""Columns, arrays and datapaths that are made of cells."""

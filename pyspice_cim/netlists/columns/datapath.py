@@ -1,11 +1,13 @@
-"""Datapath of the sequential baseline: ripple adder, clamped subtraction, array multiplier, result latches, word bus.
+"""Datapath of the sequential update: ripple adder, clamped subtraction, array multiplier, result latches, word bus.
 
-    full adder (mirror, 26 transistors):  co = a b + ci (a + b),  sumb = not (a xor b xor ci)
-    subtract:  d = v + not lambda + 1;  q = carry ? d : 0, that is max(v - lambda, 0)
-    multiply:  p = v * beta, rows of partial products that are added one by ripple adders;  q = p >> (bits of beta)
+    full adder:  co = a b + ci (a + b),  sumb = not (a xor b xor ci)
+    subtract:    d = v + not lambda + 1,  q = carry ? d : 0, which is max(v - lambda, 0)
+    multiply:    d = v * beta,  q = d >> (bits of beta)
 
-The multiplier is an array, not shift-and-add in several cycles: it needs no registers inside and is the faster of the
-two, so that the baseline is not made slow on purpose. Words are unsigned, lowest bit first. Ground is node 0.
+The full adder is a mirror adder of 26 transistors (Weste and Harris, CMOS VLSI Design, 4th edition, section 11.2). The
+multiplier is an array: ripple adders add the rows of partial products. An array multiplier needs no inner registers and is
+faster than a multiplier that shifts and adds in several cycles. The comparison is therefore fair to the sequential update.
+Words are unsigned, least significant bit first. Ground is node 0.
 """
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -14,12 +16,15 @@ from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell
 from pyspice_cim.netlists.cells.gates import inverter, latch, nfet, nm, nor2, pfet
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
 
 def full_adder(technology: Technology, carry_n: float = 135, sum_n: float = 90) -> Cell:
-    """One bit of an adder, static CMOS: the p network mirrors the n network because both functions are self-dual.
+    """Full adder of one bit in static CMOS. Carry and sum are self-dual, so the p network mirrors the n network.
 
-    ``carry_n`` and ``sum_n`` are the n widths in nm; p transistors are 1.5 times as wide.
+    Args:
+        technology: technology of the devices.
+        carry_n, sum_n: n widths of the carry and the sum gate in nm at 45 nm; p transistors are 1.5 times as wide.
     """
     invert = inverter(technology)
 
@@ -56,7 +61,12 @@ def full_adder(technology: Technology, carry_n: float = 135, sum_n: float = 90) 
 
 
 def word_ports(name: str, bits: int, meaning: str) -> dict[str, str]:
-    """Ports ``name0`` ... of a word, least significant first.
+    """Ports ``name0``, ``name1``, ... of a word, least significant bit first, each with its meaning.
+
+    Args:
+        name: name of the word.
+        bits: bits of the word.
+        meaning: meaning of the word.
 
     Raises:
         NetlistError: if there is no bit.
@@ -67,7 +77,7 @@ def word_ports(name: str, bits: int, meaning: str) -> dict[str, str]:
 
 
 def result_latches(technology: Technology, bits: int) -> Cell:
-    """``bits`` latches that open while ``clk`` is high, with their clock buffers: they keep glitches off the bus."""
+    """``bits`` latches with clock buffers; open while ``clk`` is high. The latches keep glitches off the bus."""
     cell, buffer = latch(technology), inverter(technology, "clock_buffer", 270, 405)
 
     def build(c: SubCircuit) -> None:
@@ -82,7 +92,12 @@ def result_latches(technology: Technology, bits: int) -> Cell:
 
 
 def subtract_unit(technology: Technology, bits: int) -> Cell:
-    """``q`` = max(v - lambda, 0) of unsigned words; ``k`` is the complement of lambda, which a register would hold."""
+    """Clamped subtraction: ``q`` = max(v - lambda, 0).
+
+    Args:
+        technology: technology of the devices.
+        bits: bits of the operand ``v`` and of ``k``, the complement of lambda.
+    """
     adder, invert, nor = full_adder(technology), inverter(technology), nor2(technology)
     borrow, store = inverter(technology, "borrow_buffer", 270, 405), result_latches(technology, bits)
 
@@ -104,9 +119,14 @@ def subtract_unit(technology: Technology, bits: int) -> Cell:
 
 
 def multiply_unit(technology: Technology, bits: int, constant_bits: int) -> Cell:
-    """``d`` = v * beta and ``q`` its upper ``bits`` bits; ``k`` is the complement of beta, which a register would hold.
+    """Array multiplier: ``d`` = v * beta, and ``q`` is the upper ``bits`` bits of ``d``.
 
-    Row j adds the partial product (v and bit j of beta) to the sum of the rows before, shifted right by one.
+    Row j adds the partial product (v and bit j of beta) to the sum of the rows before, which is shifted right by one.
+
+    Args:
+        technology: technology of the devices.
+        bits: bits of the operand ``v``.
+        constant_bits: bits of ``k``, the complement of beta.
 
     Raises:
         NetlistError: for a constant of less than 2 bits.
@@ -154,7 +174,7 @@ def multiply_unit(technology: Technology, bits: int, constant_bits: int) -> Cell
 
 
 def _carry(row: int, bit: int, bits: int, rows: int) -> str:
-    # The last carry of the last row is the product's highest bit.
+    # The last carry of the last row is the highest bit of the product.
     return f"d{rows - 1 + bits}" if row == rows - 1 and bit == bits - 1 else f"c{row}_{bit + 1}"
 
 
@@ -168,16 +188,26 @@ def _datapath_ports(bits: int, constant_bits: int, constant: str) -> dict[str, s
 
 
 def bus_length(technology: Technology, rows: int, columns: int) -> float:
-    """Length of the word bus in m: the side of a square of the memory's area, sqrt(rows columns width height).
+    """Length of the word bus in m: sqrt(rows * columns * width * height), the side of a square of the memory's area.
 
-    A compact floor plan; a tall and narrow one would have longer wires.
+    A square is the most compact floor plan. A tall and narrow memory has longer wires.
+
+    Args:
+        technology: technology with the footprint of the 6T cell.
+        rows, columns: cells along the height and the width of the memory.
     """
-    cell = technology.cell_6t
+    cell = technology.cell_sizes(SRAM6T)
     return (rows * columns * cell.width_um * cell.height_um) ** 0.5 * 1e-6
 
 
 def word_bus(technology: Technology, bits: int, length: float) -> Cell:
-    """``bits`` wires of ``length`` m from a buffered driver to a receiving inverter pair."""
+    """``bits`` wires, each from a buffered driver to a receiver of two inverters.
+
+    Args:
+        technology: technology of the devices and wires.
+        bits: bits of a word.
+        length: length of a wire in m.
+    """
     wire = technology.wire.c_ff_per_um * 1e-15 * length * 1e6
     small, drive = inverter(technology), inverter(technology, "bus_driver", 270, 405)
 

@@ -1,8 +1,16 @@
-"""The column slice: what stands below every column and adds one bit per cycle.
+"""The column slice: the bit-serial ALU below every column, which adds one bit per cycle.
 
-``x = v xor o``, ``sum = x xor c``, ``carry = x ? c : o``, where ``v`` is the membrane read bitline behind its mask and
-``o`` the global read line. Transmission gates choose; every chain of them is restored by an inverter, because unrestored chains
-stall at mid-rail. 76 transistors.
+    x     = v xor o
+    sum   = x xor c
+    carry = x ? c : o
+
+    v   bit of the word: membrane read bitline behind the mask
+    o   bit of the operand: global read line
+    c   carry of the cycle before
+
+The slice has 76 transistors. Transmission gates choose between signals. An inverter restores every chain of transmission
+gates, because a chain without an inverter stalls at mid-rail. Bit-serial addition below SRAM columns: Eckert et al.,
+"Neural Cache: bit-serial in-cache acceleration of deep neural networks", ISCA 2018.
 """
 
 from PySpice.Spice.Netlist import SubCircuit
@@ -50,17 +58,25 @@ SLICE_PORTS = {
 
 
 def global_precharge_width(segments: int) -> float:
-    """Width of the global read line's precharge transistor, nm at 45 nm: grows with the line's length."""
+    """Width of the precharge transistor of a global read line with ``segments`` segments, in nm at 45 nm."""
     return 400.0 * (1 + segments / 4)
 
 
 def line_pull_down_width(segments: int) -> float:
-    """Width of what pulls the global read line low (a segment's merge, the constants), nm at 45 nm."""
+    """Width of the transistors that pull a global read line with ``segments`` segments low, in nm at 45 nm.
+
+    These are the merge transistors of the segments and the transistors of the broadcast constants.
+    """
     return 270.0 * (1 + segments / 16)
 
 
 def column_slice(technology: Technology, *, segments: int = 1) -> Cell:
-    """The slice for a global read line with ``segments`` weight segments on it."""
+    """The slice of a column with ``segments`` weight segments on its global read line.
+
+    Args:
+        technology: technology of the devices.
+        segments: weight segments, which size the precharge and the constants of the global read line.
+    """
     cells = (
         inverter(technology),
         sense_inverter(technology),
@@ -82,7 +98,7 @@ def column_slice(technology: Technology, *, segments: int = 1) -> Cell:
         pfet(c, t, "kv", "rv", "m", "vdd", keeper, keeper_length)
         pfet(c, t, "pw", "rw", "pcb", "vp", line_precharge)
         pfet(c, t, "kw", "rw", "o", "vdd", keeper, keeper_length)
-        # Broadcast constant: each column takes the bit that its flag chooses.
+        # Broadcast constants: the flag of the column chooses between the bits of two constants.
         nfet(c, t, "c1a", "rw", "dc1", "n1", constant)
         nfet(c, t, "c1b", "n1", "fs", "0", constant)
         nfet(c, t, "c0a", "rw", "dc0", "n0", constant)
@@ -108,7 +124,7 @@ def column_slice(technology: Technology, *, segments: int = 1) -> Cell:
         # Carry: master in phase 2 (reset inside), slave in phase 1.
         c.X("lm", "latr", "co", "cm", "cmb", "ph2", "ph2b", "rst", "vdd")
         c.X("ls", "lat", "cm", "ci", "cib", "ph1", "ph1b", "vdd")
-        # Sum latch (late, which keeps glitches off the write bitlines), write drivers, flag.
+        # The sum latch opens late, so that glitches do not reach the write bitlines. Write drivers and flag follow.
         c.X("lq", "lat", "sm", "ql", "qlb", "phq", "phqb", "vdd")
         c.X("w1", "drv", "qlb", "wbl", "vw")
         c.X("w2", "drv", "ql", "wblb", "vw")
@@ -124,9 +140,13 @@ def column_slice(technology: Technology, *, segments: int = 1) -> Cell:
 
 
 def weight_segment(technology: Technology, *, segments: int = 1) -> Cell:
-    """Sense of one of ``segments`` weight segments and its merge into the global read line: 5 transistors.
+    """Sense inverter of one weight segment and its merge transistor on the global read line: 5 transistors.
 
-    The segment's bitline falls where the weight bit is 1; the inverter then pulls the global read line low.
+    The bitline of the segment falls if the weight bit is 1. The merge transistor then pulls the global read line low.
+
+    Args:
+        technology: technology of the devices.
+        segments: weight segments on the global read line, which size the merge transistor.
     """
     keeper, merge = max(60.0, _least_width(technology)), line_pull_down_width(segments)
 
@@ -148,5 +168,5 @@ def weight_segment(technology: Technology, *, segments: int = 1) -> Cell:
 
 
 def _least_width(technology: Technology) -> float:
-    """Narrowest p transistor of the technology, in nm at 45 nm."""
+    """Width of the narrowest p transistor of the technology, in nm at 45 nm."""
     return technology.device("pmos").w_um[0] * 1e3 / technology.scale

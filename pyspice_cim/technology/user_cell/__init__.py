@@ -1,1 +1,1 @@
-"""The user's own bit cell: reading its SPICE file, and what must hold of it."""
+"""User cells: bit cells that a user draws in a SPICE file. ``parse`` reads the file; ``checks`` says what must hold."""

@@ -1,10 +1,11 @@
-"""What must hold of a user's own bit cell before it is drawn: models, sizes, ports, widths."""
+"""Checks of a user cell before a circuit draws the cell: models, sizes, ports, widths."""
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from pyspice_cim.errors import TechnologyError
+from pyspice_cim.technology.bitcells import BitCell
 from pyspice_cim.technology.fields import CellNetlist
 from pyspice_cim.technology.model import Technology
 from pyspice_cim.technology.models import model_text
@@ -14,25 +15,20 @@ _DEFINED = {
     "m": re.compile(r"^\s*\.model\s+(\w+)(?:\.\d+)?\s", re.IGNORECASE | re.MULTILINE),
     "x": re.compile(r"^\s*\.subckt\s+(\w+)\s", re.IGNORECASE | re.MULTILINE),
 }
-# Ports -> the width that the technology must state: lumped rows are drawn by it.
-_LUMPED: dict[str, dict[str, tuple[str, ...]]] = {
-    "cell_6t": {"access_um": ("bl", "blb")},
-    "cell_8t": {"access_um": ("wbl", "wblb"), "read_um": ("rbl",)},
-}
-# Widths are stated to two or three digits.
+# Largest relative difference between equal widths; widths are stated to two or three digits.
 _SAME_WIDTH = 0.01
-# The ports of a transistor's subcircuit, and of its card.
+# Number of nodes of a transistor.
 _TERMINALS = 4
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserCell:
-    """A user's own bit cell, checked.
+    """A checked user cell.
 
     Attributes:
-        top: the subcircuit that is the cell.
-        used: all others that it is made of, each after those that it uses.
-        nodes: node of ``top`` to the built-in cell's port in whose place it stands, or ``0``.
+        top: subcircuit of the cell.
+        used: all subcircuits inside the cell; each follows the subcircuits that it uses.
+        nodes: node of ``top`` to the port of the built-in cell in its place, or to ``0``.
     """
 
     top: Subcircuit
@@ -40,17 +36,14 @@ class UserCell:
     nodes: Mapping[str, str]
 
 
-def user_cell(technology: Technology, field: str) -> UserCell | None:
-    """The cell of ``technology.<field>.netlist``; ``None`` where there is none.
-
-    Args:
-        field: ``cell_6t`` or ``cell_8t``.
+def user_cell(technology: Technology, cell: BitCell) -> UserCell | None:
+    """The user cell in place of the bit cell ``cell``; ``None`` if the technology names no netlist.
 
     Raises:
-        TechnologyError: for a file outside the language of ``parse.py``, a port that has no role, a model that the
-            technology does not have, a size outside its device's range, or a width that the technology states otherwise.
+        TechnologyError: for a file outside the language of ``parse.py``, a port without a role, an unknown model, a size
+            outside the range of its device, or a width that differs from the stated one.
     """
-    netlist: CellNetlist | None = getattr(technology, field).netlist
+    netlist, field = technology.cell_sizes(cell).netlist, cell.section
     if netlist is None:
         return None
     path = technology.cell_paths[field]
@@ -62,17 +55,17 @@ def user_cell(technology: Technology, field: str) -> UserCell | None:
     used = _reached(top, subcircuits, ())
     for card in (card for each in used for card in each.cards):
         _check_model(technology, card, subcircuits)
-    _check_roles(field, netlist, top)
+    _check_roles(cell, netlist, top)
     nodes = {node: "0" if role == "gnd" else role for role, named in netlist.roles.items() for node in named}
-    _check_widths(technology, field, top, subcircuits, nodes)
+    _check_widths(technology, cell, top, subcircuits, nodes)
     return UserCell(top=top, used=tuple(used[:-1]), nodes=nodes)
 
 
 def _reached(top: Subcircuit, subcircuits: Mapping[str, Subcircuit], above: tuple[str, ...]) -> list[Subcircuit]:
-    """``top`` and all that it instantiates, each once, used ones first.
+    """``top`` and all subcircuits inside it, each once; each follows the subcircuits that it uses.
 
     Raises:
-        TechnologyError: if one contains itself, or an instance has another number of nodes.
+        TechnologyError: if a subcircuit contains itself, or if an instance has a wrong number of nodes.
     """
     if top.name in above:
         raise TechnologyError(f"{top.where}: subcircuit {top.name} contains itself; break the circle")
@@ -90,10 +83,10 @@ def _reached(top: Subcircuit, subcircuits: Mapping[str, Subcircuit], above: tupl
 
 
 def _check_model(technology: Technology, card: Card, subcircuits: Mapping[str, Subcircuit]) -> None:
-    """Check that a transistor is one of the technology, of a size that it allows.
+    """Check that the model of a transistor is in the technology, and that the model allows the size.
 
     Raises:
-        TechnologyError: naming the card.
+        TechnologyError: with the card.
     """
     if card.kind in "rc" or card.model in subcircuits:
         return
@@ -133,19 +126,20 @@ def _check_size(technology: Technology, card: Card, device: str) -> None:
 
 
 def micrometres(technology: Technology) -> float:
-    """Micrometres in the unit that sizes on a card have."""
+    """Micrometres in one unit of the sizes on a card."""
     return 1e6 if technology.units.geometry == "m" else 1.0
 
 
-def _check_roles(field: str, netlist: CellNetlist, top: Subcircuit) -> None:
-    """Check that the nodes of ``netlist.ports`` are there, and that no port is left without a role.
+def _check_roles(cell: BitCell, netlist: CellNetlist, top: Subcircuit) -> None:
+    """Check that the subcircuit has every node of ``netlist.ports``, and that every port has a role.
 
     Raises:
-        TechnologyError: naming the role or the port.
+        TechnologyError: with the role or the port.
     """
+    field, stored = cell.section, (cell.roles.bit, cell.roles.complement)
     roles = {node: role for role, named in netlist.roles.items() for node in named}
     for node, role in roles.items():
-        inner = role in ("q", "qb")
+        inner = role in stored
         if node not in (top.nodes if inner else top.ports):
             kind, there = ("node", top.nodes) if inner else ("port", top.ports)
             raise TechnologyError(
@@ -161,31 +155,33 @@ def _check_roles(field: str, netlist: CellNetlist, top: Subcircuit) -> None:
 
 def _check_widths(
     technology: Technology,
-    field: str,
+    cell: BitCell,
     top: Subcircuit,
     subcircuits: Mapping[str, Subcircuit],
     nodes: Mapping[str, str],
 ) -> None:
-    """Rows that are not selected are lumped transistors of the stated widths: check that these are the cell's own.
+    """Check that the stated widths are those of the user cell: rows that are not selected are drawn by stated widths.
 
     Raises:
-        TechnologyError: naming the width.
+        TechnologyError: with the width.
     """
     flat = list(_flat(top, subcircuits, nodes, ""))
-    for key, ports in _LUMPED[field].items():
-        stated = getattr(getattr(technology, field), key)
-        for port in ports:
-            # Source or drain; behind a resistor there is no transistor on the port itself, and nothing to compare.
-            on = [
-                card for card, ends in flat if card.kind in "mx" and "w" in card.values and port in (ends[0], ends[2])
-            ]
-            width = sum((card.number("w") or 0.0) * (card.number("m", 1.0) or 0.0) for card in on)
-            width *= micrometres(technology)
-            if on and stated is not None and abs(width - stated) > _SAME_WIDTH * stated:
-                raise TechnologyError(
-                    f"{field}.{key} = {stated:g}, but the transistors on {port} have {width:.4g} um ({on[0].where}): "
-                    f"rows that are not selected are drawn by it; set {field}.{key} = {width:.4g}"
-                )
+    sizes = technology.cell_sizes(cell)
+    for port in cell.bitlines:
+        names = [each.width for each in cell.on(port)]
+        if any(name not in sizes.widths_um for name in names):
+            continue
+        stated = sum(sizes.widths_um[name] for name in names)
+        # Transistors with source or drain on the port. With a resistor on the port there is none, and no comparison.
+        on = [card for card, ends in flat if card.kind in "mx" and "w" in card.values and port in (ends[0], ends[2])]
+        width = sum((card.number("w") or 0.0) * (card.number("m", 1.0) or 0.0) for card in on)
+        width *= micrometres(technology)
+        if on and abs(width - stated) > _SAME_WIDTH * stated:
+            key = " + ".join(f"{cell.section}.{sizes.width_field(name)}" for name in dict.fromkeys(names))
+            raise TechnologyError(
+                f"{key} = {stated:g}, but the transistors on {port} have {width:.4g} um ({on[0].where}): "
+                f"rows that are not selected are drawn by it; set {key} = {width:.4g}"
+            )
 
 
 def _flat(

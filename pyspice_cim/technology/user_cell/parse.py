@@ -1,4 +1,4 @@
-"""Reading the SPICE file of a user's own bit cell: a small language, and everything outside it is refused.
+"""Reader of the SPICE file of a user cell. The file is in a small language; anything else is refused.
 
     .subckt NAME PORT ...     .ends [NAME]
     .param NAME=NUMBER ...    before the subcircuits or inside one; a value may then be {NAME} or 'NAME'
@@ -6,9 +6,8 @@
     X<name> NODE ... SUBCIRCUIT  [KEY=VALUE ...]
     R<name> A B VALUE         C<name> A B VALUE
 
-and continued lines and comments, which ``cards.py`` reads as in every text. A deck can run programs of the machine, so no
-text of the file is ever copied: a file becomes names, nodes and numbers, each checked, and ``netlists/user_cell.py`` draws
-with those.
+Continued lines and comments are read by ``cards.py``. A deck can run programs, so no text of the file is copied into a
+deck. The file becomes checked names, nodes and numbers, and ``netlists/user_cell.py`` draws the cell from them.
 """
 
 import re
@@ -19,13 +18,13 @@ from pathlib import Path
 from pyspice_cim.errors import TechnologyError
 from pyspice_cim.technology.cards import joined, lines_of, shown
 
-# What a card may hold: no double quotes, no expressions, no control characters.
+# A character that a card may not hold, e.g. a double quote, an operator or a control character.
 _FOREIGN = re.compile(r"[^A-Za-z0-9_.+\-={}' \t]")
 _IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]*\Z")
-# Nodes may begin with a digit, and may be digits.
+# The name of a node may begin with a digit, and may be a number.
 _NODE = re.compile(r"[a-z0-9_]+\Z")
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(meg|[tgkmunpf])?\Z")
-# `m` is milli, as in every SPICE; `mil` and unit letters behind the prefix are refused: `1F` would be a femto.
+# `m` is milli, as in every SPICE. `mil` and unit letters are refused, because `1F` would mean a femto.
 _PREFIXES = {
     "t": 1e12,
     "g": 1e9,
@@ -39,7 +38,7 @@ _PREFIXES = {
     "f": 1e-15,
 }
 _NODES_OF = {"m": 4, "r": 2, "c": 2}
-# Initial conditions are the bench's business.
+# The bench sets initial conditions.
 _REFUSED_KEYS = ("ic", "off")
 
 
@@ -50,9 +49,10 @@ class Card:
     Attributes:
         where: file and line, for messages.
         kind: ``m``, ``x``, ``r`` or ``c``.
-        nodes: as the card lists them, lower case like all names.
-        model: of a transistor, or the subcircuit of an ``x``; ``""`` of others.
-        values: parameter to the number as written, e.g. ``{"w": "0.1u"}``; ``value`` of a resistor or capacitor.
+        name: name of the element, in lower case like all names.
+        nodes: nodes in the order of the card.
+        model: model of a transistor, or subcircuit of an ``x``; ``""`` for a resistor or capacitor.
+        values: parameter to the number as written, e.g. ``{"w": "0.1u"}``; a resistor or capacitor has ``value``.
     """
 
     where: str
@@ -63,13 +63,20 @@ class Card:
     values: Mapping[str, str]
 
     def number(self, key: str, default: float | None = None) -> float | None:
-        """The value of a parameter, or ``default``."""
+        """The value of the parameter ``key``; ``default`` if the card does not state the parameter."""
         return number(self.values[key]) if key in self.values else default
 
 
 @dataclass(frozen=True, kw_only=True)
 class Subcircuit:
-    """A subcircuit: its ports in order, its elements."""
+    """A subcircuit.
+
+    Attributes:
+        where: file and line, for messages.
+        name: name in lower case.
+        ports: ports in their order.
+        cards: elements.
+    """
 
     where: str
     name: str
@@ -83,7 +90,11 @@ class Subcircuit:
 
 
 def number(text: str) -> float:
-    """The number that SPICE reads in ``text``, e.g. ``0.1u``; ``text`` must be one."""
+    """The number that SPICE reads in ``text``, e.g. 1e-7 for ``0.1u``.
+
+    Raises:
+        ValueError: if the text is no number.
+    """
     found = _NUMBER.match(text)
     if found is None:
         raise ValueError(text)
@@ -91,10 +102,10 @@ def number(text: str) -> float:
 
 
 def read_cell_file(path: Path) -> dict[str, Subcircuit]:
-    """The subcircuits of ``path`` by name, lower case.
+    """The subcircuits of ``path``, by name in lower case.
 
     Raises:
-        TechnologyError: for a line outside the language above, with file, line, text and what to do.
+        TechnologyError: for a line outside the language, with file, line, text and remedy.
     """
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
@@ -120,7 +131,7 @@ def read_cell_file(path: Path) -> dict[str, Subcircuit]:
                 params = everywhere
             case ".param":
                 for word in words[1:]:
-                    # One may be given by those before it.
+                    # A parameter may refer to the parameters before it.
                     params |= _values(line, [word], params)
             case card if card.startswith("."):
                 raise line.refused(
@@ -150,7 +161,7 @@ class _Line:
 
 
 def _cards(path: Path, text: str) -> Iterator[tuple[_Line, list[str]]]:
-    """Every card with its place, as words: continued lines joined, comments left out, ``a = b`` as ``a=b``."""
+    """Every card with its first line, as words. Continued lines are joined, and ``a = b`` becomes ``a=b``."""
     lines = lines_of(enumerate(text.split("\n"), start=1))
     for number, content in lines:
         if foreign := _FOREIGN.search(content):
@@ -230,7 +241,7 @@ def _values(line: _Line, words: list[str], params: Mapping[str, str]) -> dict[st
 
 
 def _value(line: _Line, text: str, params: Mapping[str, str]) -> str:
-    """The number in ``text``, or of the parameter that it names, as written."""
+    """The number in ``text``, or of the parameter in ``text``, as written."""
     named = re.fullmatch(r"\{(\w+)\}|'(\w+)'", text)
     name = (named.group(1) or named.group(2)) if named else text
     if name in params:

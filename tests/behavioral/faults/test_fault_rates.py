@@ -158,10 +158,28 @@ def test_the_interval_of_chips_covers_both_errors():
     assert accuracy_interval([0.7] * 3, 200, 0.9) == pytest.approx(wilson_interval(0.7, 200, 0.9))
 
 
+@pytest.mark.parametrize(
+    ("chips", "samples", "confidence", "error", "words"),
+    [
+        ([0.5, float("nan")], 10, 0.9, DataError, "an accuracy is nan"),
+        ([float("nan")], 10, 0.9, DataError, "an accuracy is nan"),
+        ([1.5], 10, 0.9, DataError, "an accuracy is 1.5"),
+        ([], 10, 0.9, DataError, "there is no chip"),
+        ([0.5], 0, 0.9, ConfigError, "samples is 0"),
+        ([0.5], 10, float("nan"), ConfigError, "confidence is nan"),
+    ],
+)
+def test_an_interval_of_nothing_is_an_error(chips, samples, confidence, error, words):
+    """The limits are cut to 0 and 1: a NaN would become the interval of everything."""
+    with pytest.raises(error, match=words):
+        accuracy_interval(chips, samples, confidence)
+
+
 def test_wilson_interval_is_that_of_scipy():
     for k, n in ((0, 10), (3, 10), (97, 100), (100, 100)):
         band = binomtest(k, n).proportion_ci(0.9, method="wilson")
-        assert wilson_interval(k / n, n, 0.9) == pytest.approx((band.low, band.high), abs=1e-12)
+        # Two forms of one formula: they differ by rounding.
+        assert wilson_interval(k / n, n, 0.9) == pytest.approx((band.low, band.high), rel=0, abs=1e-14)
 
 
 def sweep(points, seeds=(0, 1)):

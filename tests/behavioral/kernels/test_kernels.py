@@ -1,4 +1,4 @@
-"""The kernels equal the integer reference, the reference equals ``ldlif_step``'s network and plain Python loops."""
+"""The kernels equal the integer reference, and the integer reference equals neurons that are written out one by one."""
 
 import itertools
 
@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scalar_reference import run_written_out
 
 from pyspice_cim.behavioral.kernels.run import fast_run
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import Layer, NetworkFile
-from pyspice_cim.behavioral.network.file_reference import run_reference
 from pyspice_cim.behavioral.network.layers import (
     AvgPool2d,
     Conv2d,
@@ -19,7 +20,6 @@ from pyspice_cim.behavioral.network.layers import (
     MaxPool2d,
     Recurrent,
     SumPool2d,
-    layers_of,
 )
 from pyspice_cim.behavioral.network.reference import run_integer, weighted_sum
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, NeuronParams, ldlif_step
@@ -158,21 +158,24 @@ def test_more_rows_than_an_int16_holds():
     assert run_integer(layers, np.ones((1, 1, 400), np.uint8)).membranes[0].tolist() == [[[-32768] * 3][0]]
 
 
-def test_the_reference_agrees_with_that_of_network_files():
-    rng = np.random.default_rng(3)
-    network = NetworkFile(
-        layers=tuple(
-            Layer(weights=rng.integers(-8, 8, shape), weight_bits=4, params=LDLIFParams(lambda_=2, theta=25))
-            for shape in itertools.pairwise((30, 20, 5))
-        ),
-        steps=6,
-        encoder=Encoder(kind="regular", max_rate=1.0, seed=0),
-    )
-    spikes = (rng.random((6, 7, 30)) < 0.3).astype(np.uint8)
-    slow, truth = run_reference(network, spikes), run_integer(layers_of(network), spikes)
-    for name in ("spikes", "membranes"):
-        for a, b in zip(getattr(slow, name), getattr(truth, name), strict=True):
-            assert np.array_equal(a, b)
+@settings(deadline=None, max_examples=60)
+@given(st.data())
+def test_the_reference_equals_neurons_that_are_written_out(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    layers, inputs = [], data.draw(st.integers(1, 12))
+    spikes = draw_spikes(data.draw, rng, (inputs,))
+    for neurons in data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=3)):
+        recurrent = data.draw(st.booleans())
+        weights, bits = draw_weights(data.draw, rng, inputs + neurons * recurrent, neurons)
+        params = draw_params(data.draw)
+        layers.append(Layer(weights=weights, weight_bits=bits, params=params, recurrent=recurrent))
+        inputs = neurons
+    network = NetworkFile(layers=tuple(layers), steps=len(spikes), encoder=Encoder())
+    trains, membranes = run_written_out(network, spikes)
+    found = run_integer(layers_of(network), spikes, traces=True)
+    assert [each.tolist() for each in found.spikes] == trains
+    assert [each.tolist() for each in found.membranes] == membranes
+    assert [each[-1].tolist() for each in found.traces] == membranes
 
 
 def test_the_convolution_is_its_equation():

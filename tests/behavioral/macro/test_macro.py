@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.macro.macro import Macro
 from pyspice_cim.behavioral.macro.network import Network
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.network.file import Layer, NetworkFile
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.errors import ConfigError, DataError, OutsideTableError, TableError
 from pyspice_cim.microcode import columns_at_rest, count_events, execute
@@ -41,7 +42,7 @@ def draw_network(seed, shape=(9, 12, 8), reset="subtract"):
 def test_macros_give_the_bits_of_the_reference(seed, reset, rate):
     network = draw_network(seed, reset=reset)
     spikes = (np.random.default_rng(seed).random((7, 5, 9)) < rate).astype(np.uint8)
-    reference = run_reference(network, spikes)
+    reference = run_integer(layers_of(network), spikes)
     on_macros = Network(network, TABLE)
     for mode in ("exact", "expected"):
         report = on_macros.run(spikes, energy=mode)

@@ -6,7 +6,7 @@ import pytest
 
 from pyspice_cim.behavioral.datasets import spoken_digits
 from pyspice_cim.behavioral.kernels.run import fast_run
-from pyspice_cim.behavioral.macro.macro import integer_layer
+from pyspice_cim.behavioral.network.conversion import integer_layer
 from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.behavioral.network.layers import Recurrent
 from pyspice_cim.behavioral.network.readout import classify

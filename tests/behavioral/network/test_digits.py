@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pyspice_cim.behavioral.datasets import digits
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import load_network
-from pyspice_cim.behavioral.network.file_reference import run_reference
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.errors import ConfigError, DataError, MissingDependencyError
 from pyspice_cim.resources import shipped
 
@@ -26,7 +27,7 @@ def test_the_shipped_network_reads_held_out_digits():
     pytest.importorskip("sklearn")
     network = load_network(shipped("networks", "digits.h5"))
     images, labels = digits("test")
-    run = run_reference(network, network.encoder.encode(images, network.steps))
+    run = run_integer(layers_of(network), network.encoder.encode(images, network.steps))
     right = int((run.predictions == labels).sum())
     assert len(labels) >= 500
     assert right >= 0.95 * len(labels)
@@ -48,10 +49,10 @@ def test_without_scikit_learn_the_error_says_what_to_install(monkeypatch):
 @pytest.mark.parametrize(
     ("spikes", "words"),
     [
-        (np.zeros((5, 2, 63), np.uint8), r"must be \(time, batch, 64\)"),
+        (np.zeros((5, 2, 63), np.uint8), "has 64 inputs, but gets 63"),
         (np.full((5, 2, 64), 2, np.uint8), "must be 0 or 1"),
     ],
 )
 def test_bad_spikes_are_named(spikes, words):
     with pytest.raises(DataError, match=words):
-        run_reference(load_network(shipped("networks", "digits.h5")), spikes)
+        run_integer(layers_of(load_network(shipped("networks", "digits.h5"))), spikes)

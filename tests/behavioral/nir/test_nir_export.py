@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scalar_reference import run_written_out
 
 from pyspice_cim.behavioral.kernels.run import fast_run
-from pyspice_cim.behavioral.network.file import load_network
+from pyspice_cim.behavioral.network.conversion import layers_of
+from pyspice_cim.behavioral.network.encoding import Encoder
+from pyspice_cim.behavioral.network.file import Layer, NetworkFile, load_network, save_network
 from pyspice_cim.behavioral.network.layers import (
     AvgPool2d,
     Conv2d,
@@ -18,8 +21,8 @@ from pyspice_cim.behavioral.network.layers import (
     NeuronLayer,
     Recurrent,
     SumPool2d,
-    layers_of,
 )
+from pyspice_cim.behavioral.network.reference import run_integer
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, NeuronParams
 from pyspice_cim.behavioral.nir.exporter import export_nir, save_nir
 from pyspice_cim.behavioral.nir.importer import import_nir
@@ -108,6 +111,51 @@ def test_import_after_export_is_the_same_network(network):
         assert np.array_equal(a, b)
 
 
+@st.composite
+def network_files(draw):
+    """Any network that a network file can hold."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32)))
+    layers, inputs = [], draw(st.integers(1, 9))
+    for neurons in draw(st.lists(st.integers(1, 7), min_size=1, max_size=3)):
+        recurrent = draw(st.booleans())
+        each = draw_weights(draw, rng, inputs + neurons * recurrent, neurons)
+        layers.append(Layer(**each, params=draw_params(draw), recurrent=recurrent))
+        inputs = neurons
+    kind = draw(st.sampled_from(["bernoulli", "regular", "latency"]))
+    rate = 1.0 if kind == "latency" else draw(st.floats(0.01, 1.0))
+    encoder = Encoder(kind=kind, max_rate=rate, seed=draw(st.integers(0, 2**64 - 1)))
+    return NetworkFile(layers=tuple(layers), steps=draw(st.integers(1, 8)), encoder=encoder)
+
+
+def assert_runs_as_written_out(network, layers, spikes):
+    trains, membranes = run_written_out(network, spikes)
+    run = run_integer(layers, spikes)
+    assert [each.tolist() for each in run.spikes] == trains
+    assert [each.tolist() for each in run.membranes] == membranes
+
+
+@settings(deadline=None, max_examples=60)
+@given(network_files(), st.integers(0, 2**32))
+def test_any_network_file_comes_back_in_every_spike(network, seed):
+    found = import_nir(export_nir(network))
+    assert (found.steps, found.encoder, found.input_shape) == (network.steps, network.encoder, network.shape[:1])
+    values = np.random.default_rng(seed).random((2, network.shape[0]))
+    spikes = network.encoder.encode(values, network.steps)
+    assert np.array_equal(spikes, found.encoder.encode(values, found.steps))
+    assert_runs_as_written_out(network, found.layers, spikes)
+
+
+@pytest.mark.parametrize("name", ["digits.h5", "spoken_digits.h5"])
+def test_a_shipped_network_comes_back_through_files(tmp_path, name):
+    network = load_network(shipped("networks", name))
+    save_network(network, tmp_path / "again.h5")
+    save_nir(load_network(tmp_path / "again.h5"), tmp_path / "net.nir")
+    found = import_nir(tmp_path / "net.nir")
+    assert (found.steps, found.encoder, found.input_shape) == (network.steps, network.encoder, network.shape[:1])
+    spikes = (np.random.default_rng(5).random((7, 2, network.shape[0])) < 0.2).astype(np.uint8)
+    assert_runs_as_written_out(network, found.layers, spikes)
+
+
 def test_through_a_file(tmp_path):
     network = load_network(shipped("networks", "digits.h5"))
     save_nir(network, tmp_path / "digits.nir")
@@ -158,6 +206,7 @@ def test_constant_inputs_come_back():
     assert found.inputs(np.zeros((1, 1, 4), int)).ravel().tolist() == [0, 0, 0, 0, 1, 1]
 
 
+WIDE = Conv2d(weights=np.ones((1, 2, 2, 2), int), params=LDLIFParams(lambda_=0, theta=1))
 CONV = Conv2d(weights=np.ones((1, 1, 2, 2), int), params=LDLIFParams(lambda_=0, theta=1))
 
 
@@ -169,6 +218,12 @@ CONV = Conv2d(weights=np.ones((1, 1, 2, 2), int), params=LDLIFParams(lambda_=0, 
         (lambda: export_nir([]), DataError, "input_shape"),
         (lambda: export_nir([CONV], (1, 1, 8)), DataError, "kernel is 2 x 2"),
         (lambda: export_nir([CONV], (1, 8, 8), dt=0), ConfigError, "dt is 0"),
+        (lambda: export_nir([CONV], (1, 8, 8), dt="1 ms"), ConfigError, "dt is '1 ms'"),
+        (lambda: export_nir([CONV], (1, 8.5, 8)), ConfigError, "input's shape is 8.5"),
+        (lambda: export_nir([CONV, "pool"], (1, 8, 8)), DataError, "layer 1 .str.*no layer"),
+        (lambda: export_nir([CONV], (1, 8, 8), constant_inputs=1), ConfigError, "constant_inputs is 1"),
+        (lambda: export_nir([CONV], (1, 8, 8), constant_inputs=-1), ConfigError, "constant_inputs is -1"),
+        (lambda: export_nir([WIDE], (2, 8, 8), constant_inputs=[0]), ConfigError, "constant_inputs is 0"),
     ],
 )
 def test_what_cannot_be_exported(make, error, words):
@@ -185,6 +240,8 @@ def test_what_cannot_be_exported(make, error, words):
         (lambda g: g.nodes["0_weights"].weight.__iadd__(90), "0_weights.*4 bits"),
         (lambda g: g.metadata.update(pyspice_cim_constant_inputs="x"), "constant_inputs are damaged"),
         (lambda g: g.metadata.update(pyspice_cim_constant_inputs=3), "3 constant inputs"),
+        (lambda g: g.metadata.update(pyspice_cim_steps=0), "steps is 0"),
+        (lambda g: g.metadata.update(pyspice_cim_encoder_kind="morse"), "encoder_.*damaged"),
     ],
 )
 def test_metadata_that_do_not_fit_are_named(change, words):

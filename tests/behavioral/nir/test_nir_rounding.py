@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import load_network
-from pyspice_cim.behavioral.network.layers import layers_of
 from pyspice_cim.behavioral.network.quantization import choose_scale, to_integers
 from pyspice_cim.behavioral.nir.exporter import export_nir
 from pyspice_cim.behavioral.nir.importer import import_nir

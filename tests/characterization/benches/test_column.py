@@ -20,6 +20,7 @@ from pyspice_cim.characterization.benches.driver import driver_bench
 from pyspice_cim.characterization.engine.engine import run_one
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.simulation import Outcome, execute
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.microcode import EVENTS
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
@@ -79,7 +80,7 @@ def _answer(simulation, coefficients):
         "delays": np.array([1e-10, 2e-10]),
         "last_change": np.array(0.0),
     }
-    return Outcome(values=values, reason="", deck_sha256=simulation.deck.sha256, cpu_seconds=0.0)
+    return Outcome(values=values, deck_sha256=simulation.deck.sha256, cpu_seconds=0.0)
 
 
 def test_the_bench_finds_the_energies_and_the_cycle_of_a_known_world():
@@ -95,14 +96,13 @@ def test_the_bench_finds_the_energies_and_the_cycle_of_a_known_world():
                 answer.append(
                     Outcome(
                         values={"slice": np.array(2e-10), "cell": np.array(1e-11)},
-                        reason="",
                         deck_sha256="0",
                         cpu_seconds=0,
                     )
                 )
             elif len(wanted) == 1:
-                reason = "" if cycle > 1.5e-9 else "wrong bits"
-                answer.append(Outcome(values={}, reason=reason, deck_sha256="1", cpu_seconds=0))
+                failure = None if cycle > 1.5e-9 else Failure(Status.REJECTED, "wrong bits")
+                answer.append(Outcome(values={}, failure=failure, deck_sha256="1", cpu_seconds=0))
             else:
                 outcome = _answer(simulation, truth)
                 run = _random_run(SHAPE, Timing(cycle=cycle), runs)
@@ -129,7 +129,9 @@ def test_a_column_that_never_works_is_a_failure_with_a_reason():
     next(bench)
     with pytest.raises(StopIteration) as stop:
         while True:
-            bench.send([Outcome(values={}, reason="wrong bits: 3", deck_sha256="1", cpu_seconds=0)])
+            bench.send(
+                [Outcome(values={}, failure=Failure(Status.REJECTED, "wrong bits: 3"), deck_sha256="1", cpu_seconds=0)]
+            )
     measured = stop.value.value
     assert all(m.value is None and "wrong bits: 3" in m.reason for m in measured)
     assert {"column_event_energy", "slice_leakage"} < {m.name for m in measured}

@@ -13,6 +13,7 @@ from pyspice_cim.characterization.engine.engine import run_one
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.retries import tightened
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, execute
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.netlists.cells.decoder import address_groups, lines_of
 from pyspice_cim.technology import Corner, load_technology
 
@@ -86,10 +87,12 @@ def test_bench_names_all_parts_and_passes_failures_on() -> None:
     bench = sequential_bench(TECHNOLOGY, CORNER, rows=16, membrane_bits=2)
     next(bench)
     with pytest.raises(StopIteration) as stop:
-        bench.send([Outcome(values={}, reason="no current", deck_sha256="0", cpu_seconds=0.0)])
+        bench.send(
+            [Outcome(values={}, failure=Failure(Status.REJECTED, "no current"), deck_sha256="0", cpu_seconds=0.0)]
+        )
     measured = stop.value.value
     assert [m.name for m in measured] == [f"sequential_{part}_{what}" for part in PARTS for what in ("energy", "time")]
-    assert all(m.value is None and m.reason == "no current" for m in measured)
+    assert all(m.value is None and m.reason == "rejected: no current" for m in measured)
 
 
 def test_whole_bench_of_a_small_word() -> None:

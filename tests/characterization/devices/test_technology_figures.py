@@ -7,6 +7,7 @@ import pytest
 
 from pyspice_cim.characterization.devices.figures import measure_technology, technology_curves
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, SimResult
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import SimulationError, TechnologyError
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology
@@ -122,14 +123,17 @@ class BrokenSimulator:
     version = "broken"
 
     def run(self, decks: list[Deck]) -> list[SimResult]:
-        return [SimResult(vectors={}, reason="singular matrix", cpu_seconds=0.0) for _ in decks]
+        return [
+            SimResult(vectors={}, failure=Failure(Status.NOT_CONVERGED, "singular matrix"), cpu_seconds=0.0)
+            for _ in decks
+        ]
 
 
 def test_a_failed_run_gives_reasons_and_no_numbers() -> None:
     technology, corner = load_technology("generic45lp"), Corner(vdd=1.1)
     measured = measure_technology(technology, corner, BrokenSimulator())
     assert len(measured) == 21
-    assert all(item.value is None and item.reason == "singular matrix" for item in measured.values())
+    assert all(item.value is None and item.reason == "not converged: singular matrix" for item in measured.values())
     with pytest.raises(SimulationError, match="singular matrix"):
         technology_curves(technology, corner, BrokenSimulator())
 

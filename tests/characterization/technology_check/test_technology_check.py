@@ -1,12 +1,14 @@
 """``check_technology``: the built-in technologies are well, and each thing that can be wrong is said in words."""
 
 import importlib.util
+from dataclasses import dataclass
 
 import numpy as np
 import pytest
 
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, SimResult
 from pyspice_cim.characterization.spice.simulation import Measurement
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.characterization.technology_check.cells import judge_cell
 from pyspice_cim.characterization.technology_check.check import check_technology
 from pyspice_cim.characterization.technology_check.judges import (
@@ -195,11 +197,53 @@ def test_a_missed_target() -> None:
     )
 
 
+UNKNOWN = Failure(Status.UNTRUSTED, "unknown subckt: xn")
+
+
+@dataclass
 class BrokenSimulator:
-    version = "broken"
+    """Fails at every deck, or at the decks whose title begins with ``title``."""
+
+    failure: Failure = UNKNOWN
+    title: str = ""
+    version: str = "broken"
 
     def run(self, decks: list) -> list[SimResult]:
-        return [SimResult(vectors={}, reason="unknown subckt: xn", cpu_seconds=0.0) for _ in decks]
+        return [
+            SimResult(failure=self.failure, cpu_seconds=0.0)
+            if deck.text.startswith((f".title {self.title}", f"* {self.title}"))
+            else NgspiceSimulator().run([deck])[0]
+            for deck in decks
+        ]
+
+
+SIZES = "units.geometry and units.scale_option"
+
+
+@pytest.mark.parametrize(
+    ("failure", "remedy"),
+    [
+        (Failure(Status.TIMEOUT, "killed after 15 s"), SIZES),
+        (Failure(Status.NOT_CONVERGED, "Timestep too small; time = 1e-12"), SIZES),
+        (Failure(Status.KILLED, "ngspice ended by SIGKILL"), "free memory"),
+        (Failure(Status.DISK_FULL, "no room for temporary files"), "make room for temporary files"),
+        (Failure(Status.CRASHED, "ngspice ended by SIGSEGV"), "see the models and the device names"),
+    ],
+)
+def test_the_remedy_fits_what_ended_the_run(failure: Failure, remedy: str) -> None:
+    (problem,) = check_technology(load_technology("generic45lp"), BrokenSimulator(failure)).problems
+    assert str(failure) in problem.what and remedy in problem.remedy
+
+
+@pytest.mark.parametrize(
+    ("title", "where"), [("6T cell", "cell_6t"), ("size generic45lp nmos", "devices.nmos"), ("butterfly", "tt")]
+)
+def test_a_kill_by_the_machine_blames_no_device_or_cell(title: str, where: str) -> None:
+    killed = BrokenSimulator(Failure(Status.KILLED, "ngspice ended by SIGKILL"), title)
+    technology = load_technology("generic45lp")
+    only = technology.model_copy(update={"corners": {"tt": technology.corners["tt"]}})
+    problems = [each for each in check_technology(only, killed).problems if each.where == where]
+    assert problems and all("free memory" in each.remedy for each in problems)
 
 
 def test_a_simulator_that_fails_gives_reasons_and_no_numbers() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import binom, ncx2, norm
 
-from pyspice_cim.characterization.variation.importance import Tail, tail_probabilities, tail_probability
+from pyspice_cim.characterization.variation.importance import MOST_UNKNOWN, Tail, tail_probabilities, tail_probability
 
 SAMPLES = 600
 
@@ -43,8 +43,10 @@ def test_a_linear_margin_has_its_normal_tail(sigma: float, dimensions: int, scal
     direction /= np.linalg.norm(direction)
     tail = estimate(lambda z: scale * (sigma - z @ direction), dimensions, seed=seed)
     assert holds(tail, norm.sf(sigma))
+    # The search ends when a step is shorter than 0.05 sigma.
     assert tail.shift_norm == pytest.approx(sigma, abs=0.05)
-    assert tail.sigma == pytest.approx(sigma, abs=0.25)
+    # The equivalent sigma is the probability in another unit: only rounding differs.
+    assert norm.sf(tail.sigma) == pytest.approx(tail.probability, rel=1e-9, abs=0)
 
 
 @pytest.mark.parametrize("sigma", [2.0, 4.0, 6.0])
@@ -196,6 +198,13 @@ def test_failed_simulations_among_the_failures_leave_no_value() -> None:
     assert tail.failed > 100 and f"{tail.failed} of 512 simulations failed" in tail.reason
 
 
+def test_failures_that_are_all_unknown_are_not_called_passes() -> None:
+    # The searches evaluate up to 96 samples at once, importance sampling 300: there, no failure has a margin.
+    tail = estimate(lambda z: np.where((len(z) > 96) & (z[:, 0] > 4.0), np.nan, 4.0 - z[:, 0]), 6)
+    assert np.isnan(tail.probability) and tail.failed > 100
+    assert f"{tail.failed} of {SAMPLES} simulations failed" in tail.reason
+
+
 def test_few_failed_simulations_widen_the_interval_to_both_cases() -> None:
     def margin(instead: float) -> Callable:
         return lambda z: np.where(z[:, 0] > 5.1, instead, 4.0 - z[:, 0])
@@ -205,8 +214,10 @@ def test_few_failed_simulations_widen_the_interval_to_both_cases() -> None:
     assert unknown.failed > 0 and not unknown.reason
     assert unknown.interval[0] == none.interval[0]
     assert unknown.interval[1] > none.interval[1]
-    assert none.probability < unknown.probability < 1.01 * none.probability
-    assert unknown.interval[1] == pytest.approx(every.interval[1], rel=0.2)
+    # The estimate is the mean of both cases, which differ by at most MOST_UNKNOWN.
+    assert none.probability < unknown.probability < (1 + MOST_UNKNOWN) * none.probability
+    # The second half of the samples is fitted to other failures: the limits differ, by less than the sampling error.
+    assert unknown.interval[1] == pytest.approx(every.interval[1], rel=every.interval[1] / every.probability - 1)
     assert holds(unknown, norm.sf(4.0))
 
 
@@ -221,4 +232,5 @@ def test_failed_simulations_that_cannot_be_failures_by_their_weight_change_nothi
 def test_the_same_seed_gives_the_same_and_more_samples_a_narrower_interval() -> None:
     few, again, many = (estimate(lambda z: 4.5 - z[:, 0], 4, seed=9, samples=n) for n in (400, 400, 3200))
     assert few.probability == again.probability
+    # Eight times the samples: a standard error of 1 / sqrt(8) = 0.35 of the other, which is itself known to some 20 %.
     assert np.log(many.interval[1] / many.probability) < 0.6 * np.log(few.interval[1] / few.probability)

@@ -124,6 +124,10 @@ def test_the_reference_table_is_still_of_this_technology() -> None:
         ("seed", 2**64),
         ("tail_samples", 10**9),
         ("pack", 10**6),
+        ("count", float("nan")),
+        ("seed", 1.5),
+        ("tail_samples", float("inf")),
+        ("pack", True),
     ],
 )
 def test_settings_out_of_range_name_the_field(field: str, value: object) -> None:
