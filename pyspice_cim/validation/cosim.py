@@ -360,7 +360,13 @@ def _events_of_kernel(vector: Vector, layer: CalibratedLayer) -> NDArray[np.int6
 
 
 def _last_change(run: ArrayRun, calibration: Calibration) -> float:
-    """Predicted time of the last change of a cell or a flag, in seconds."""
+    """Predicted time of the last change of a cell or a flag, in seconds.
+
+    Bit k of operation n is written in the cycle after its read, and a flag after the last bit::
+
+        t_cell = (n bits + k + 1) cycle + write_delay
+        t_flag = (n + 1) bits cycle + flag_delay
+    """
     bits, before, last = run.shape.bits, run.state, 0.0
     for n, after in enumerate(run.states()):
         flips = int(np.bitwise_or.reduce(before.word ^ after.word)) & ((1 << bits) - 1)

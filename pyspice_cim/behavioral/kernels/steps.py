@@ -100,6 +100,8 @@ def sum_all(weights, start, lanes, layer, rows, first, last, sums, at, add):
 def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
     """Decay, integrate, saturate, fire and reset ``count`` neurons. The result equals ``ldlif_step`` bit for bit.
 
+    ``neuron/ldlif.py`` has the equations. Source of the linear decay: LD-LIF, arXiv 2603.12739.
+
     Args:
         v: int16, membranes, are updated from ``v[v_at]`` on.
         sums: int16 or int32, synaptic sums from ``sums[sums_at]`` on.

@@ -27,6 +27,8 @@ Floats = NDArray[np.float64]
 class MacroRun:
     """Result of one layer on a macro.
 
+        time = operations x column bits x cycle + steps x max(write delay, flag delay)
+
     Attributes:
         spikes: uint8, (time, batch, neurons).
         membranes: membranes after the last time step, int64, (batch, neurons).
@@ -34,7 +36,7 @@ class MacroRun:
         operations: number of operations by name, (batch,).
         operation_energy: energy of each operation without leakage, (batch,), in joules.
         sops: number of synaptic operations (active inputs times neurons), (batch,).
-        time: time of all operations plus the delay of the last write of each time step, (batch,), in seconds.
+        time: time of all time steps, (batch,), in seconds.
         energy_error: relative RMS error of the mode ``expected`` (``expected.py``). The mode ``exact`` has 0.
     """
 
