@@ -1,7 +1,7 @@
-"""Do the bit cells of a technology work? One point of the benches that ``characterize`` runs, for the 6T and the 8T cell.
+"""Do the bit cells of a technology work? One point of the benches of ``characterize``, for the 6T and the 8T cell.
 
-A cell of the user's own passes every check of devices whatever it is made of; these testbenches read it, write it and hold
-it, and refuse a wrong bit. Noise and write margins must be above 0, and so must energies, delays and leakage.
+A user cell passes every check of devices, whatever the cell is made of. These testbenches read, write and hold the cell, and
+refuse a wrong bit. Noise margins, write margins, energies and leakage must be above 0.
 """
 
 from collections.abc import Callable, Iterable

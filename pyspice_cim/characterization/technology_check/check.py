@@ -1,4 +1,4 @@
-"""Is a technology what it says? The benches of ``devices/figures.py`` at every corner, judged in words.
+"""Is a technology what it says? The benches of ``devices/figures.py`` run at every corner, and the results are judged.
 
     corners      all corners, nominal supply and temperature: order of Ion, Ioff and FO4, mixed corners the right way round
     temperature  both ends of the range: threshold, swing, leakage and delay move as physics has it
@@ -6,9 +6,9 @@
     instances    one transistor against: twice as wide, two in parallel (``m``), threshold shifted by 50 mV
     range        transistors at the four ends of width and length
     drawing      every built-in circuit
-    cells        the 6T and the 8T cell, own ones too, in the testbenches that characterize them
+    cells        the 6T and the 8T cell, user cells too, in the testbenches that characterize them
 
-``judges.py`` says what is wrong with a number; here the benches run and what the judges say is collected.
+This module runs the benches and collects the problems. ``judges.py`` says what is wrong with a number.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -62,14 +62,14 @@ _FIRST_SECONDS = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class TechnologyCheck:
-    """The outcome of ``check_technology``.
+    """Result of ``check_technology``.
 
     Attributes:
-        name: of the technology.
-        problems: empty for a good one.
+        name: name of the technology.
+        problems: what is wrong; empty for a good technology.
         notes: what is worth knowing and not wrong.
-        figures: condition to figure to value (SI; currents in A/um), ``None`` where it could not be measured.
-        units: figure to its unit.
+        figures: condition to metric to value, in SI units, currents in A/um; ``None`` where it could not be measured.
+        units: metric to its unit.
     """
 
     name: str
@@ -84,10 +84,12 @@ class TechnologyCheck:
 
 
 def check_technology(technology: Technology, simulator: Simulator, progress: Progress | None = None) -> TechnologyCheck:
-    """Run the device, FO4 and SNM benches at all corners and at the ends of the ranges, and judge the figures.
+    """Run the device, FO4 and SNM benches at all corners and at the ends of the ranges, and judge the metrics.
 
     Args:
-        progress: called with the name of each condition before it runs.
+        technology: what is checked.
+        simulator: what runs the decks.
+        progress: called with the name of each condition before the condition runs.
 
     Raises:
         MissingDependencyError: if ngspice, or the Python package with the models, is not there.
@@ -150,7 +152,13 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
 
 
 def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> DrawnDeck:
-    """Sweeps of V_GS at V_DS = V_DD: each device alone, twice as wide, two in parallel, shifted by ``SHIFT``."""
+    """Deck of V_GS sweeps at V_DS = V_DD: each device alone, twice as wide, two in parallel, and shifted by ``SHIFT``.
+
+    Args:
+        technology: technology of the devices.
+        corner: operating condition.
+        step: step of the sweep in volts.
+    """
     circuit = Circuit(f"instances {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
     circuit.VCVS("mirror", "gatep", circuit.gnd, "gate", circuit.gnd, -1)
@@ -180,7 +188,7 @@ def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -
 
 
 def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, device: str) -> dict[str, Figures]:
-    """What ``judge_instances`` takes, from the run of an ``instances_deck``."""
+    """Metrics of ``device`` in the run of an ``instances_deck``, as ``judge_instances`` takes them."""
     kind = technology.device(device)
     found: dict[str, Figures] = {}
     for variant in ("one", "wide", "double", "shifted"):
@@ -196,7 +204,14 @@ def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, d
 
 
 def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> DrawnDeck:
-    """The operating point of one transistor of ``width`` and ``length`` in m, switched on."""
+    """Deck of the operating point of one transistor that is on.
+
+    Args:
+        technology: technology of the device.
+        corner: operating condition.
+        device: name of the device.
+        width, length: size in metres.
+    """
     circuit = Circuit(f"size {technology.name} {device}")
     sign = 1 if technology.device(device).polarity == "n" else -1
     circuit.V("on", "on", circuit.gnd, sign * corner.vdd)
@@ -215,7 +230,7 @@ def sizes_deck(technology: Technology, corner: Corner, device: str, width: float
 
 
 def _first_look(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
-    """What the currents at the nominal condition say: if these are wrong, so is all else, and the rest is not run."""
+    """Problems of the currents at the nominal condition. If there are any, nothing else is run, because all would be wrong."""
     try:
         deck = transfer_deck(technology, corner, step=0.05)
     except (TechnologyError, NetlistError) as error:

@@ -1,6 +1,6 @@
-"""What the figures of a technology must be, whatever the process: judgements of numbers, in words.
+"""What the metrics of a technology must be, whatever the process. Each function says in words what is wrong.
 
-Limits are wide: they find a wrong file, unit, sign or option, not a process that is a little out of the common.
+The limits are wide. They find a wrong file, unit, sign or option, and accept an unusual process.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,7 +29,13 @@ _DISTINCT = 2e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Something that is wrong: where, what, and what to do about it."""
+    """One thing that is wrong.
+
+    Attributes:
+        where: corner, condition or field.
+        what: what is wrong, in words.
+        remedy: what to do about it.
+    """
 
     where: str
     what: str
@@ -49,9 +55,16 @@ def machine_remedy(status: Status | None) -> str:
 
 
 def judge_condition(where: str, figures: Figures, corner: Corner) -> list[Problem]:
-    """What is impossible at one condition: units, polarity, a swing below the physical limit, noise margins.
+    """Problems at one condition: units, polarity, a swing below the physical limit, noise margins.
 
-    SS >= (k T / q) ln 10; a cell holds at least as well as it is read, and at most at half the supply.
+        SS >= (k T / q) ln 10
+
+    The hold margin of a cell is at least its read margin, and at most half the supply.
+
+    Args:
+        where: name of the condition.
+        figures: metric to its value, in SI units, currents in A/um.
+        corner: the condition.
     """
     found: list[tuple[str, str]] = []
     for device in DEVICES:
@@ -100,7 +113,7 @@ def judge_condition(where: str, figures: Figures, corner: Corner) -> list[Proble
 
 
 def judge_corner_names(names: Iterable[str]) -> list[Problem]:
-    """Corners that are none of the five: their order is not judged, and no plan or look-up asks for them."""
+    """Problems of corners that are none of the five. Their order is not judged, and no plan or look-up asks for them."""
     return [
         Problem(
             where=f"corners.{name}",
@@ -113,10 +126,12 @@ def judge_corner_names(names: Iterable[str]) -> list[Problem]:
 
 
 def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:
-    """Whether the corners are in order: ff faster than tt faster than ss, fs fast n and slow p, sf the reverse.
+    """Problems of the order of corners.
+
+    ff is faster than tt, and tt faster than ss. fs has fast n and slow p devices, and sf the reverse.
 
     Args:
-        figures: corner (``tt``, ``ff``, ...) to its figures; a technology without ``tt`` has no order to judge.
+        figures: corner (``tt``, ``ff``, ...) to its metrics. A technology without ``tt`` has no order to judge.
     """
     typical = figures.get("tt")
     if typical is None:
@@ -193,10 +208,14 @@ def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:
 
 
 def judge_temperature(cold: Figures, hot: Figures, range_c: tuple[float, float]) -> list[Problem]:
-    """Whether figures at both ends of the range in C move as they must.
+    """Problems of metrics that do not follow the temperature.
 
-    The threshold falls by 0.2 to 3 mV/K, the swing rises as the absolute temperature, leakage rises, by less than a
-    factor of 10 in 10 K, and the FO4 delay changes by less than a factor of 4.
+    The threshold falls by 0.2 to 3 mV/K. The swing rises as the absolute temperature. Leakage rises by less than a factor of
+    10 in 10 K. The FO4 delay changes by less than a factor of 4.
+
+    Args:
+        cold, hot: metrics at both ends of the range.
+        range_c: both ends in degrees Celsius.
     """
     span = range_c[1] - range_c[0]
     absolute = celsius_to_kelvin(range_c[1]) / celsius_to_kelvin(range_c[0])
@@ -235,7 +254,7 @@ def judge_temperature(cold: Figures, hot: Figures, range_c: tuple[float, float])
 
 
 def judge_targets(technology: Technology, figures: Figures) -> list[Problem]:
-    """Targets of the technology that ``figures`` (at its nominal condition) miss."""
+    """Problems of targets that are missed. ``figures`` are the metrics at the nominal condition."""
     problems = []
     for group, targets in technology.targets.items():
         for name, target in targets.items():
@@ -253,11 +272,12 @@ def judge_targets(technology: Technology, figures: Figures) -> list[Problem]:
 
 
 def judge_instances(device: str, figures: Mapping[str, Figures], dvt_mode: str) -> list[Problem]:
-    """Whether width, multiplier and threshold shift reach the transistor.
+    """Problems of width, multiplier and threshold shift that do not reach the transistor.
 
     Args:
-        figures: ``one``, ``wide``, ``double`` and ``shifted`` to ``ion`` and ``ioff`` (A) and ``vt`` (V, signed).
-        dvt_mode: ``devices.NAME.dvt``.
+        device: name of the device.
+        figures: ``one``, ``wide``, ``double`` and ``shifted`` to their ``ion`` and ``ioff`` in A and ``vt`` in V, signed.
+        dvt_mode: the technology's ``devices.NAME.dvt``.
     """
     one, found = figures["one"], []
     where = f"devices.{device}"
