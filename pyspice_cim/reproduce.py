@@ -214,12 +214,12 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     row("latency, sequential exponential decay", engineering(latency["sequential_exponential"], "s"))
     update = report["state_update_s"]
     row(
-        f"state update of {update['neurons'][-1]} neurons",
+        f"decay of {update['neurons'][-1]} neurons",
         f"{engineering(update['parallel'][-1], 's')} parallel, {engineering(update['sequential'][-1], 's')} sequential",
     )
     energy = report["state_update_energy_per_inference_j"]
     row(
-        "state-update energy per inference",
+        "energy of all decays per inference",
         f"{engineering(energy['parallel'], 'J')} parallel, {engineering(energy['sequential'], 'J')} sequential",
     )
     row("co-simulation, bits", f"{cosim['bits_wrong']} wrong of {cosim['bits_compared']}")
@@ -233,6 +233,8 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     console.print(summary)
     for bench, reason in table.failures():
         console.print(f"[red]failed point[/red] {bench}: {escape(reason)}")
+    for reason in cosim["failures"]:
+        console.print(f"[red]co-simulation, a vector could not be simulated[/red]: {escape(reason)}")
     console.print(f"{out / 'report.json'}, {out / 'table.h5'} and the figures {', '.join(FIGURES)} ({seconds:.0f} s)")
 
 

@@ -1,14 +1,13 @@
-"""Is a technology what it says? The benches of ``devices/figures.py`` run at every corner, and the results are judged.
+"""Check of a technology: runs the benches of ``devices/figures.py`` and collects the problems that ``judges.py`` finds.
 
-    corners      all corners, nominal supply and temperature: order of Ion, Ioff and FO4, mixed corners the right way round
-    temperature  both ends of the range: threshold, swing, leakage and delay move as physics has it
-    supply       both ends of the range: everything can be measured there
-    instances    one transistor against: twice as wide, two in parallel (``m``), threshold shifted by 50 mV
-    range        transistors at the four ends of width and length
-    drawing      every built-in circuit
-    cells        the 6T and the 8T cell, user cells too, in the testbenches that characterize them
-
-This module runs the benches and collects the problems. ``judges.py`` says what is wrong with a number.
+check        what runs                                           what must hold
+corners      all corners, nominal supply and temperature         order of Ion, Ioff and FO4; fs and sf not swapped
+temperature  both ends of the range                              physical change of threshold, swing, leakage, delay
+supply       both ends of the range                              every metric has a value
+instances    a transistor; twice its width, m = 2, +50 mV        current and threshold follow
+range        transistors at the ends of width and length         each has an operating point
+drawing      every built-in circuit                              it can be drawn
+cells        the 6T and the 8T cell, user cells too              the benches of the cells get the right bits
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -56,7 +55,7 @@ from pyspice_cim.technology import Corner, Technology, model_text
 
 Progress = Callable[[str], None]
 
-# Time for each of the first runs, which take some tenths of a second where the models are sound.
+# Time limit of each of the first runs, in seconds. With sound models they take some tenths of a second.
 _FIRST_SECONDS = 15.0
 
 
@@ -67,9 +66,9 @@ class TechnologyCheck:
     Attributes:
         name: name of the technology.
         problems: what is wrong; empty for a good technology.
-        notes: what is worth knowing and not wrong.
-        figures: condition to metric to value, in SI units, currents in A/um; ``None`` where it could not be measured.
-        units: metric to its unit.
+        notes: facts that are worth knowing and not wrong.
+        figures: metrics by condition and name, in SI units, currents in A/um; None for a metric without a value.
+        units: unit of each metric.
     """
 
     name: str
@@ -84,12 +83,15 @@ class TechnologyCheck:
 
 
 def check_technology(technology: Technology, simulator: Simulator, progress: Progress | None = None) -> TechnologyCheck:
-    """Run the device, FO4 and SNM benches at all corners and at the ends of the ranges, and judge the metrics.
+    """Simulate a technology at all corners and at the ends of its ranges, and judge the metrics.
 
     Args:
-        technology: what is checked.
+        technology: the technology.
         simulator: what runs the decks.
-        progress: called with the name of each condition before the condition runs.
+        progress: called with the name of each condition before it runs.
+
+    Returns:
+        Problems, notes and all metrics. If the first runs show a problem, nothing else runs.
 
     Raises:
         MissingDependencyError: if ngspice, or the Python package with the models, is not there.
@@ -105,7 +107,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
         for field, values, unit in (("temperature_c", temperature.range_c, "C"), ("vdd", supply.range_v, "V"))
         for value in values
     }
-    # Transistors of an impossible size would keep ngspice busy for minutes in every other bench.
+    # Transistors of an impossible size would keep ngspice busy for minutes in each of the other benches.
     problems: list[Problem] = _first_look(technology, nominal[typical], simulator)
     misnamed = judge_corner_names(technology.corners)
     figures: dict[str, dict[str, float | None]] = {}
@@ -141,7 +143,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     problems += _check_sizes(technology, nominal[typical], simulator)
     problems += _check_drawing(technology)
     problems += check_cells(technology, nominal[typical], simulator)
-    # The same file that is missing in five corners is one problem.
+    # A file that is missing in five corners is one problem.
     return TechnologyCheck(
         name=technology.name,
         problems=tuple(dict.fromkeys([*misnamed, *problems])),
@@ -188,7 +190,16 @@ def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -
 
 
 def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, device: str) -> dict[str, Figures]:
-    """Metrics of ``device`` in the run of an ``instances_deck``, as ``judge_instances`` takes them."""
+    """Return the metrics that ``judge_instances`` needs, by variant: ``one``, ``wide``, ``double`` and ``shifted``.
+
+    Args:
+        vectors: results of an ``instances_deck``.
+        technology, corner: as for the deck.
+        device: ``nmos`` or ``pmos``.
+
+    Returns:
+        By variant: ``ion`` and ``ioff``, in amperes, and ``vt``, in volts, negative for a p device.
+    """
     kind = technology.device(device)
     found: dict[str, Figures] = {}
     for variant in ("one", "wide", "double", "shifted"):
@@ -230,7 +241,7 @@ def sizes_deck(technology: Technology, corner: Corner, device: str, width: float
 
 
 def _first_look(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
-    """Problems of the currents at the nominal condition. If there are any, nothing else is run, because all would be wrong."""
+    """Return the problems of the nominal condition; with any of them, all other benches would be wrong as well."""
     try:
         deck = transfer_deck(technology, corner, step=0.05)
     except (TechnologyError, NetlistError) as error:
@@ -245,7 +256,7 @@ def _first_look(technology: Technology, corner: Corner, simulator: Simulator) ->
     )
     if problems:
         return problems
-    # Metres for micrometres leave W / L, and so the current, in order; a gate of a square metre does not switch.
+    # Metres instead of micrometres keep W / L and so the current. But a gate of one square metre does not switch.
     period = switching_time(corner.vdd, min(each["ieff"] for each in figures.values()))
     (result,) = simulator.run([replace(fo4_deck(technology, corner, half_period=period), timeout=_FIRST_SECONDS)])
     return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason, result.status)]

@@ -2,14 +2,14 @@
 
     slack = min( m f_read T - (d_read - d_read,0),  m f_write T - (d_write - d_write,0) )        in seconds
 
-    T        shortest cycle of a nominal column (``column_minimum_cycle``), in seconds
+    T        shortest cycle of a nominal column with one segment (``column_minimum_cycle``), in seconds
     m        margin of the working cycle (1 + m) T; m = 0.1
     f        pulse width of the read or the write wordline over the cycle (``netlists.waves.Timing``)
     d        delay of the sample, in seconds
     d_0      delay of a nominal copy, in seconds
 
 The read delay runs from the read wordline to the sense inverter. The write delay runs from the write wordline until
-both nodes are within a tenth of V_DD of their rails, for the slower of the two flips. An access that never completes
+both nodes are within a tenth of V_DD of their rails; the slower of the two flips counts. An access that never completes
 has the whole pulse as its delay.
 
 At its shortest cycle, a nominal column has no time left. The working cycle adds m f T to each pulse, and a sample may
@@ -159,7 +159,7 @@ def pulse_slack(minimum_cycle: float) -> dict[str, float]:
     """Return how much the working cycle lengthens the wordline pulses ``read`` and ``write``: m f T, in seconds.
 
     Args:
-        minimum_cycle: shortest cycle T of a nominal column, in seconds.
+        minimum_cycle: shortest cycle T of a nominal column with one segment, in seconds.
     """
     timing = Timing(cycle=minimum_cycle)
     added = WORKING_MARGIN - 1.0
