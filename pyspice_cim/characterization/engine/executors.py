@@ -27,7 +27,8 @@ class Cluster:
 
 
 def _versions() -> str:
-    # The version alone says little about an installation that is edited. The hash covers all sources that a worker may run.
+    # The version alone says little about an installation that is edited. The hash covers all sources that a worker may
+    # run.
     sources = sources_sha256(
         "pyspice_cim.characterization.engine.engine", "pyspice_cim.characterization.plans.registry"
     )
@@ -101,7 +102,8 @@ def open_executor(name: str) -> Iterator[Cluster]:
                     f"dask worker {worker} has {there}, here is {here}; a table has one version of each: install the same "
                     "on both, and start the worker again"
                 )
-        # Pure functions of their arguments would be merged by their hash; the engine merges them itself, and keeps count.
+        # Pure functions of their arguments would be merged by their hash; the engine merges them itself, and keeps
+        # count.
         yield Cluster(client.get_executor(pure=False), threads)
     finally:
         client.close()

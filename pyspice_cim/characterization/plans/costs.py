@@ -1,7 +1,7 @@
 """What points have cost so far, for the forecast of the next run. The file is kept beside the cache and harmless to lose.
 
-A bench that never ran has a default cost, which the package brings from another machine. The default is scaled by the pace of
-this machine, measured at the benches that did run here:
+A bench that never ran has a default cost, which the package brings from another machine. The default is scaled by the
+pace of this machine, measured at the benches that did run here:
 
     pace = CPU time of these benches here / CPU time of these benches by default
 """
@@ -95,7 +95,8 @@ class Costs:
     def of(self, technology: str, bench: str) -> tuple[Cost, str] | None:
         """The cost of ``bench`` and the technology in which it was measured; ``None`` if the bench never ran.
 
-        ``technology`` is preferred to any other one. A bench that never ran with its settings costs what it costs without.
+        ``technology`` is preferred to any other one. A bench that never ran with its settings costs what it costs
+        without.
         """
         both = {**self.known, **self.fresh}
         for name in dict.fromkeys((bench, bench.partition(" ")[0])):

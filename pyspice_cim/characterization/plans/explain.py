@@ -1,7 +1,7 @@
 """From a number of a table back to ngspice: the points behind the number, their decks, and the values of today.
 
-The table holds the text of its plan, so the bench of a point can be started again. The simulations of the bench are answered
-from the cache, or by ngspice anew.
+The table holds the text of its plan, so the bench of a point can be started again. The simulations of the bench are
+answered from the cache, or by ngspice anew.
 """
 
 import tomllib

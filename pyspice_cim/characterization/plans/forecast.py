@@ -19,8 +19,8 @@ class BenchForecast:
         bench: name of the bench.
         points: number of points, on the grid and held out.
         cached: number of points that the cache holds whole.
-        decks, cpu_seconds: number of decks, and CPU time in seconds, of the points that are left. Both come from the mean of
-            earlier points of the bench, else from a default.
+        decks, cpu_seconds: number of decks, and CPU time in seconds, of the points that are left. Both come from the
+            mean of earlier points of the bench, else from a default.
         measured_in: technology in which that mean was measured, or machine of the default.
         failed: number of points whose netlist cannot be made; nothing is run for them.
         reasons: why, each reason once.

@@ -73,8 +73,8 @@ class HeldOut(BaseModel):
     """Points off the grid that are simulated to judge the interpolation, and never interpolated from.
 
     Attributes:
-        midpoints: whether there is a point in the middle of every interval of every axis, the other axes at their middle
-            node.
+        midpoints: whether there is a point in the middle of every interval of every axis, the other axes at their
+            middle node.
         random: number of further points of each bench, off the grid in all axes at once.
         seed: seed of the random points.
     """
@@ -104,8 +104,8 @@ class Audit(BaseModel):
 
     Attributes:
         points: number of points of each bench.
-        benches: benches that are audited; all where none is named. The audit of a column takes five times as long as its
-            simulation for the table.
+        benches: benches that are audited; all where none is named. The audit of a column takes five times as long as
+            its simulation for the table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -218,7 +218,8 @@ def load_plan(path: str | Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"plan {path} cannot be read: {error}") from error
     except (ValueError, RecursionError) as error:
-        # Beside its own error tomllib has those of Python: for a number of thousands of digits, for lists in lists in lists.
+        # Beside its own error tomllib has those of Python: for a number of thousands of digits, for lists in lists in
+        # lists.
         raise PlanError(f"plan {path} is not valid TOML: {error}") from error
     if "text" in data:
         raise PlanError(f"plan {path}: text is no field of a plan (found {_short(data['text'])}); remove it")

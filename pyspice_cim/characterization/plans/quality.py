@@ -4,9 +4,9 @@ An error is relative to the largest magnitude of the simulated array:
 
     error = max |found - expected| / max |expected|
 
-So an entry near zero (an event that costs nothing) does not count as infinitely wrong. Some quantities are searched on a
-grid of their own (``Measurement.resolution``). The width of that grid is not the interpolation's fault. It is subtracted
-before an error is compared with a bound.
+So an entry near zero (an event that costs nothing) does not count as infinitely wrong. Some quantities are searched on
+a grid of their own (``Measurement.resolution``). The width of that grid is not the interpolation's fault. It is
+subtracted before an error is compared with a bound.
 """
 
 import hashlib

@@ -1,13 +1,13 @@
 """The log of ngspice: which lines make a run untrustworthy, and which of them become the reason in a table.
 
-A reason must be the same whenever and wherever the same deck fails, because a table must be. So statistics of time and memory,
-and the folder in which the deck ran, are no part of a reason.
+A reason must be the same whenever and wherever the same deck fails, because a table must be. So statistics of time and
+memory, and the folder in which the deck ran, are no part of a reason.
 """
 
 import re
 
-# ngspice prints these where a run that "succeeded" cannot be trusted. It went on without a line that it did not understand,
-# or with a value of its own in place of the deck's.
+# ngspice prints these where a run that "succeeded" cannot be trusted. It went on without a line that it did not
+# understand, or with a value of its own in place of the deck's.
 _ALARM = re.compile(
     r"unrecognized|ignored|singular|aborted|timestep too small|no such vector|fatal|can't find"
     r"|unknown (?:device|parameter|subckt)|undefined|not found|convergence problem"

@@ -78,10 +78,12 @@ def pull_up_charges(vectors: Vectors, source: str, node: str, edges: Array, *, v
     """Charge that a driver, in place of the ideal voltage source, would take from its supply in each window, in coulombs.
 
     The charge is the net charge while the control line rises or is high. While the control line falls or is low, the
-    pull-down of a driver carries the charge to ground. Charge that couples into a high control line returns to the supply.
+    pull-down of a driver carries the charge to ground. Charge that couples into a high control line returns to the
+    supply.
 
-    The positive part of the current would be wrong. After an abrupt change of the time step, the trapezoidal rule lets a
-    current alternate between large values of both signs. Their positive half is many times the charge; their sum is not.
+    The positive part of the current would be wrong. After an abrupt change of the time step, the trapezoidal rule lets
+    a current alternate between large values of both signs. Their positive half is many times the charge; their sum is
+    not.
 
     Args:
         vectors: vectors of a transient.

@@ -1,8 +1,8 @@
 """The ngspice runner: one process for each deck, judged by its data and never by its return code alone.
 
-ngspice reports several failures only in its log and ends with the return code 0. A run that stops early still writes a raw
-file. So a run is good only if the return code is 0, the log holds no alarm, every requested vector is there and finite, and
-a transient reached its stop time.
+ngspice reports several failures only in its log and ends with the return code 0. A run that stops early still writes a
+raw file. So a run is good only if the return code is 0, the log holds no alarm, every requested vector is there and
+finite, and a transient reached its stop time.
 
 A run that does not count has a ``Failure`` in place of vectors.
 """
@@ -33,13 +33,14 @@ from pyspice_cim.netlists.deck import Deck, ngspice_input
 # Signals that ngspice brings on itself.
 _OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL)
 
-# The oldest ngspice that is accepted. All numbers of this project were measured with version 39. Version 34 (January 2021)
-# brought fixes that BSIM4 libraries of foundries need; its release notes name sky130. Earlier versions were never tried on
-# such decks, and might simulate them wrongly without an error.
+# The oldest ngspice that is accepted. All numbers of this project were measured with version 39. Version 34 (January
+# 2021) brought fixes that BSIM4 libraries of foundries need; its release notes name sky130. Earlier versions were never
+# tried on such decks, and might simulate them wrongly without an error.
 MINIMUM_VERSION = 34
 
-# Variables of the environment that ngspice gets: where programs and shared libraries are. Other variables (SPICE_SCRIPTS,
-# SPICE_USERINIT_DIR, SPICE_ASCIIRAWFILE, ...) name files of settings or change the result file, and so the numbers.
+# Variables of the environment that ngspice gets: where programs and shared libraries are. Other variables
+# (SPICE_SCRIPTS, SPICE_USERINIT_DIR, SPICE_ASCIIRAWFILE, ...) name files of settings or change the result file, and so
+# the numbers.
 _SEEN = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
 # ngspice reads a file of this name at its start. The file of an installation loads code models, which read other files.
 _SPINIT = "* Settings of a run, in place of those of the installation\nset num_threads=1\n"
@@ -192,7 +193,8 @@ class NgspiceSimulator:
 def ngspice_environment(folder: Path) -> dict[str, str]:
     """The environment of an ngspice that runs in ``folder``: paths of programs and libraries, and nothing else of ours.
 
-    With ``-n`` (no ``.spiceinit``) and the ``spinit`` in ``folder``, no file of the machine or the user changes a number.
+    With ``-n`` (no ``.spiceinit``) and the ``spinit`` in ``folder``, no file of the machine or the user changes a
+    number.
     """
     seen = {name: os.environ[name] for name in _SEEN if name in os.environ}
     # OMP_NUM_THREADS does not stop ngspice from starting threads; the limit does.
@@ -214,8 +216,8 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # A group, so that all of it can be killed. Not a session: Linux would give it an autogroup of its own, which
-            # the caller's `nice` does not reach.
+            # A group, so that all of it can be killed. Not a session: Linux would give it an autogroup of its own,
+            # which the caller's `nice` does not reach.
             process_group=0,
         )
     expired = threading.Event()
