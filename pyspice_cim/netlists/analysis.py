@@ -6,7 +6,8 @@ A convergence retry or an audit changes a field of these values. The text of a c
 from dataclasses import dataclass, replace
 from typing import Literal
 
-# Digits to which a changed time step is rounded: the hash of a retried deck must not depend on the last bits of a product.
+# Digits to which a changed time step is rounded: the hash of a retried deck must not depend on the last bits of a
+# product.
 _STEP_DIGITS = 6
 # Options that bound the error of a run.
 _TOLERANCES = ("reltol", "chgtol", "vntol", "abstol")

@@ -90,8 +90,8 @@ class Deck:
 class Layout(enum.Enum):
     """Order of the cards of a deck. Tables name decks by their hashes, so both orders stay as they are.
 
-    ``OPTIONS_FIRST``: models of the used bins alone, options with the temperature, initial state, a ``.save`` for each vector.
-    ``SAVES_FIRST``: all models, initial state, ``.save`` of several vectors, ``.temp``, options.
+    ``OPTIONS_FIRST``: models of the used bins alone, options with the temperature, initial state, a ``.save`` for each
+    vector. ``SAVES_FIRST``: all models, initial state, ``.save`` of several vectors, ``.temp``, options.
     """
 
     OPTIONS_FIRST = 1

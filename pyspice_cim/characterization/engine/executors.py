@@ -1,4 +1,4 @@
-"""Where simulations run: by name, for those who do not bring an executor of their own."""
+"""Executors by name, for users who do not bring an executor of their own."""
 
 import asyncio
 import contextlib
@@ -20,14 +20,15 @@ _ANSWERS_WITHIN = 10.0
 
 @dataclass(frozen=True)
 class Cluster:
-    """An executor, and how many simulations it runs at a time."""
+    """An executor, and the number of simulations that it runs at a time."""
 
     executor: Executor
     workers: int
 
 
 def _versions() -> str:
-    # The version alone says little of an installation that is edited; these are all sources that a worker may run.
+    # The version alone says little about an installation that is edited. The hash covers all sources that a worker may
+    # run.
     sources = sources_sha256(
         "pyspice_cim.characterization.engine.engine", "pyspice_cim.characterization.plans.registry"
     )
@@ -35,7 +36,7 @@ def _versions() -> str:
 
 
 async def _greet(address: str) -> None:
-    """Ask whoever listens at ``address`` who it is; an error of any kind if it is no scheduler."""
+    """Ask the service at ``address`` what it is; an error of any kind if it is no scheduler."""
     from distributed.core import rpc
 
     scheduler = rpc(address, timeout=_ANSWERS_WITHIN)
@@ -54,10 +55,10 @@ def _first_line(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def open_executor(name: str) -> Iterator[Cluster]:
-    """The executor ``dask://HOST:PORT``: a running ``distributed`` scheduler, whose workers have this package and ngspice.
+    """Open the executor ``dask://HOST:PORT``: a running scheduler whose workers have this package and ngspice.
 
     Raises:
-        ConfigError: for any other text, if no scheduler with workers answers there, or these have other versions.
+        ConfigError: for any other text, if no scheduler with workers answers, or if the workers have other versions.
         MissingDependencyError: if ``distributed`` or ngspice is not installed here.
     """
     found = _DASK.match(name)
@@ -101,7 +102,8 @@ def open_executor(name: str) -> Iterator[Cluster]:
                     f"dask worker {worker} has {there}, here is {here}; a table has one version of each: install the same "
                     "on both, and start the worker again"
                 )
-        # Pure functions of their arguments would be merged by their hash; the engine merges them itself, and keeps count.
+        # Pure functions of their arguments would be merged by their hash; the engine merges them itself, and keeps
+        # count.
         yield Cluster(client.get_executor(pure=False), threads)
     finally:
         client.close()

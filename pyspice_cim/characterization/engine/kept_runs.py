@@ -13,7 +13,11 @@ from pyspice_cim.resources import make_folder, write_new
 
 @dataclass(frozen=True)
 class NothingRuns:
-    """Stands in the place of ngspice: what is not in the cache stays unknown."""
+    """A simulator that runs nothing: an outcome that is not in the cache stays unknown.
+
+    Attributes:
+        version: version of the ngspice whose outcomes are looked for.
+    """
 
     version: str
 
@@ -23,9 +27,9 @@ class NothingRuns:
 
 @dataclass(frozen=True)
 class KeepsWaveforms:
-    """ngspice, with the waveforms of every good run kept in ``folder``; retries have decks of their own.
+    """ngspice that keeps the waveforms of every good run in ``folder``; convergence retries have decks of their own.
 
-    Files are new ones, or hold the same bytes already: the same ngspice gives the same waveforms.
+    A file is new or already holds the same bytes, because the same ngspice gives the same waveforms.
     """
 
     folder: Path
@@ -47,7 +51,7 @@ class KeepsWaveforms:
 
 
 def write_deck(folder: Path, deck: Deck) -> Path:
-    """Write ``deck`` to ``folder`` as ``<first 16 digits of its hash>.cir``; returns the path.
+    """Write ``deck`` to ``folder`` as ``<first 16 digits of its hash>.cir`` and return the path.
 
     Raises:
         ConfigError: if another file of that name is there, or a link.

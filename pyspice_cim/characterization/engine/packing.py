@@ -1,8 +1,9 @@
 """Many independent copies in one deck: samples of a Monte Carlo run, each with its own supplies.
 
-A process for each sample would spend most of its time on starting ngspice and reading models. The copies of a deck share
-its time steps, so the members of a pack are part of the result. Packs are therefore cut by sample index, never by the number
-of workers. One bad copy can fail a pack. Then the pack is bisected until the copy stands alone, and that one is retried.
+A process for each sample would spend most of its time on starting ngspice and reading models. The copies of a deck
+share its time steps, so the members of a pack are part of the result. Packs are therefore cut by sample index, never by
+the number of workers. One bad copy can fail a pack. Then the pack is bisected until the copy stands alone, and that one
+is retried.
 """
 
 from collections.abc import Callable, Generator, Sequence

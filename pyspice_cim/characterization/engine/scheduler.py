@@ -1,7 +1,7 @@
 """Drives benches: hands their simulations to an executor, gives the outcomes back, and asks the cache first.
 
-A bench is a generator (see ``spice/simulation.py``). Many benches advance side by side. So the search of one bench for its
-minimum cycle does not leave a core idle.
+A bench is a generator (see ``spice/simulation.py``). Many benches advance side by side. So the search of one bench for
+its minimum cycle does not leave a core idle.
 """
 
 import time
@@ -18,8 +18,8 @@ from pyspice_cim.characterization.spice.simulation import Bench, Outcome, Simula
 from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import CimError, SimulationError
 
-# After the budget, netlists are still made to ask the cache for their outcomes. One takes a hundredth of a second, and a
-# plan has thousands. So this ends too: after a share of the budget, and after a least time in seconds.
+# After the budget, netlists are still made to ask the cache for their outcomes. One takes a hundredth of a second, and
+# a plan has thousands. So this ends too: after a share of the budget, and after a least time in seconds.
 _LOOK_ON, _LOOK_ON_LEAST = 0.1, 1.0
 
 
@@ -192,7 +192,8 @@ class Scheduler:
                 self._end(index, None)
                 return
             except CimError as error:
-                # A netlist that cannot be made (a model file that has gone, a size out of range) is this point's failure.
+                # A netlist that cannot be made (a model file that has gone, a size out of range) is this point's
+                # failure.
                 self._end(index, Failure(Status.NO_NETLIST, str(error)))
                 return
             answer = self._complete(index)

@@ -1,7 +1,7 @@
 """Worker processes: how they start, how they end, and the one function that they run.
 
-Ctrl-C in a terminal reaches every process of the program. A worker ignores it, and the engine ends the worker. No worker
-and no ngspice outlives the program.
+Ctrl-C in a terminal reaches every process of the program. A worker ignores it, and the engine ends the worker. No
+worker and no ngspice outlives the program.
 """
 
 import contextlib

@@ -1,7 +1,9 @@
-"""What points have cost so far, for the forecast of the next run; kept beside the cache, and harmless to lose.
+"""What points have cost so far, for the forecast of the next run. The file is kept beside the cache and harmless to lose.
 
-Where a bench never ran, a default stands in: what its points cost on another machine, which comes with the package, times
-how much slower or faster this machine has been at the benches that did run here.
+A bench that never ran has a default cost, which the package brings from another machine. The default is scaled by the
+pace of this machine, measured at the benches that did run here:
+
+    pace = CPU time of these benches here / CPU time of these benches by default
 """
 
 import contextlib
@@ -21,24 +23,31 @@ from pyspice_cim.resources import write_atomically
 
 @dataclass(frozen=True)
 class Cost:
-    """Points seen, and the CPU seconds of ngspice and the decks behind them."""
+    """Cost of the points that were run.
+
+    Attributes:
+        points: number of points.
+        cpu_seconds: CPU time of ngspice behind them in seconds.
+        decks: number of decks behind them.
+    """
 
     points: int = 0
     cpu_seconds: float = 0.0
     decks: int = 0
 
     def plus(self, run: BenchRun) -> "Cost":
-        """With one more point."""
+        """This cost with one more point, whose result is ``run``."""
         return Cost(self.points + 1, self.cpu_seconds + run.cpu_seconds, self.decks + run.decks)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Expected:
-    """What a point of a bench is expected to cost.
+    """What one point of a bench is expected to cost.
 
     Attributes:
-        decks, cpu_seconds: of one point.
-        measured_in: the technology of the points that say so, or the machine of the default.
+        decks: number of decks.
+        cpu_seconds: CPU time of ngspice in seconds.
+        measured_in: technology of the points that were measured, or machine of the default.
     """
 
     decks: float
@@ -79,14 +88,15 @@ class Costs:
         return cls(path, known)
 
     def add(self, technology: str, bench: str, run: BenchRun) -> None:
-        """Count a point that went to its end."""
+        """Count the point with the result ``run``, if its bench reached its end."""
         if run.status == "done" and run.simulations:
             self.fresh[technology, bench] = self.fresh.get((technology, bench), Cost()).plus(run)
 
     def of(self, technology: str, bench: str) -> tuple[Cost, str] | None:
-        """The cost of ``bench`` and where it was measured: here, else in any other technology, else ``None``.
+        """The cost of ``bench`` and the technology in which it was measured; ``None`` if the bench never ran.
 
-        A bench with settings that never ran costs what it does without.
+        ``technology`` is preferred to any other one. A bench that never ran with its settings costs what it costs
+        without.
         """
         both = {**self.known, **self.fresh}
         for name in dict.fromkeys((bench, bench.partition(" ")[0])):
@@ -98,10 +108,12 @@ class Costs:
         return None
 
     def expected(self, technology: str, bench: str, monte_carlo: MonteCarloSettings | None = None) -> Expected:
-        """What a point of ``bench`` will cost: as ``of`` says, else by the default.
+        """What a point of ``bench`` will cost: the mean of points that were run (``of``), else the default.
 
         Args:
-            monte_carlo: the plan's, by which the default of a bench that draws samples grows.
+            technology: name of the technology.
+            bench: bench with its settings, as ``Plan.kind_of`` names it.
+            monte_carlo: the plan's settings of samples; the default of a bench that draws samples grows with them.
         """
         known = self.of(technology, bench)
         if known is not None:
@@ -120,9 +132,9 @@ class Costs:
         )
 
     def _pace(self, defaults: Mapping[str, Mapping[str, float]]) -> float:
-        """CPU seconds of the points that ran here, over those of as many points by default; 1 if none ran.
+        """The pace of this machine; 1 if no bench ran here.
 
-        Benches that draw samples do not count: how many samples their points had is not kept.
+        Benches that draw samples do not count, because the number of their samples is not kept.
         """
         here = {**self.known, **self.fresh}
         fixed = {key: cost for key, cost in here.items() if key[1] in defaults and "samples" not in defaults[key[1]]}
@@ -131,7 +143,7 @@ class Costs:
         return measured / by_default if measured and by_default else 1.0
 
     def save(self) -> None:
-        """Keep what this run has seen, if that can be written: no table is to be lost for a forecast."""
+        """Store what this run has seen. A file that cannot be written is no error: no table is lost for a forecast."""
         if self.path is not None and self.fresh and self.path.parent.is_dir():
             rows = [(*key, c.points, c.cpu_seconds, c.decks) for key, c in {**self.known, **self.fresh}.items()]
             with contextlib.suppress(CimError):

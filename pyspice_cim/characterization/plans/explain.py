@@ -1,7 +1,7 @@
-"""A number of a table, back to ngspice: the benches of the points behind it, their decks, and the numbers they give today.
+"""From a number of a table back to ngspice: the points behind the number, their decks, and the values of today.
 
-The table holds the text of its plan, so a point's bench can be started again. Its simulations are answered from the cache
-as far as that goes, or by ngspice anew.
+The table holds the text of its plan, so the bench of a point can be started again. The simulations of the bench are
+answered from the cache, or by ngspice anew.
 """
 
 import tomllib
@@ -39,10 +39,10 @@ class DeckTrace:
     """One simulation of a point's bench.
 
     Attributes:
-        sha256, title: of the deck.
-        listed: whether the table names it for this point; a search for a limit tries others, too.
-        source: where its outcome is from; ``nowhere``: the cache does not hold it.
-        reason: why it gave no values, ``""`` if it did.
+        sha256, title: hash and title of the deck.
+        listed: whether the table names the deck for this point. A search for a limit tries other decks, too.
+        source: where the outcome is from; ``nowhere`` if the cache does not hold it.
+        reason: why there are no values, ``""`` if there are.
         retry: name of the convergence retry that the simulation needed, ``""`` for none.
     """
 
@@ -56,13 +56,13 @@ class DeckTrace:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class PointTrace:
-    """A point behind a value, with its bench driven again.
+    """A point behind a value, with its bench run again.
 
     Attributes:
-        node: what the table says.
-        decks: simulations, in the order of the bench.
-        complete: whether the bench came to its end; if not, further decks depend on outcomes that are not there.
-        value: what the bench gives for the quantity today; ``None`` if it failed or is not complete.
+        node: what the table says of the point.
+        decks: simulations in the order of the bench.
+        complete: whether the bench reached its end. If not, further decks depend on outcomes that are not there.
+        value: value of the quantity today; ``None`` if the bench failed or is not complete.
         reason: why there is no value.
     """
 
@@ -89,7 +89,7 @@ class PointTrace:
 
 
 def differences(table: Table, technology: Technology, ngspice: str) -> list[str]:
-    """What is other today than when ``table`` was made, in words; empty if nothing is."""
+    """What differs today from the time when ``table`` was made, in words; empty if nothing does."""
     attributes = table.dataset.attrs
     today = {"ngspice": ngspice, "package": f"pyspice_cim {__version__}"}
     found = [
@@ -110,10 +110,14 @@ def differences(table: Table, technology: Technology, ngspice: str) -> list[str]
 def trace_cached(
     table: Table, origin: Origin, technology: Technology, *, cache: Cache, decks: Path | None = None
 ) -> tuple[PointTrace, ...]:
-    """The points behind ``origin``, with the outcomes that ``cache`` holds of the ngspice that made ``table``.
+    """The points behind ``origin``, with outcomes from ``cache`` alone.
 
     Args:
-        decks: folder that the decks are written to, as ``<first 16 digits of the hash>.cir``.
+        table: table of the number.
+        origin: points and weights behind the number.
+        technology: technology of the table.
+        cache: outcomes of the ngspice that made the table are looked for here.
+        decks: folder to which the decks are written, as ``<first 16 digits of the hash>.cir``.
 
     Raises:
         TableError: if the table is not one of this version's benches.
@@ -128,9 +132,13 @@ def trace_cached(
 def trace_simulated(
     table: Table, origin: Origin, technology: Technology, *, workers: int, decks: Path | None = None
 ) -> tuple[PointTrace, ...]:
-    """The points behind ``origin``, simulated anew with the installed ngspice; nothing is read from a cache or kept in one.
+    """The points behind ``origin``, simulated anew with the installed ngspice, without a cache.
 
     Args:
+        table: table of the number.
+        origin: points and weights behind the number.
+        technology: technology of the table.
+        workers: number of worker processes.
         decks: folder for the decks and, beside each, the waveforms (``.raw``).
 
     Raises:
@@ -203,7 +211,7 @@ def _plan(table: Table) -> Plan:
 
 
 def _watched(bench: Bench, seen: list[tuple[Simulation, Outcome]]) -> Bench:
-    """``bench``, whose simulations are noted; it ends where an outcome is not there."""
+    """``bench`` with its simulations noted in ``seen``; the bench ends where the cache lacks an outcome."""
     outcomes: list[Outcome] | None = None
     while True:
         try:
@@ -236,7 +244,7 @@ def _point(
         decks=tuple(
             DeckTrace(
                 sha256=simulation.deck.sha256,
-                title=simulation.deck.text.partition("\n")[0].removeprefix(".title").lstrip("* "),
+                title=simulation.deck.title,
                 listed=simulation.deck.sha256 in node.decks,
                 source="nowhere" if _nowhere(outcome) else "cache" if outcome.cached else "ngspice",
                 reason=outcome.reason,
@@ -256,7 +264,7 @@ def _nowhere(outcome: Outcome) -> bool:
 
 
 def _selected(origin: Origin, node: Node, measured: Measurement) -> NDArray[np.float64]:
-    """The part of ``measured`` that the node's value is: own axes that were chosen or looked up are taken out."""
+    """The part of ``measured`` that the node's value is: own axes that were chosen or interpolated are taken out."""
     array = np.asarray(measured.value, dtype=np.float64)
     for position, dim in reversed(list(enumerate(measured.dims))):
         if dim not in origin.labels:

@@ -1,4 +1,4 @@
-"""What a plan would cost: points, what the cache holds of them, decks and time, without running anything."""
+"""What a plan would cost: number of points, points that are in the cache, decks and time. Nothing is run."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,13 +13,17 @@ from pyspice_cim.technology import Technology, load_technology
 
 @dataclass(frozen=True, kw_only=True)
 class BenchForecast:
-    """What is ahead for one bench of a plan.
+    """Forecast of one bench of a plan.
 
     Attributes:
-        points, cached: on the grid and held out; those of them that the cache holds whole.
-        decks, cpu_seconds: of the others, by the mean of points of this bench that were run, else by a default.
-        measured_in: technology in which that mean was measured, or the machine of the default.
-        failed, reasons: points whose netlist cannot be made, which nothing is run for; why, each reason once.
+        bench: name of the bench.
+        points: number of points, on the grid and held out.
+        cached: number of points that the cache holds whole.
+        decks, cpu_seconds: number of decks, and CPU time in seconds, of the points that are left. Both come from the
+            mean of earlier points of the bench, else from a default.
+        measured_in: technology in which that mean was measured, or machine of the default.
+        failed: number of points whose netlist cannot be made; nothing is run for them.
+        reasons: why, each reason once.
     """
 
     bench: str
@@ -35,7 +39,7 @@ class BenchForecast:
 def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = load_technology) -> list[BenchForecast]:
     """The forecast of every bench of ``plan``; refinement and audit are not in it.
 
-    Every netlist is made, to ask the cache for it: ``engine.progress`` is told how far that is.
+    Every netlist is made, to ask the cache for it. ``engine.progress`` is called with a tally of its own meanwhile.
 
     Raises:
         TechnologyError: if the plan asks for a technology or corner that there is not.

@@ -37,7 +37,7 @@ def _some(benches: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_their_types(settings: object) -> object:
-    """What a TOML file says of samples: a number in quotes, or ``true`` for 1, is a slip of the pen."""
+    """``settings`` of samples as a TOML file gives them, if each has its type: a number in quotes is a slip of the pen."""
     if not isinstance(settings, dict):
         return settings
     for field in dataclasses.fields(MonteCarloSettings):
@@ -73,9 +73,10 @@ class HeldOut(BaseModel):
     """Points off the grid that are simulated to judge the interpolation, and never interpolated from.
 
     Attributes:
-        midpoints: one in the middle of every interval of every axis, the other axes at their middle node.
-        random: so many more of each bench, off the grid in all axes at once.
-        seed: of these.
+        midpoints: whether there is a point in the middle of every interval of every axis, the other axes at their
+            middle node.
+        random: number of further points of each bench, off the grid in all axes at once.
+        seed: seed of the random points.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -88,8 +89,8 @@ class Refine(BaseModel):
     """Nodes that are added where a midpoint's relative error of interpolation is above a bound.
 
     Attributes:
-        rounds: how many times at most the intervals are halved; 0 for never.
-        energy, delay: bounds for quantities in J and in s.
+        rounds: largest number of times that intervals are halved; 0 for never.
+        energy, delay: bounds of the relative error, for quantities in J and in s.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -102,8 +103,9 @@ class Audit(BaseModel):
     """Points that are run again with a tenth of every tolerance: the numerical error of the table.
 
     Attributes:
-        points: so many of each bench.
-        benches: of these benches alone; of all where none is named. A column takes five times as long as in the table.
+        points: number of points of each bench.
+        benches: benches that are audited; all where none is named. The audit of a column takes five times as long as
+            its simulation for the table.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -112,7 +114,7 @@ class Audit(BaseModel):
 
 
 def _known_names(benches: object) -> object:
-    """Refuse a name that the bench does not know, before its value is held against a type that it was not meant for."""
+    """``benches``, if every bench knows the names that it is given. A value of an unknown name has no type to check."""
     for bench, asked in benches.items() if isinstance(benches, dict) else ():
         if bench in BENCHES and isinstance(asked, dict):
             kind = BENCHES[bench]
@@ -126,7 +128,10 @@ def _known_names(benches: object) -> object:
 
 
 class BenchPlan(BaseModel):
-    """What a plan says of a bench, side by side in its file: values along its axes, and settings of all its points."""
+    """What a plan says of a bench: values along the bench's axes, and settings of all its points.
+
+    Both stand side by side in the file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     axes: dict[str, Axis]
@@ -160,7 +165,7 @@ class Plan(BaseModel):
     text: str = Field(default="", exclude=True)
 
     def kind_of(self, bench: str) -> str:
-        """Name of the points that cost the same: the bench, and its settings, as JSON, where it has any."""
+        """Name of points that cost the same: the bench and, where it has any, its settings as JSON."""
         chosen = self.benches[bench].settings.model_dump_json(exclude_none=True)
         return bench if chosen == "{}" else f"{bench} {chosen}"
 
@@ -188,7 +193,7 @@ class Point:
 
     @property
     def key(self) -> tuple[Any, ...]:
-        """What tells this point from all others."""
+        """Key of the point: bench, corner and coordinates; no two points of a plan share one."""
         return self.bench, *self.corner.model_dump().values(), *self.coordinates.items()
 
     @property
@@ -213,7 +218,8 @@ def load_plan(path: str | Path) -> Plan:
     except (OSError, UnicodeDecodeError) as error:
         raise PlanError(f"plan {path} cannot be read: {error}") from error
     except (ValueError, RecursionError) as error:
-        # Beside its own error tomllib has those of Python: for a number of thousands of digits, for lists in lists in lists.
+        # Beside its own error tomllib has those of Python: for a number of thousands of digits, for lists in lists in
+        # lists.
         raise PlanError(f"plan {path} is not valid TOML: {error}") from error
     if "text" in data:
         raise PlanError(f"plan {path}: text is no field of a plan (found {_short(data['text'])}); remove it")
@@ -272,10 +278,10 @@ def load_plan(path: str | Path) -> Plan:
 
 
 def started(plan: Plan, technology: Technology, point: Point) -> Bench:
-    """The bench of ``point``, from its start, as ``plan`` sets it.
+    """The bench of ``point`` from its start, with the settings of ``plan``.
 
     Raises:
-        PlanError: if it is no bench of the plan, or draws samples and the plan does not say how many.
+        PlanError: if the plan has no such bench, or does not say how many samples the bench is to draw.
     """
     if point.bench not in plan.benches:
         raise PlanError(f"plan {plan.name} has no bench {point.bench!r}; it has {', '.join(plan.benches)}")

@@ -1,8 +1,12 @@
-"""How good a table is: points held out of the interpolation, nodes added where it is poor, an audit of tolerances.
+"""How good a table is: held-out points, nodes that are added where the interpolation is poor, and an audit of tolerances.
 
-Errors are relative to the largest magnitude of the simulated array, so that an entry near zero (an event that costs
-nothing) does not count as infinitely wrong. What a quantity's own search grid hides (``Measurement.resolution``) is not
-the interpolation's fault and is taken off before an error is held against a bound.
+An error is relative to the largest magnitude of the simulated array:
+
+    error = max |found - expected| / max |expected|
+
+So an entry near zero (an event that costs nothing) does not count as infinitely wrong. Some quantities are searched on
+a grid of their own (``Measurement.resolution``). The width of that grid is not the interpolation's fault. It is
+subtracted before an error is compared with a bound.
 """
 
 import hashlib
@@ -31,7 +35,13 @@ _CORNER_AXES = ("vdd", "temperature_c")
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """Two neighbouring nodes of an axis; ``bench`` is ``""`` for the axes that all benches share."""
+    """Two neighbouring nodes of an axis.
+
+    Attributes:
+        bench: bench of the axis; ``""`` for the supply and the temperature, which all benches share.
+        axis: name of the axis.
+        low, high: values at the nodes.
+    """
 
     bench: str
     axis: str
@@ -41,12 +51,15 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """One quantity at one point, measured twice: on the table's way, and on a way that is to be trusted more.
+    """One quantity at one point by two ways: as the table has it, and by a way that is trusted more.
 
     Attributes:
-        expected, found: the entry of the array that is furthest off: by the better way, and by the table.
+        point, quantity, unit: what is compared.
+        expected: the entry with the largest error, by the trusted way.
+        found: the same entry as the table has it.
         error: largest deviation over the array, relative to its largest magnitude; NaN if one of the two failed.
-        excess: what is left of it beyond the quantity's resolution.
+        excess: the part of ``error`` beyond the quantity's resolution.
+        decks: hashes of the decks of the trusted way.
         reason: why there is no error.
     """
 
@@ -62,7 +75,7 @@ class Check:
 
 
 def held_out_points(plan: Plan) -> Iterator[tuple[Point, Interval | None]]:
-    """The points of ``plan.held_out``, each midpoint with the interval that it halves."""
+    """The points of ``plan.held_out``. A midpoint comes with the interval that it halves, a random point with ``None``."""
     if plan.held_out is None:
         return
     for bench in plan.benches:
@@ -116,10 +129,10 @@ def _point(process: str, bench: str, at: dict[str, float]) -> Point:
 
 
 def interpolation_checks(table: Table, point: Point, run: BenchRun) -> list[Check]:
-    """What ``table`` interpolates at ``point`` against what was simulated there."""
+    """Compare what ``table`` interpolates at ``point`` with ``run``, the simulation of that point."""
     look = Lookup(table)
     known = {measured.name: measured for measured in run.measurements if measured.name in table.quantities}
-    # A point that was not simulated, or had no netlist, does not know what it would have measured.
+    # The run of a point without simulation or netlist does not name the quantities that it lacks.
     for name in table.quantities:
         if not known.get(name) and table.dataset[name].attrs["bench"] == point.bench:
             unit = str(table.dataset[name].attrs["units"])
@@ -173,7 +186,7 @@ def audited(bench: Bench) -> Bench:
 
 
 def audit_checks(point: Point, run: BenchRun, tight: BenchRun) -> list[Check]:
-    """What ``run`` measured against what it measures at tighter tolerances."""
+    """Compare what ``run`` measured with ``tight``, the same point at tighter tolerances."""
     second = {measured.name: measured for measured in tight.measurements}
     checks = []
     for measured in run.measurements:
@@ -187,7 +200,7 @@ def audit_checks(point: Point, run: BenchRun, tight: BenchRun) -> list[Check]:
 
 
 def _unknown(point: Point, measured: Measurement, reason: str) -> Check:
-    """A check that says nothing but why."""
+    """A check without numbers, which says why there are none."""
     nan = float("nan")
     return Check(
         point=point,

@@ -35,7 +35,7 @@ class BenchKind:
         axes: axis name to its meaning.
         settings: names of the ``BenchSettings`` that a plan may give.
         arguments: what ``run`` is called with for them.
-        samples: whether it draws samples: then its numbers are neither interpolated to judge them nor audited.
+        samples: whether the bench draws samples; then its numbers are neither held out nor audited.
         check: called as ``check(**{axis: value})``; raises ``NetlistError`` for values that the bench cannot simulate.
     """
 

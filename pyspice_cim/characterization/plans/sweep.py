@@ -38,9 +38,9 @@ def characterize(
 ) -> Table:
     """Run ``plan`` stage by stage and return its table.
 
-    A point that fails, or for which the budget had no time, is in the table with its reason. The stages are the grid with
-    the points of ``plan.held_out``, the refinements of ``plan.refine``, and ``plan.audit``. What a stage finds stands in the
-    table beside the quantity that it judges.
+    A point that fails, or for which the budget had no time, is in the table with its reason. The stages are the grid
+    with the points of ``plan.held_out``, the refinements of ``plan.refine``, and ``plan.audit``. What a stage finds
+    stands in the table beside the quantity that it judges.
 
     Args:
         plan: what to run.
@@ -159,8 +159,8 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
     """The table of ``runs``, what became of every point of ``points``.
 
     Args:
-        origin: ``technology``, ``technology_sha256``, ``ngspice`` and, where samples are drawn, ``variation_sha256``, as the
-            table's attributes are to say.
+        origin: ``technology``, ``technology_sha256``, ``ngspice`` and, where samples are drawn, ``variation_sha256``,
+            as the table's attributes are to say.
     """
     measured = [run.measurements for run in runs]
     corners = {"process": plan.corners.process, "vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c}

@@ -1,35 +1,35 @@
-"""What ngspice says: lines that make a run one that is not to be trusted, and what of them enters a table as a reason.
+"""The log of ngspice: which lines make a run untrustworthy, and which of them become the reason in a table.
 
-A reason must be the same whenever and wherever the same deck fails, because a table is: statistics of time and memory, and
-the folder that the deck ran in, are no part of it.
+A reason must be the same whenever and wherever the same deck fails, because a table must be. So statistics of time and
+memory, and the folder in which the deck ran, are no part of a reason.
 """
 
 import re
 
-# What ngspice prints where a run that "succeeded" is not to be trusted: it went on without what it did not understand, or
-# with a value of its own in the place of the deck's.
+# ngspice prints these where a run that "succeeded" cannot be trusted. It went on without a line that it did not
+# understand, or with a value of its own in place of the deck's.
 _ALARM = re.compile(
     r"unrecognized|ignored|singular|aborted|timestep too small|no such vector|fatal|can't find"
     r"|unknown (?:device|parameter|subckt)|undefined|not found|convergence problem"
     r"|^\s*error\b|could not (?:set|find)|resistance too? low",
     re.IGNORECASE,
 )
-# Notes that match the above and are harmless: ngspice falls back to another method and goes on.
+# These match too but are harmless: ngspice falls back to another method and goes on.
 _HARMLESS = re.compile(r"gmin stepping|source stepping|spinit|\.spiceinit|^Note:", re.IGNORECASE)
 _NO_SOLUTION = re.compile(
     r"singular|aborted|timestep too small|convergence problem|no convergence|iteration limit", re.IGNORECASE
 )
-# Said at the end of every run, or with other numbers in every run.
+# Lines that stand in every log, or have other numbers in every run.
 _STATISTICS = re.compile(
     r"analysis time|elapsed time|DRAM|program size|\bpages =|^Stack =|resource usage|no active circuit|^Doing analysis"
     r"|^No\. of Data|^Circuit:|compatibility mode|binary raw file|interrupted due to error",
     re.IGNORECASE,
 )
 _STEP = re.compile(r"^Trying gmin = \S+ ")
-# Lines behind an alarm without which it says nothing, by how it ends.
+# Endings of an alarm that goes on in the next lines, and the number of these lines.
 _GOES_ON = ((re.compile(r"or its substitute:$"), 2), (re.compile(r"(?::|--|,|from line)$"), 1))
 
-# Lines, and characters of all of them, that a reason holds.
+# Largest number of lines, and of characters, of a reason.
 _MOST_LINES, _MOST_CHARACTERS = 4, 400
 
 
@@ -41,9 +41,9 @@ def no_solution(log: str) -> bool:
 def alarms(log: str) -> str:
     """The first alarms of ``log`` with the lines that belong to them, in one line; empty if there are none.
 
-    They are the same for the same deck: without statistics, and each but once.
+    The text is the same for the same deck: it has no statistics, and each alarm once.
     """
-    # What a step of the gmin stepping says is said again by the next one.
+    # Every step of the gmin stepping repeats the message of the step before.
     lines = [_STEP.sub("", " ".join(line.split())) for line in log.splitlines()]
     lines = [line for line in lines if line and not _STATISTICS.search(line)]
     found: dict[str, None] = {}

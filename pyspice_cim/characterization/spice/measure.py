@@ -10,12 +10,19 @@ Array = NDArray[np.float64]
 
 
 def value_at(vectors: Vectors, name: str, time: float | Array) -> Array:
-    """Vector ``name`` at ``time``, linearly interpolated."""
+    """Value of the vector ``name`` at ``time`` in seconds, linearly interpolated."""
     return np.asarray(np.interp(time, vectors["time"], vectors[name]))
 
 
 def crossings(vectors: Vectors, name: str, level: float, rising: bool | None = None) -> Array:
-    """All times at which vector ``name`` crosses ``level``; ``rising`` picks one direction."""
+    """Times in seconds at which the vector ``name`` crosses ``level``, in their order.
+
+    Args:
+        vectors: vectors of a transient.
+        name: vector.
+        level: level in the unit of the vector.
+        rising: ``True`` for rising edges, ``False`` for falling edges, ``None`` for both.
+    """
     time, wave = vectors["time"], vectors[name] - level
     up = (wave[:-1] < 0) & (wave[1:] >= 0)
     down = (wave[:-1] > 0) & (wave[1:] <= 0)
@@ -27,10 +34,17 @@ def crossings(vectors: Vectors, name: str, level: float, rising: bool | None = N
 def first_crossing(
     vectors: Vectors, name: str, level: float, *, after: float = 0.0, rising: bool | None = None
 ) -> float:
-    """First time from ``after`` on at which vector ``name`` crosses ``level``.
+    """First time at which the vector ``name`` crosses ``level``, in seconds.
+
+    Args:
+        vectors: vectors of a transient.
+        name: vector.
+        level: level in the unit of the vector.
+        after: start of the search in seconds.
+        rising: ``True`` for rising edges, ``False`` for falling edges, ``None`` for both.
 
     Raises:
-        SimulationError: if it never does.
+        SimulationError: if the vector never crosses the level.
     """
     times = crossings(vectors, name, level, rising)
     times = times[times >= after]
@@ -41,9 +55,19 @@ def first_crossing(
 
 
 def window_charges(vectors: Vectors, source: str, edges: Array) -> Array:
-    """Charge that a voltage source delivers in each window between ``edges``, C.
+    """Charge that a voltage source delivers in each window, in coulombs.
 
-    Q_k = -integral of i(source) dt over [edges_k, edges_k+1]  (SPICE counts current into the plus terminal)
+        Q_k = -integral of i(source) dt over [edges_k, edges_k+1]
+
+    SPICE counts the current into the plus terminal, therefore the sign.
+
+    Args:
+        vectors: vectors of a transient.
+        source: name of the voltage source.
+        edges: limits of the windows in seconds, shape (windows + 1,).
+
+    Returns:
+        Charges, shape (windows,).
     """
     current = -vectors[f"i({source})"]
     steps = 0.5 * (current[1:] + current[:-1]) * np.diff(vectors["time"])
@@ -51,13 +75,25 @@ def window_charges(vectors: Vectors, source: str, edges: Array) -> Array:
 
 
 def pull_up_charges(vectors: Vectors, source: str, node: str, edges: Array, *, vdd: float) -> Array:
-    """Charge that a driver in the place of the ideal voltage source would take from its supply in each window, C.
+    """Charge that a driver, in place of the ideal voltage source, would take from its supply in each window, in coulombs.
 
-    Net charge while the line ``node`` rises or stands high. While it falls or stands low, a driver's pull-down carries
-    the charge to ground; what couples into a line that stands high goes back to the supply and counts as such.
+    The charge is the net charge while the control line rises or is high. While the control line falls or is low, the
+    pull-down of a driver carries the charge to ground. Charge that couples into a high control line returns to the
+    supply.
 
-    The positive part of the current would not do: after an abrupt change of the time step the trapezoidal rule lets a
-    current alternate between large values of both signs, whose positive half is many times the charge and whose sum is not.
+    The positive part of the current would be wrong. After an abrupt change of the time step, the trapezoidal rule lets
+    a current alternate between large values of both signs. Their positive half is many times the charge; their sum is
+    not.
+
+    Args:
+        vectors: vectors of a transient.
+        source: name of the ideal voltage source.
+        node: vector of the control line's voltage, e.g. ``v(wl)``.
+        edges: limits of the windows in seconds, shape (windows + 1,).
+        vdd: supply voltage in volts.
+
+    Returns:
+        Charges, shape (windows,).
     """
     current, level = -vectors[f"i({source})"], vectors[node]
     change = np.diff(level)
@@ -73,10 +109,10 @@ def _in_windows(time: Array, steps: Array, edges: Array) -> Array:
 
 
 def bits_at(vectors: Vectors, names: list[str], time: float, vdd: float) -> list[int]:
-    """The bits that the nodes ``names`` hold at ``time``.
+    """The bits that the nodes ``names`` hold at ``time`` in seconds.
 
     Raises:
-        SimulationError: if a node is more than a tenth of the supply away from both rails: that is no bit.
+        SimulationError: if a node is more than a tenth of the supply ``vdd`` away from both rails, which is no bit.
     """
     bits = []
     for name in names:

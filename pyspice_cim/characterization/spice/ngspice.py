@@ -1,8 +1,8 @@
-"""The ngspice runner: one process per deck, judged by its data and never by its return code alone.
+"""The ngspice runner: one process for each deck, judged by its data and never by its return code alone.
 
-ngspice reports several failures only in its log and goes on (return code 0), and a run that stops early still writes a
-raw file. So a run counts as good only if the return code is 0, the log holds none of the known alarms, every requested
-vector is there and finite, and a transient reached its stop time.
+ngspice reports several failures only in its log and ends with the return code 0. A run that stops early still writes a
+raw file. So a run is good only if the return code is 0, the log holds no alarm, every requested vector is there and
+finite, and a transient reached its stop time.
 
 A run that does not count has a ``Failure`` in place of vectors.
 """
@@ -33,20 +33,21 @@ from pyspice_cim.netlists.deck import Deck, ngspice_input
 # Signals that ngspice brings on itself.
 _OWN_SIGNALS = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGBUS, signal.SIGILL)
 
-# The oldest ngspice that is taken. All numbers of this project were measured with 39. In 34 of January 2021 the fixes came
-# that foundries' BSIM4 libraries need (its release notes name those of sky130); what earlier ones make of such decks was
-# never looked at, and is not known to be an error that they would report.
+# The oldest ngspice that is accepted. All numbers of this project were measured with version 39. Version 34 (January
+# 2021) brought fixes that BSIM4 libraries of foundries need; its release notes name sky130. Earlier versions were never
+# tried on such decks, and might simulate them wrongly without an error.
 MINIMUM_VERSION = 34
 
-# What ngspice sees of our environment: where programs and shared libraries are. Other variables (SPICE_SCRIPTS,
-# SPICE_USERINIT_DIR, SPICE_ASCIIRAWFILE, ...) lead it to files of settings or change its files, and so its numbers.
+# Variables of the environment that ngspice gets: where programs and shared libraries are. Other variables
+# (SPICE_SCRIPTS, SPICE_USERINIT_DIR, SPICE_ASCIIRAWFILE, ...) name files of settings or change the result file, and so
+# the numbers.
 _SEEN = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH", "SYSTEMROOT")
-# ngspice reads this file of SPICE_SCRIPTS at its start. The file of an installation loads code models, which read files.
+# ngspice reads a file of this name at its start. The file of an installation loads code models, which read other files.
 _SPINIT = "* Settings of a run, in place of those of the installation\nset num_threads=1\n"
 
-# Bytes: with less left on the disk, a run that failed had no room for its result.
+# With less room left on the disk, a run that failed had no room for its result; in bytes.
 _LITTLE_ROOM = 2**20
-# Bytes: a good run says a few lines, and a log is read as a whole.
+# A good run prints a few lines, and a log is read as a whole; in bytes.
 _LONGEST_LOG = 2**23
 
 
@@ -81,7 +82,7 @@ class SimResult:
 
 
 class Simulator(Protocol):
-    """Anything that turns decks into results; sweeps are tested with an analytic one."""
+    """Anything that turns decks into results, in their order. Tests use simulators that compute results directly."""
 
     @property
     def version(self) -> str: ...
@@ -139,7 +140,11 @@ def ngspice_version(program: Path) -> str:
 
 @dataclass(frozen=True)
 class NgspiceSimulator:
-    """Runs decks with the installed ngspice, one after the other; parallelism is the executor's business."""
+    """Runs decks with the installed ngspice, sequentially. An executor runs several of these at a time.
+
+    Attributes:
+        program: path of ngspice; by default ``find_ngspice``.
+    """
 
     program: Path | None = None
 
@@ -186,9 +191,10 @@ class NgspiceSimulator:
 
 
 def ngspice_environment(folder: Path) -> dict[str, str]:
-    """The environment of an ngspice that runs in ``folder``: nothing of ours but where programs and libraries are.
+    """The environment of an ngspice that runs in ``folder``: paths of programs and libraries, and nothing else of ours.
 
-    With ``-n`` (no ``.spiceinit``) and the ``spinit`` of ``folder``, no file of the machine or the user changes a number.
+    With ``-n`` (no ``.spiceinit``) and the ``spinit`` in ``folder``, no file of the machine or the user changes a
+    number.
     """
     seen = {name: os.environ[name] for name in _SEEN if name in os.environ}
     # OMP_NUM_THREADS does not stop ngspice from starting threads; the limit does.
@@ -197,7 +203,11 @@ def ngspice_environment(folder: Path) -> dict[str, str]:
 
 
 def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, float]:
-    """Run ngspice on ``deck.cir`` in ``folder``; its exit status (negative: signal), whether time ran out, CPU seconds."""
+    """Run ngspice on ``deck.cir`` in ``folder``.
+
+    Returns:
+        The exit status (negative for a signal), whether the timeout in seconds was over, and the CPU time in seconds.
+    """
     with (folder / "log").open("wb") as log:
         child = subprocess.Popen(
             [program, "-n", "-b", "-r", "deck.raw", "deck.cir"],
@@ -206,8 +216,8 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # A group, so that all of it can be killed. Not a session: Linux would give it an autogroup of its own, which
-            # the caller's `nice` does not reach.
+            # A group, so that all of it can be killed. Not a session: Linux would give it an autogroup of its own,
+            # which the caller's `nice` does not reach.
             process_group=0,
         )
     expired = threading.Event()
@@ -221,8 +231,8 @@ def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, 
     timer.daemon = True
     timer.start()
     try:
-        # wait4, so that the CPU time is this child's alone: threads of one process may run decks side by side.
-        # What it has started must not outlive it; the group is its own until it is waited for.
+        # wait4 gives the CPU time of this child alone: threads of one process may run decks side by side.
+        # No process that the child has started may outlive it; the group belongs to the child until it is waited for.
         os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -12,7 +12,7 @@ Vectors = dict[str, NDArray[np.float64]]
 
 
 def read_raw(path: Path) -> list[Vectors]:
-    """Read every plot of a raw file: one dict of vector name to array per plot, real analyses only.
+    """Read a raw file of real analyses: for each plot a dictionary of vector name to array.
 
     Raises:
         SimulationError: if the file is no raw file, is cut short or damaged, or holds complex vectors.

@@ -28,9 +28,10 @@ class Retry:
         return deck.retried(self.options, self.step)
 
 
-# Each retry stands alone. The first two hardly move a number. Gear damps and under-reports energies by about 2 %. A gmin or
-# shunt of 1e-15 S draws femtoamperes. That is little beside the leakage of a cell, except at the coldest corners: for the 8T
-# cell of sky130 at -40 C, gmin adds 0.8 % at 1.8 V and a third at 1.28 V, and the shunt adds 3 % and 1.3 times.
+# Each retry stands alone. The first two hardly move a number. Gear damps and under-reports energies by about 2 %. A
+# gmin or shunt of 1e-15 S draws femtoamperes. That is little beside the leakage of a cell, except at the coldest
+# corners: for the 8T cell of sky130 at -40 C, gmin adds 0.8 % at 1.8 V and a third at 1.28 V, and the shunt adds 3 %
+# and 1.3 times.
 RETRIES = (
     Retry(name="tolerance", options=Options.of(reltol="1e-3", bypass="0", itl1="1000", itl4="100")),
     Retry(name="step", options=Options.of(bypass="0", itl4="100"), step=0.25),

@@ -1,8 +1,8 @@
 """A simulation request is plain data; running it is one call.
 
 A ``Simulation`` names a deck and the reducer that turns the waveforms into a few numbers. A *bench* is a generator that
-yields batches of simulations, gets their outcomes back, and returns measurements. A bench never runs anything itself. So the
-engine decides about processes, caches and order, and a test can drive a bench with outcomes of its own.
+yields batches of simulations, gets their outcomes back, and returns measurements. A bench never runs anything itself.
+So the engine decides about processes, caches and order, and a test can drive a bench with outcomes of its own.
 """
 
 import hashlib
@@ -34,8 +34,8 @@ class Simulation:
 
     Attributes:
         deck: what ngspice runs.
-        reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. The reducer
-            raises ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
+        reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. The
+            reducer raises ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
         arguments: JSON-able arguments of the reducer.
         retry: whether convergence retries follow a failure. A pack of copies is taken apart instead. An audit must not
             loosen what it tightens.
@@ -148,12 +148,12 @@ Bench = Generator[list[Simulation], list[Outcome], list[Measurement]]
 def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
     """Run one simulation and reduce its waveforms. A failure is an outcome with a reason, not an exception.
 
-    Convergence retries follow a failure that other options may mend, until one works. If none works, the outcome keeps the
-    reason of the first try. If a retry meets a full disk or is killed, nothing is known of the deck. Then that is the
-    reason, and the next run tries the deck again.
+    Convergence retries follow a failure that other options may mend, until one works. If none works, the outcome keeps
+    the reason of the first try. If a retry meets a full disk or is killed, nothing is known of the deck. Then that is
+    the reason, and the next run tries the deck again.
 
-    A transient that the reducer refuses is a fact. A refused operating point may be another solution of the same equations
-    (both nodes of a cell half way), so it is retried.
+    A transient that the reducer refuses is a fact. A refused operating point may be another solution of the same
+    equations (both nodes of a cell half way), so it is retried.
     """
     started = time.thread_time()
     first = found = _tried(simulation, simulator, simulation.deck)

@@ -1,9 +1,9 @@
-"""The sources behind a result, as one hash: what a change of the package must not meet values of an earlier one by.
+"""One hash of the sources behind a result, so that a changed package never takes values of an earlier one.
 
-A module's result depends on its own text and on that of every module of this package that it imports, directly or through
-others, at its top or within a function. The hash is one over the names and texts of all of these, in the order of their
-names: it does not depend on what was imported before, nor on where the package lies. Imports for type checkers alone do
-not run, and do not count; other packages do not either.
+The result of a module depends on its own text, and on the text of every module of this package that it imports,
+directly or through others, at its top or within a function. The hash covers the names and texts of all these modules,
+in the order of their names. It depends neither on earlier imports nor on the place of the package. Imports for type
+checkers alone do not run and do not count. Other packages do not count either.
 """
 
 import ast
@@ -59,7 +59,7 @@ def _read(name: str) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _imported(tree: ast.AST, package: str) -> Iterator[str]:
-    """Names that ``tree`` imports; of ``from a import b`` both ``a`` and ``a.b``, which may be a module."""
+    """Names that ``tree`` imports. ``from a import b`` gives both ``a`` and ``a.b``, which may be a module."""
     if isinstance(tree, ast.Import):
         yield from (alias.name for alias in tree.names)
     elif isinstance(tree, ast.ImportFrom):
@@ -75,7 +75,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _path(name: str) -> Path | None:
-    """File of a module of this package; ``None`` for what is none."""
+    """File of the module ``name`` of this package; ``None`` if it is no such module."""
     top, *rest = name.split(".")
     if top != _NAME:
         return None

@@ -31,9 +31,9 @@ class Status(enum.Enum):
     def retried(self) -> bool:
         """Whether other simulator options may mend the run.
 
-        A timeout is not retried, although looser options might end a slow deck. A timeout depends on how busy the machine
-        is. A value from a convergence retry can differ by percents, and a busy machine must not change a table. A timeout
-        stays a failure that no cache keeps, so the next run tries the same deck again.
+        A timeout is not retried, although looser options might end a slow deck. A timeout depends on how busy the
+        machine is. A value from a convergence retry can differ by percents, and a busy machine must not change a table.
+        A timeout stays a failure that no cache keeps, so the next run tries the same deck again.
         """
         return self in (Status.NOT_CONVERGED, Status.CRASHED, Status.INCOMPLETE)
 

@@ -61,7 +61,7 @@ _FIRST_SECONDS = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class TechnologyCheck:
-    """The outcome of ``check_technology``.
+    """Result of ``check_technology``.
 
     Attributes:
         name: name of the technology.
@@ -154,7 +154,13 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
 
 
 def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> DrawnDeck:
-    """Sweeps of V_GS at V_DS = V_DD: each device alone, twice as wide, two in parallel, shifted by ``SHIFT``."""
+    """Deck of V_GS sweeps at V_DS = V_DD: each device alone, twice as wide, two in parallel, and shifted by ``SHIFT``.
+
+    Args:
+        technology: technology of the devices.
+        corner: operating condition.
+        step: step of the sweep in volts.
+    """
     circuit = Circuit(f"instances {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
     circuit.VCVS("mirror", "gatep", circuit.gnd, "gate", circuit.gnd, -1)
@@ -209,7 +215,14 @@ def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, d
 
 
 def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> DrawnDeck:
-    """The operating point of one transistor of ``width`` and ``length`` in m, switched on."""
+    """Deck of the operating point of one transistor that is on.
+
+    Args:
+        technology: technology of the device.
+        corner: operating condition.
+        device: name of the device.
+        width, length: size in metres.
+    """
     circuit = Circuit(f"size {technology.name} {device}")
     sign = 1 if technology.device(device).polarity == "n" else -1
     circuit.V("on", "on", circuit.gnd, sign * corner.vdd)
