@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.neuron.ldlif import RESETS, Reset
+from pyspice_cim.checks import check_choice, check_flag, check_sequence, check_type
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.training.decay import DECAYS
 
@@ -59,13 +60,15 @@ class FitSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(each, Integral) and each >= 1 for each in self.shape)
-        if len(self.shape) < 2 or not whole:
+        shape = check_sequence("shape", self.shape)
+        whole = all(isinstance(each, Integral) and not isinstance(each, bool) and each >= 1 for each in shape)
+        if len(shape) < 2 or not whole:
             raise ConfigError(f"shape is {self.shape}; it must name the inputs and the neurons of at least one layer")
-        if self.decay not in DECAYS:
-            raise ConfigError(f"decay is {self.decay!r}; choose one of {', '.join(DECAYS)}")
-        if self.reset not in RESETS:
-            raise ConfigError(f"reset is {self.reset!r}; choose one of {', '.join(RESETS)}")
+        object.__setattr__(self, "shape", tuple(int(each) for each in shape))
+        check_type("encoder", self.encoder, Encoder)
+        check_flag("recurrent", self.recurrent)
+        check_choice("decay", self.decay, DECAYS)
+        check_choice("reset", self.reset, RESETS)
         for name, least, most in _WHOLE:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
@@ -103,6 +106,9 @@ def check_data(values01: NDArray[Any], labels: NDArray[Any], settings: FitSettin
 
 
 def _check_real(name: str, value: Any, range_: str, holds: Callable[[Any], bool]) -> None:
-    real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        real = False
     if not real or not holds(value):
         raise ConfigError(f"{name} is {value!r}; it must be a finite number, {range_}")

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.neuron.ldlif import DECAYS, LDLIFParams, NeuronParams
+from pyspice_cim.checks import as_array, check_flag, check_integer, check_sequence, check_type
 from pyspice_cim.errors import CimError, DataError
 from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import write_atomically
@@ -48,6 +49,7 @@ class Layer:
 
     Raises:
         DataError: if the weights have another form or do not fit in ``weight_bits``.
+        ConfigError: if another field is of another type or out of range.
     """
 
     weights: NDArray[np.int8]
@@ -56,9 +58,10 @@ class Layer:
     recurrent: bool = False
 
     def __post_init__(self) -> None:
-        if not 2 <= self.weight_bits <= 8:
-            raise DataError(f"weight_bits is {self.weight_bits}; it must be 2 to 8")
-        weights = np.asarray(self.weights)
+        object.__setattr__(self, "weight_bits", check_integer("weight_bits", self.weight_bits, 2, 8))
+        object.__setattr__(self, "recurrent", check_flag("recurrent", self.recurrent))
+        check_type("params", self.params, LDLIFParams)
+        weights = as_array("weights", self.weights)
         if weights.ndim != 2 or 0 in weights.shape:
             raise DataError(f"weights have shape {weights.shape}; they must be (inputs, neurons), neither of them 0")
         if self.recurrent and weights.shape[0] <= weights.shape[1]:
@@ -104,7 +107,8 @@ class NetworkFile:
     Within a time step a layer sees the spikes that the layer before it fired in the same step.
 
     Raises:
-        DataError: if there is no layer, ``steps`` is below 1, or a layer's inputs differ from the neurons before it.
+        DataError: if there is no layer, or a layer's inputs differ from the neurons before it.
+        ConfigError: if a field is of another type, or ``steps`` is below 1.
     """
 
     layers: tuple[Layer, ...]
@@ -113,12 +117,15 @@ class NetworkFile:
     meta: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "layers", check_sequence("layers", self.layers))
+        for index, layer in enumerate(self.layers):
+            check_type(f"layers[{index}]", layer, Layer)
+        object.__setattr__(self, "steps", check_integer("steps", self.steps, 1))
+        check_type("encoder", self.encoder, Encoder)
+        check_type("meta", self.meta, Mapping)
         object.__setattr__(self, "meta", MappingProxyType({str(name): str(text) for name, text in self.meta.items()}))
         if not self.layers:
             raise DataError("layers is empty; a network has at least one layer")
-        if self.steps < 1:
-            raise DataError(f"steps is {self.steps}; it must be 1 or more")
         for index in range(1, len(self.layers)):
             neurons, inputs = self.layers[index - 1].neurons, self.layers[index].inputs
             if neurons != inputs:
