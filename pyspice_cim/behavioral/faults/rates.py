@@ -202,8 +202,8 @@ def timing_rates(
         P = Q(sram8t_tail_sigma)                             Q: upper tail of the normal distribution
 
     The table has the sigma of a column with one segment over the cycle margin m (``characterization.variation.cycle``).
-    A column with more segments, which needs the cycle T_0 when nominal, leaves a cell as much time at the cycle T as
-    one segment does at::
+    A nominal column with more segments needs the cycle T_0. At the cycle T, its cells have as much time as the cells of
+    one segment at the margin::
 
         m = (T - T_0) / T_1        T_1: shortest cycle of a column with one segment
 

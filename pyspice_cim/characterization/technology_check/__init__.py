@@ -1,1 +1,1 @@
-"""Is a technology what it says it is? Its devices and cells, judged in words."""
+"""Check of a technology: its devices and bit cells are simulated, and every implausible metric becomes a problem."""

@@ -1,7 +1,7 @@
-"""Do the bit cells of a technology work? One point of the benches that ``characterize`` runs, for the 6T and the 8T cell.
+"""Check of the bit cells: one point of the 6T and of the 8T bench that ``characterize`` runs.
 
-A cell of the user's own passes every check of devices whatever it is made of; these testbenches read it, write it and hold
-it, and refuse a wrong bit. Noise and write margins must be above 0, and so must energies, delays and leakage.
+The checks of devices see nothing of a user cell. These benches read, write and hold a bit, and refuse a wrong bit.
+Noise margins, write margin, read energy and leakage power must be above 0.
 """
 
 from collections.abc import Callable, Iterable
@@ -19,10 +19,10 @@ from pyspice_cim.technology import Corner, Technology
 from pyspice_cim.technology.fields import CellGeometry
 from pyspice_cim.units import engineering
 
-# Few rows: the cell is judged, not a long bitline.
+# Few rows: the check is about the cell, not about a long bitline.
 _ROWS = 16
 _BENCHES: dict[str, Callable[..., Bench]] = {"cell_6t": cell6t_bench, "cell_8t": sram8t_bench}
-# The end of a quantity's name -> what it means that it is not above 0. Droop and delay may be 0 or less in a good cell.
+# By end of a quantity's name: the meaning of a value of 0 or less. Droop and delay may be 0 or less in a good cell.
 _POSITIVE = {
     "hold_snm": "it does not hold its bit",
     "read_snm": "a read flips it",
@@ -33,14 +33,23 @@ _POSITIVE = {
 
 
 def check_cells(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
-    """What is wrong with the bit cells at ``corner``: each reason of a bench once, with the quantities that it took."""
+    """Return the problems of the bit cells.
+
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        simulator: what runs the decks.
+
+    Returns:
+        One problem per reason of a bench, with the quantities that have no value because of it.
+    """
     problems: list[Problem] = []
     for field, bench in _BENCHES.items():
         geometry: CellGeometry = getattr(technology, field)
         try:
             measured = run_one(bench(technology, corner, rows=_ROWS), simulator)
         except (TechnologyError, NetlistError) as error:
-            # The drawing of the built-in circuits has the same problem, and says what to do about it.
+            # For a built-in cell, the check of the drawn circuits reports this problem with its remedy.
             if geometry.netlist is not None:
                 problems.append(
                     Problem(where=field, what=f"it cannot be drawn: {error}", remedy=_remedy(field, geometry))
@@ -59,7 +68,11 @@ def check_cells(technology: Technology, corner: Corner, simulator: Simulator) ->
 
 
 def judge_cell(measured: Iterable[Measurement]) -> list[str]:
-    """What is wrong with the measurements of one cell, in words."""
+    """Return what is wrong with one cell, in words.
+
+    Args:
+        measured: measurements of its bench.
+    """
     together: dict[str, list[str]] = {}
     found = []
     for each in measured:

@@ -1,14 +1,13 @@
-"""Is a technology what it says? The benches of ``devices/figures.py`` at every corner, judged in words.
+"""Check of a technology: runs the benches of ``devices/figures.py`` and collects the problems that ``judges.py`` finds.
 
-    corners      all corners, nominal supply and temperature: order of Ion, Ioff and FO4, mixed corners the right way round
-    temperature  both ends of the range: threshold, swing, leakage and delay move as physics has it
-    supply       both ends of the range: everything can be measured there
-    instances    one transistor against: twice as wide, two in parallel (``m``), threshold shifted by 50 mV
-    range        transistors at the four ends of width and length
-    drawing      every built-in circuit
-    cells        the 6T and the 8T cell, own ones too, in the testbenches that characterize them
-
-``judges.py`` says what is wrong with a number; here the benches run and what the judges say is collected.
+check        what runs                                           what must hold
+corners      all corners, nominal supply and temperature         order of Ion, Ioff and FO4; fs and sf not swapped
+temperature  both ends of the range                              physical change of threshold, swing, leakage, delay
+supply       both ends of the range                              every metric has a value
+instances    a transistor; twice its width, m = 2, +50 mV        current and threshold follow
+range        transistors at the ends of width and length         each has an operating point
+drawing      every built-in circuit                              it can be drawn
+cells        the 6T and the 8T cell, user cells too              the benches of the cells get the right bits
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,9 +20,9 @@ from pyspice_cim.characterization.benches.examples import example_decks
 from pyspice_cim.characterization.devices.curves import (
     BENCH_WIDTH,
     THRESHOLD_CURRENT,
-    dc_options,
+    dc_deck,
     device_figures,
-    finished_deck,
+    sweep,
     threshold,
     transfer_curves,
     transfer_deck,
@@ -49,13 +48,14 @@ from pyspice_cim.characterization.technology_check.judges import (
     machine_remedy,
 )
 from pyspice_cim.errors import NetlistError, TechnologyError
+from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
 
 Progress = Callable[[str], None]
 
-# Time for each of the first runs, which take some tenths of a second where the models are sound.
+# Time limit of each of the first runs, in seconds. With sound models they take some tenths of a second.
 _FIRST_SECONDS = 15.0
 
 
@@ -64,11 +64,11 @@ class TechnologyCheck:
     """The outcome of ``check_technology``.
 
     Attributes:
-        name: of the technology.
-        problems: empty for a good one.
-        notes: what is worth knowing and not wrong.
-        figures: condition to figure to value (SI; currents in A/um), ``None`` where it could not be measured.
-        units: figure to its unit.
+        name: name of the technology.
+        problems: what is wrong; empty for a good technology.
+        notes: facts that are worth knowing and not wrong.
+        figures: metrics by condition and name, in SI units, currents in A/um; None for a metric without a value.
+        units: unit of each metric.
     """
 
     name: str
@@ -83,10 +83,15 @@ class TechnologyCheck:
 
 
 def check_technology(technology: Technology, simulator: Simulator, progress: Progress | None = None) -> TechnologyCheck:
-    """Run the device, FO4 and SNM benches at all corners and at the ends of the ranges, and judge the figures.
+    """Simulate a technology at all corners and at the ends of its ranges, and judge the metrics.
 
     Args:
+        technology: the technology.
+        simulator: what runs the decks.
         progress: called with the name of each condition before it runs.
+
+    Returns:
+        Problems, notes and all metrics. If the first runs show a problem, nothing else runs.
 
     Raises:
         MissingDependencyError: if ngspice, or the Python package with the models, is not there.
@@ -102,7 +107,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
         for field, values, unit in (("temperature_c", temperature.range_c, "C"), ("vdd", supply.range_v, "V"))
         for value in values
     }
-    # Transistors of an impossible size would keep ngspice busy for minutes in every other bench.
+    # Transistors of an impossible size would keep ngspice busy for minutes in each of the other benches.
     problems: list[Problem] = _first_look(technology, nominal[typical], simulator)
     misnamed = judge_corner_names(technology.corners)
     figures: dict[str, dict[str, float | None]] = {}
@@ -138,7 +143,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     problems += _check_sizes(technology, nominal[typical], simulator)
     problems += _check_drawing(technology)
     problems += check_cells(technology, nominal[typical], simulator)
-    # The same file that is missing in five corners is one problem.
+    # A file that is missing in five corners is one problem.
     return TechnologyCheck(
         name=technology.name,
         problems=tuple(dict.fromkeys([*misnamed, *problems])),
@@ -148,7 +153,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     )
 
 
-def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> Deck:
+def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> DrawnDeck:
     """Sweeps of V_GS at V_DS = V_DD: each device alone, twice as wide, two in parallel, shifted by ``SHIFT``."""
     circuit = Circuit(f"instances {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
@@ -175,13 +180,20 @@ def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -
                 dvt=dvt,
             )
             vectors.append(f"i(v{tag})")
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vgate 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, model_text(technology, corner.process), dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, model_text(technology, corner.process), corner, sweep("Vgate", corner, step), vectors)
 
 
 def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, device: str) -> dict[str, Figures]:
-    """What ``judge_instances`` takes, from the run of an ``instances_deck``."""
+    """Return the metrics that ``judge_instances`` needs, by variant: ``one``, ``wide``, ``double`` and ``shifted``.
+
+    Args:
+        vectors: results of an ``instances_deck``.
+        technology, corner: as for the deck.
+        device: ``nmos`` or ``pmos``.
+
+    Returns:
+        By variant: ``ion`` and ``ioff``, in amperes, and ``vt``, in volts, negative for a p device.
+    """
     kind = technology.device(device)
     found: dict[str, Figures] = {}
     for variant in ("one", "wide", "double", "shifted"):
@@ -196,7 +208,7 @@ def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, d
     return found
 
 
-def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> Deck:
+def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> DrawnDeck:
     """The operating point of one transistor of ``width`` and ``length`` in m, switched on."""
     circuit = Circuit(f"size {technology.name} {device}")
     sign = 1 if technology.device(device).polarity == "n" else -1
@@ -212,11 +224,11 @@ def sizes_deck(technology: Technology, corner: Corner, device: str, width: float
         length=length,
     )
     models = model_text(technology, corner.process)
-    return finished_deck(circuit, models, dc_options(corner), ".op", ["i(vdrain)"])
+    return dc_deck(circuit, models, corner, Op(), ["i(vdrain)"])
 
 
 def _first_look(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:
-    """What the currents at the nominal condition say: if these are wrong, so is all else, and the rest is not run."""
+    """Return the problems of the nominal condition; with any of them, all other benches would be wrong as well."""
     try:
         deck = transfer_deck(technology, corner, step=0.05)
     except (TechnologyError, NetlistError) as error:
@@ -231,7 +243,7 @@ def _first_look(technology: Technology, corner: Corner, simulator: Simulator) ->
     )
     if problems:
         return problems
-    # Metres for micrometres leave W / L, and so the current, in order; a gate of a square metre does not switch.
+    # Metres instead of micrometres keep W / L and so the current. But a gate of one square metre does not switch.
     period = switching_time(corner.vdd, min(each["ieff"] for each in figures.values()))
     (result,) = simulator.run([replace(fo4_deck(technology, corner, half_period=period), timeout=_FIRST_SECONDS)])
     return [] if result.ok else [_failed(corner.process, "FO4 delay", result.reason, result.status)]

@@ -1,6 +1,6 @@
-"""What the figures of a technology must be, whatever the process: judgements of numbers, in words.
+"""Limits of the metrics of a technology, for any process; a metric outside its limits is a problem, in words.
 
-Limits are wide: they find a wrong file, unit, sign or option, not a process that is a little out of the common.
+The limits are wide. They find a wrong file, unit, sign or option, not an unusual process.
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,19 +17,25 @@ Figures = Mapping[str, float]
 
 # Names of process corners; the first letter is the n device.
 CORNERS = ("tt", "ff", "ss", "fs", "sf")
-# V, the shift that a transistor of the bench of instances is drawn with.
+# Threshold shift of the variant ``shifted`` in the bench of instances, in V.
 SHIFT = 0.05
-# V per decade and kelvin: k/q ln 10. No transistor turns off faster.
+# (k / q) ln 10, in V per decade and kelvin: the smallest subthreshold swing over the temperature.
 _SWING_PER_KELVIN = 8.617333e-5 * np.log(10.0)
-# A/um: beyond these, on-currents are not of a transistor whose width and length arrived.
+# Limits of Ion, in A/um: outside, the width or the length did not reach the model.
 _ION_LIMITS = (5e-6, 5e-3)
-# Least relative difference between corners that are meant to differ.
+# Smallest relative difference between two different corners.
 _DISTINCT = 2e-3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
-    """Something that is wrong: where, what, and what to do about it."""
+    """A problem of a technology.
+
+    Attributes:
+        where: corner, condition or field.
+        what: what is wrong.
+        remedy: what to do about it.
+    """
 
     where: str
     what: str
@@ -49,9 +55,17 @@ def machine_remedy(status: Status | None) -> str:
 
 
 def judge_condition(where: str, figures: Figures, corner: Corner) -> list[Problem]:
-    """What is impossible at one condition: units, polarity, a swing below the physical limit, noise margins.
+    """Return the problems at one condition: Ion, turning off, subthreshold swing and noise margins.
 
-    SS >= (k T / q) ln 10; a cell holds at least as well as it is read, and at most at half the supply.
+    The limits are::
+
+        SS >= 0.97 (k T / q) ln 10        Ion >= 50 Ioff        0 < SNM_hold <= V_DD / 2        0 < SNM_read <= SNM_hold
+        5 uA/um <= Ion <= 5 mA/um at V_DD >= 0.9 V
+
+    Args:
+        where: name of the condition.
+        figures: metrics by name, in SI units, currents in A/um; missing metrics are not judged.
+        corner: process corner, supply and temperature.
     """
     found: list[tuple[str, str]] = []
     for device in DEVICES:
@@ -100,7 +114,11 @@ def judge_condition(where: str, figures: Figures, corner: Corner) -> list[Proble
 
 
 def judge_corner_names(names: Iterable[str]) -> list[Problem]:
-    """Corners that are none of the five: their order is not judged, and no plan or look-up asks for them."""
+    """Return a problem for each name that is not in ``CORNERS``: nothing judges or uses such a corner.
+
+    Args:
+        names: names of process corners.
+    """
     return [
         Problem(
             where=f"corners.{name}",
@@ -113,16 +131,18 @@ def judge_corner_names(names: Iterable[str]) -> list[Problem]:
 
 
 def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:
-    """Whether the corners are in order: ff faster than tt faster than ss, fs fast n and slow p, sf the reverse.
+    """Return the problems of the order of the corners.
+
+    ff is faster than tt, and tt is faster than ss. fs has a fast n and a slow p device, sf the reverse.
 
     Args:
-        figures: corner (``tt``, ``ff``, ...) to its figures; a technology without ``tt`` has no order to judge.
+        figures: metrics by corner (``tt``, ``ff``, ...) and name; without ``tt``, nothing is judged.
     """
     typical = figures.get("tt")
     if typical is None:
         return []
     problems = []
-    # Corner -> sign of the change of (n, p) Ion against tt.
+    # By corner: sign of the change of Ion against tt, for (n, p).
     wanted = {"ff": (1, 1), "ss": (-1, -1), "fs": (1, -1), "sf": (-1, 1)}
     change = {
         process: tuple(_change(figures[process], typical, f"{device}_ion") for device in DEVICES)
@@ -173,7 +193,7 @@ def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:
                         remedy=f"see what corners.{process} stands for; the first letter is the n device",
                     )
                 )
-    # Figure -> whether the fast corner has more of it.
+    # By metric: whether the fast corner has more of it.
     for figure, more in (("fo4", False), ("nmos_ioff", True), ("pmos_ioff", True)):
         for process, fast in (("ff", True), ("ss", False)):
             if process not in change or process in same:
@@ -193,10 +213,15 @@ def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:
 
 
 def judge_temperature(cold: Figures, hot: Figures, range_c: tuple[float, float]) -> list[Problem]:
-    """Whether figures at both ends of the range in C move as they must.
+    """Return the problems of the metrics at both ends of the temperature range.
 
-    The threshold falls by 0.2 to 3 mV/K, the swing rises as the absolute temperature, leakage rises, by less than a
-    factor of 10 in 10 K, and the FO4 delay changes by less than a factor of 4.
+    The threshold falls by 0.2 to 3 mV/K. The swing rises with the absolute temperature, within 0.75 to 1.33 of it. The
+    leakage rises by more than a factor of 2 in 50 K and less than a factor of 10 in 10 K. The FO4 delay changes by less
+    than a factor of 4.
+
+    Args:
+        cold, hot: metrics by name at the lower and at the upper end.
+        range_c: temperatures of both ends, in degrees Celsius.
     """
     span = range_c[1] - range_c[0]
     absolute = celsius_to_kelvin(range_c[1]) / celsius_to_kelvin(range_c[0])
@@ -220,7 +245,7 @@ def judge_temperature(cold: Figures, hot: Figures, range_c: tuple[float, float])
                 )
             )
         leakage = _ratio(hot, cold, f"{device}_ioff")
-        # A factor of 2 in 50 K is less than any junction or channel has.
+        # The leakage of any junction or channel rises by more than a factor of 2 in 50 K.
         if leakage is not None and not 2 ** (span / 50) < leakage < 10 ** (span / 10):
             found.append(
                 (
@@ -235,7 +260,12 @@ def judge_temperature(cold: Figures, hot: Figures, range_c: tuple[float, float])
 
 
 def judge_targets(technology: Technology, figures: Figures) -> list[Problem]:
-    """Targets of the technology that ``figures`` (at its nominal condition) miss."""
+    """Return a problem for each target that a technology misses.
+
+    Args:
+        technology: its targets count.
+        figures: metrics by name at its nominal condition.
+    """
     problems = []
     for group, targets in technology.targets.items():
         for name, target in targets.items():
@@ -253,11 +283,13 @@ def judge_targets(technology: Technology, figures: Figures) -> list[Problem]:
 
 
 def judge_instances(device: str, figures: Mapping[str, Figures], dvt_mode: str) -> list[Problem]:
-    """Whether width, multiplier and threshold shift reach the transistor.
+    """Return a problem if width, multiplier or threshold shift do not reach the transistor.
 
     Args:
-        figures: ``one``, ``wide``, ``double`` and ``shifted`` to ``ion`` and ``ioff`` (A) and ``vt`` (V, signed).
-        dvt_mode: ``devices.NAME.dvt``.
+        device: ``nmos`` or ``pmos``.
+        figures: metrics of the variants ``one``, ``wide``, ``double`` and ``shifted``: ``ion`` and ``ioff``, in
+            amperes, and ``vt``, in volts, negative for a p device.
+        dvt_mode: value of ``devices.NAME.dvt``.
     """
     one, found = figures["one"], []
     where = f"devices.{device}"
@@ -275,7 +307,7 @@ def judge_instances(device: str, figures: Mapping[str, Figures], dvt_mode: str) 
                 "the subcircuit must leave the multiplier `m` to ngspice",
             )
         )
-    # A floor stays exactly; the bins of a real process may give as little as 1.3.
+    # A floor does not change at all; the bins of a real process may give a factor of only 1.3.
     if figures["wide"]["ioff"] < 1.1 * one["ioff"]:
         found.append(
             (

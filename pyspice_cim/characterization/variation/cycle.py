@@ -2,14 +2,14 @@
 
     slack = min( m f_read T - (d_read - d_read,0),  m f_write T - (d_write - d_write,0) )        in seconds
 
-    T        shortest cycle of a nominal column (``column_minimum_cycle``), in seconds
+    T        shortest cycle of a nominal column with one segment (``column_minimum_cycle``), in seconds
     m        margin of the working cycle (1 + m) T; m = 0.1
     f        pulse width of the read or the write wordline over the cycle (``netlists.waves.Timing``)
     d        delay of the sample, in seconds
     d_0      delay of a nominal copy, in seconds
 
 The read delay runs from the read wordline to the sense inverter. The write delay runs from the write wordline until
-both nodes are within a tenth of V_DD of their rails, for the slower of the two flips. An access that never completes
+both nodes are within a tenth of V_DD of their rails; the slower of the two flips counts. An access that never completes
 has the whole pulse as its delay.
 
 At its shortest cycle, a nominal column has no time left. The working cycle adds m f T to each pulse, and a sample may
@@ -32,6 +32,7 @@ from pyspice_cim.characterization.spice.simulation import Simulation, reducer_na
 from pyspice_cim.characterization.variation.access import last_rise
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
 from pyspice_cim.microcode.schedule import Window
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.flat import draw_flat
 from pyspice_cim.netlists.waves import Timing
@@ -39,7 +40,7 @@ from pyspice_cim.netlists.waves import Timing
 # In gate delays: start of the wordline, longest pulse of a read (a constant, and an addition per row) and of a write,
 # recovery.
 _OPENED, _READ, _READ_PER_ROW, _WRITE, _RECOVERY = 2.0, 10.0, 0.5, 16.0, 6.0
-_TOLERANCES = "reltol=1e-3 chgtol=1e-16 trtol=3 vntol=1e-5 abstol=1e-10"
+_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-16", trtol="3", vntol="1e-5", abstol="1e-10")
 
 
 def read_fixture(word: Word) -> Fixture:
@@ -158,7 +159,7 @@ def pulse_slack(minimum_cycle: float) -> dict[str, float]:
     """Return how much the working cycle lengthens the wordline pulses ``read`` and ``write``: m f T, in seconds.
 
     Args:
-        minimum_cycle: shortest cycle T of a nominal column, in seconds.
+        minimum_cycle: shortest cycle T of a nominal column with one segment, in seconds.
     """
     timing = Timing(cycle=minimum_cycle)
     added = WORKING_MARGIN - 1.0

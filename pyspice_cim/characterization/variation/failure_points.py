@@ -17,8 +17,8 @@ sample z of the exploration is unexplained if, for every k,
 
 An unexplained sample need not fail. The least explained sample starts the next search. (The sample with the smallest
 margin would be a bad start: as a rule it belongs to the steepest region again.) The search ends when every sample is
-explained, after ``_FRUITLESS`` searches in a row without a new point (then the margin is curved), or after
-``_SEARCHES`` searches.
+explained, or after ``_SEARCHES`` searches. It ends as well after ``_FRUITLESS`` searches in a row without a new point:
+then the margin is curved.
 
 A region that no sample of the exploration shows is not found. An example is a cliff in a flat margin, beyond the reach
 of ``_EXPLORED`` samples with a standard deviation of ``_WIDE``.

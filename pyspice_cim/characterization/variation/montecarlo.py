@@ -159,8 +159,8 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
 
     Returns:
         ``sram6t_tail_*`` over ``limit``: read, write and sensing failure of the 6T cell. ``sram8t_tail_*`` over
-        ``access`` and ``cycle_margin`` m: the access is too late in the cycle (1 + m) T, T the shortest cycle of a
-        nominal column. Both have ``failure_probability`` and ``sigma`` with ``bound``, ``shift_norm``,
+        ``access`` and ``cycle_margin`` m: the access is too late in the cycle (1 + m) T. T is the shortest cycle of a
+        nominal column with one segment. Both have ``failure_probability`` and ``sigma`` with ``bound``, ``shift_norm``,
         ``effective_samples``, ``simulations``, ``failed_simulations`` and ``regions``. An estimate without enough
         evidence is NaN with a reason.
 
