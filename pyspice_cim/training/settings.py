@@ -61,7 +61,7 @@ class FitSettings:
 
     def __post_init__(self) -> None:
         shape = check_sequence("shape", self.shape)
-        whole = all(isinstance(each, Integral) and not isinstance(each, bool) and each >= 1 for each in shape)
+        whole = all(isinstance(each, Integral) and not isinstance(each, bool) and int(each) >= 1 for each in shape)
         if len(shape) < 2 or not whole:
             raise ConfigError(f"shape is {self.shape}; it must name the inputs and the neurons of at least one layer")
         object.__setattr__(self, "shape", tuple(int(each) for each in shape))
