@@ -138,7 +138,7 @@ class LDLIFLayer(torch.nn.Module):
 
 
 class LDLIFNetwork(torch.nn.Module):
-    """LD-LIF layers one after the other; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10).
+    """LD-LIF layers in a chain; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10).
 
     If ``recurrent``, all layers but the last are. The other arguments are those of each ``LDLIFLayer``.
     """

@@ -31,12 +31,19 @@ _WHOLE = (
 class FitSettings:
     """How to train.
 
-    ``shape``: inputs and neurons of each layer; ``steps``: time steps a sample; ``encoder``: of the exported network;
-    ``decay``: the rule of all layers; ``recurrent``: whether all layers but the last see their own spikes;
-    ``epochs`` in real numbers, then ``epochs_quantized`` in integers, each with Adam and a cosine from its learning
-    rate to 0; ``rate_penalty``: added to the loss per spike, step and neuron of the hidden layers, for sparse
-    activity; ``label_smoothing``: share of the target spread over all classes, which keeps the scores, and with them
-    the spikes, from growing without end; ``seed``: of weights and batches.
+    Attributes:
+        shape: inputs, then neurons of each layer.
+        steps: time steps of a sample.
+        encoder: how values become input spikes.
+        decay: decay rule of all layers.
+        recurrent: whether all layers but the last see their own spikes.
+        weight_bits, membrane_bits, reset: as in ``Layer`` and ``LDLIFParams``.
+        epochs, epochs_quantized: epochs in real numbers, then in integers.
+        learning_rate, learning_rate_quantized: learning rate of Adam at the start of each part; a cosine takes it to 0.
+        batch: samples of a batch.
+        rate_penalty: loss for each spike of the hidden layers, per step and neuron. It makes the activity sparse.
+        label_smoothing: share of the target that is spread over all classes. It keeps the scores from growing.
+        seed: seed of the weights and of the batches.
 
     Raises:
         ConfigError: if a field is out of its range; the message names it.

@@ -43,9 +43,11 @@ _RECURRENT = b"recurrent "
 class Layer:
     """One fully connected layer of LD-LIF neurons, or of neurons with another decay rule (``NeuronParams``).
 
-    ``weights``: int8, one row a line that drives the layer, shape (lines, neurons), made read-only; ``weight_bits``: width
-    of a weight in two's complement, 2..8; ``params``: the neurons' parameters; ``recurrent``: whether the last lines, as
-    many as there are neurons, carry the layer's own spikes of the step before. The lines before them are the inputs.
+    Attributes:
+        weights: int8, (rows, neurons), made read-only. Each row belongs to one input.
+        weight_bits: width of a weight in two's complement, 2..8.
+        params: the neurons' parameters.
+        recurrent: whether the last rows, one for each neuron, belong to the layer's own spikes of the step before.
 
     Raises:
         DataError: if the weights have another form or do not fit in ``weight_bits``.
@@ -102,7 +104,13 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkFile:
-    """A network: ``layers`` in order, time ``steps`` an image, the ``encoder`` of its inputs, ``meta`` (names to text).
+    """A network with all that a run needs.
+
+    Attributes:
+        layers: the layers, in order.
+        steps: time steps of a sample.
+        encoder: how values become input spikes.
+        meta: notes, name to text; they decide no answer.
 
     Within a time step a layer sees the spikes that the layer before it fired in the same step.
 

@@ -42,11 +42,15 @@ MAX_BETA_SHIFT = 15
 class LDLIFParams:
     """Parameters of one layer of LD-LIF neurons, all integers in units of the membrane's least significant bit.
 
-    ``lambda_``: decay per step, 0..VMAX; ``theta``: threshold, 1..VMAX; ``membrane_bits``: B, 2..16; ``decay``:
-    ``"clamp"`` (at rest, 0); ``reset``: ``"subtract"`` or ``"zero"``.
+    Attributes:
+        lambda_: decay per step, 0..VMAX.
+        theta: threshold, 1..VMAX.
+        membrane_bits: B, width of the membrane, 2..16.
+        decay: ``"clamp"``, the rule of the array.
+        reset: ``"subtract"`` or ``"zero"``.
 
     Raises:
-        ConfigError: if a field is out of range. A threshold above VMAX never fires, so it is an error.
+        ConfigError: if a field is of another type or out of range. A threshold above VMAX never fires.
     """
 
     decays: ClassVar[tuple[str, ...]] = DECAYS
