@@ -16,6 +16,7 @@ from pyspice_cim.behavioral.macro.mapping import map_layers
 from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
 from pyspice_cim.behavioral.network.conversion import integer_layer
 from pyspice_cim.behavioral.network.file import Layer
+from pyspice_cim.checks import check_type
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.tables import Table
@@ -62,6 +63,8 @@ class Macro:
     """
 
     def __init__(self, config: MacroConfig, table: Table) -> None:
+        check_type("config", config, MacroConfig)
+        check_type("table", table, Table)
         self.config = config
         self.table = table
         self.calibration: Calibration = calibrate(config, table)
