@@ -110,7 +110,7 @@ def test_a_node_that_does_not_reach_its_rail_is_not_written() -> None:
 
 def answered(generator, values: dict[str, np.ndarray]):
     """Return the result of a bench whose every simulation gives ``values``."""
-    outcome = Outcome(values=values, reason="", deck_sha256="0" * 64, cpu_seconds=0.0)
+    outcome = Outcome(values=values, deck_sha256="0" * 64, cpu_seconds=0.0)
     wanted = next(generator)
     while True:
         try:
@@ -123,7 +123,7 @@ def test_a_result_that_is_not_a_number_has_a_reason(access) -> None:
     values = {name: np.array([1.0, np.nan if name == "read_energy" else 1.0]) for name in access.values}
     found = answered(run_copies(access, np.zeros((2, len(access.transistors)))), values)
     assert found.failed.tolist() == [False, True]
-    assert found.reasons[1] == "a result is not a number"
+    assert found.reasons[1] == "rejected: a result is not a number"
 
 
 def test_an_offset_that_is_not_a_number_is_not_zero() -> None:
