@@ -92,8 +92,7 @@ def run_copies(
         values=values,
         # Without a reason, a NaN is counted as a good copy by every comparison with a limit.
         reasons=tuple(
-            copy.reason or (str(_NOT_A_NUMBER) if lost else "")
-            for copy, lost in zip(copies, missing, strict=True)
+            copy.reason or (str(_NOT_A_NUMBER) if lost else "") for copy, lost in zip(copies, missing, strict=True)
         ),
         decks=tuple(dict.fromkeys(copy.deck_sha256 for copy in copies)),
     )
