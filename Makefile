@@ -1,4 +1,4 @@
-# Every command of the house. On a bare Debian or Ubuntu with Python 3.11 or newer they install what they need.
+# Every command of the project. On a bare Debian or Ubuntu with Python 3.11 or newer they install what they need.
 #   make demo    from transistors to a classified digit: build/demo/report.json and four figures
 #   make test    the test suite; make test-slow: what takes longer than a minute, too
 #   make check   lint, types and the direction of imports, as CI runs them

@@ -1,11 +1,11 @@
-"""What does a decay rule cost? Train with each rule, in real numbers and with 4-bit weights and 8-bit membranes.
+"""Measure the cost of a decay rule: train with each rule, in real numbers and with 4-bit weights and 8-bit membranes.
 
     PYSPICE_CIM_DATA=FOLDER python behavioral/study_decay.py run       # about 80 minutes on one core; resumes
     python behavioral/study_decay.py report                            # results.json, results.md and decay.png
 
-All seeds of a rule train at once and then add a line each to runs.jsonl; a study that was interrupted goes on with the rule
-where it stopped. Runs of a recipe or of data that have changed since are not counted as done. What a run does is said in
-`pyspice_cim.training.study.study`.
+All seeds of a rule train together; then each seed adds a line to runs.jsonl. An interrupted study goes on with the rule
+where it stopped. Runs with another recipe or other data do not count as done. The module
+`pyspice_cim.training.study.study` says what a run does.
 """
 
 import argparse
@@ -24,15 +24,20 @@ NETWORK = HERE / "networks" / "spoken_digits.h5"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Do what is asked; a message and exit status 2 for what a user can mend."""
+    """Run or report; returns the exit status, 2 with a message for an error that a user can correct."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["run", "report"])
-    parser.add_argument("--folder", type=Path, default=FOLDER, help="of runs and results (default: %(default)s)")
-    parser.add_argument("--network", type=Path, default=NETWORK, help="spoken digits, clamp, seed 0 (%(default)s)")
-    parser.add_argument("--tasks", nargs="+", default=None, help="run these only, in this order (default: all)")
+    parser.add_argument("--folder", type=Path, default=FOLDER, help="folder of runs and results (default: %(default)s)")
+    parser.add_argument(
+        "--network",
+        type=Path,
+        default=NETWORK,
+        help="file for the network of spoken digits, clamp, seed 0 (%(default)s)",
+    )
+    parser.add_argument("--tasks", nargs="+", default=None, help="tasks to run, in this order (default: all)")
     parser.add_argument("--seeds", type=int, default=10, help="runs of each rule (default: %(default)s)")
-    parser.add_argument("--first-seed", type=int, default=0, help="seed of the first of them (default: %(default)s)")
-    parser.add_argument("--rules", nargs="+", default=None, help="train these only (default: all)")
+    parser.add_argument("--first-seed", type=int, default=0, help="first seed (default: %(default)s)")
+    parser.add_argument("--rules", nargs="+", default=None, help="rules to train (default: all)")
     chosen = parser.parse_args(arguments)
     try:
         chosen.folder.mkdir(parents=True, exist_ok=True)
@@ -48,7 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rules: list[str] | None) -> None:
-    """Do the runs that are missing, and write the spoken digits' ``network`` of clamp and seed 0."""
+    """Do the missing runs, and write the ``network`` of spoken digits with clamp and seed 0.
+
+    Raises:
+        DataError: if a task, a rule or a number of seeds is invalid.
+    """
     # Imported here: without PyTorch, --help still works and the error says what to install.
     from pyspice_cim.behavioral.network.file import save_network
     from pyspice_cim.training._torch import torch
@@ -101,7 +110,11 @@ def run(folder: Path, network: Path, names: list[str] | None, seeds: range, rule
 
 
 def report(folder: Path) -> None:
-    """Write ``results.json``, ``results.md`` and ``decay.png`` from the runs of the latest recipe of each task."""
+    """Write ``results.json``, ``results.md`` and ``decay.png``, from the runs with the latest recipe of each task.
+
+    Raises:
+        DataError: if there are no runs, or a line of the runs is no JSON.
+    """
     from pyspice_cim.report.decay_figure import draw_decay_study
     from pyspice_cim.training.study.report import results, text
     from pyspice_cim.training.study.tasks import TASKS
@@ -117,7 +130,7 @@ def report(folder: Path) -> None:
 
 
 def read_runs(folder: Path) -> list[dict]:
-    """The runs so far."""
+    """The finished runs of ``folder``."""
     path = folder / "runs.jsonl"
     runs = []
     for number, line in enumerate(path.read_text().splitlines() if path.is_file() else [], 1):
@@ -125,7 +138,7 @@ def read_runs(folder: Path) -> list[dict]:
             runs.append(json.loads(line))
         except json.JSONDecodeError as error:
             raise DataError(
-                f"{path}, line {number} is no JSON ({error}); remove the line, and it is run again"
+                f"{path}, line {number} is no JSON ({error}); remove the line, and the run is done again"
             ) from error
     return runs
 

@@ -3,8 +3,8 @@
     python behavioral/train_digits.py               # writes behavioral/networks/digits.h5, about 20 s
     python behavioral/train_digits.py --validate    # to choose settings: writes nothing, held-out images unseen
 
-The same PyTorch on the same kind of processor gives the same file; elsewhere the last bits of the training in real
-numbers can differ, and with them the network.
+The same PyTorch on the same kind of processor gives the same file. Elsewhere the last bits of the real numbers can
+differ, and so can the network.
 """
 
 import argparse
@@ -25,7 +25,7 @@ OUTPUT = Path(__file__).resolve().parent / "networks" / "digits.h5"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Train, print the accuracy of the integer network, write the file."""
+    """Train, print the accuracy of the integer network, and write the file; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, default=OUTPUT, help="file to write (default: %(default)s)")
     parser.add_argument("--hidden", type=int, default=32, help="hidden neurons (default: %(default)s)")
@@ -35,8 +35,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--epochs", type=int, default=40, help="epochs in reals, then as many in integers (%(default)s)"
     )
     parser.add_argument("--rate-penalty", type=float, default=0.5, help="weight of the hidden spikes (%(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the initial weights and the batches (%(default)s)")
-    parser.add_argument("--validate", action="store_true", help="judge on a quarter of the training images instead")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the initial weights and the batches (%(default)s)")
+    parser.add_argument(
+        "--validate", action="store_true", help="measure the accuracy on a quarter of the training images"
+    )
     parser.add_argument("--verbose", action="store_true", help="print the loss of every epoch")
     chosen = parser.parse_args(arguments)
     try:
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def train(chosen: argparse.Namespace) -> NetworkFile:
-    """The trained network; prints its accuracy and how many inputs are active in a step."""
+    """Train and return the network; prints its accuracy and the active inputs per step."""
     # Imported here: without PyTorch, --help still works and the error says what to install.
     from pyspice_cim.training._torch import torch
     from pyspice_cim.training.fit import FitSettings, fit

@@ -1,4 +1,4 @@
-"""Plain inference, ours against other simulators of spiking networks, side by side in one process.
+"""Compare inference without energies with other simulators of spiking networks, in one process.
 
     python benchmarks/behavioral.py [--json] [--rounds N] [--only W1 W2 W3]
 
@@ -7,23 +7,25 @@
     W3  28 x 28, conv 16 of 3 x 3, max pool 2, conv 32 of 3 x 3, max pool 2, fully connected 10, no padding, T = 25,
         batch 64, input rate 0.1
 
-Everyone runs the same integer weights on the same spikes. Ours is given uint8 and packs it within the time; the peers are
-given float32 tensors made beforehand. Rounds are interleaved, times are medians in ms. The neuron is integrate and fire
-with reset by subtraction, which all but Norse compute bit for bit (their spike counts are compared with ours); Norse resets
-to zero, and is compared with ours that does so too. Each peer runs in the better of two orders: all steps of a layer at once,
-or all layers of a step at once. ``ours_ld_lif_ms`` is the time of ours with linear decay and 8-bit membranes.
+All simulators run the same integer weights on the same spikes. This package gets uint8 spikes and packs them within the
+measured time. The peers get float32 tensors that are made beforehand. Rounds are interleaved; times are medians in ms.
 
-W1 also runs with energies, the LD-LIF network on macros of 64 neurons x 64 inputs that the reference table calibrates:
-``expected_ms`` with expected energies, ``expected_ratio`` of the best peer's plain inference to it, and ``exact_ms`` with
-every operation of every column executed (once, after a warm-up). ``expected_error`` is by how much their energies differ.
+The neuron is integrate-and-fire with reset by subtraction. All peers but Norse compute it bit for bit, and their spike
+counts are compared with ours. Norse resets to zero, and is compared with our run with reset to zero. Each peer runs in the
+better of two orders: all steps of a layer at once, or all layers of a step at once. ``ours_ld_lif_ms`` is our time with
+linear decay and 8-bit membranes.
 
-``first_call`` is measured in fresh processes: seconds of the first run of W1 with nothing compiled (``compile_s``) and with
-what an earlier process compiled (``cached_s``), imports included, and by how many MB a run of W1 and one of 50 times as many
-steps raise the peak of the resident memory above that of the imports (``peak_mb``, ``peak_long_mb``; the input is a view
-that takes none).
+W1 also runs with energies: the LD-LIF network on macros of 64 neurons x 64 inputs, calibrated by the reference table.
+``expected_ms`` is the time with expected energies. ``expected_ratio`` is the best peer's time without energies over
+``expected_ms``. ``exact_ms`` is the time with exact energies (one run after a warm-up). ``expected_error`` is the relative
+difference of the two energies.
 
-The peers live in an environment of their own, made by ``make bench-env``. This script starts itself again there: in
-PYSPICE_CIM_BENCH_PYTHON, or in .venv-bench/bin/python. Without it, it says so and gives ours alone.
+``first_call`` is measured in fresh processes. ``compile_s`` is the first run of W1 with no compiled code, in seconds;
+``cached_s`` is the first run with compiled code on disk. ``peak_mb`` is the growth of the peak memory by a run of W1, in MB
+above the peak of the imports; ``peak_long_mb`` is the growth by a run with 50 times as many steps.
+
+The peers have their own environment, made by ``make bench-env``. This script starts itself again there: in
+PYSPICE_CIM_BENCH_PYTHON, or in .venv-bench/bin/python. Without this environment, it measures this package alone and says so.
 """
 
 import argparse
@@ -54,11 +56,11 @@ from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
 
 HERE = Path(__file__).resolve()
-# Wide enough that no membrane saturates: the peers' floats do not either.
+# Wide enough that no membrane saturates, as in the floats of the peers.
 MEMBRANE_BITS = 14
-# Rows that an int8 holds the sum of, with weights up to 7.
+# Number of rows whose sum fits into an int8, with weights up to 7.
 INT8_ROWS = 127 // 7
-# Seconds before each run: the threads of the one before spin for a while in waiting for more, and would slow this one.
+# Pause before each run, in seconds: waiting threads of the run before spin for a while, and would slow this run.
 SETTLE = 0.03
 
 
@@ -182,7 +184,7 @@ print(json.dumps({"first_s": first, "peak_mb": peak(1), "peak_long_mb": peak(50)
 
 
 def first_call() -> dict[str, float]:
-    """The first run of a process, without and with compiled code on disk, and how much memory a run takes."""
+    """Time of the first run of a process, without and with compiled code on disk, and memory of a run."""
     with tempfile.TemporaryDirectory() as cache:
         runs = [
             json.loads(
@@ -205,7 +207,7 @@ def first_call() -> dict[str, float]:
 
 
 def limit_fraction(work: Workload, ours_ms: float, rounds: int) -> float:
-    """Additions that the spikes of W1 ask for, at the throughput of such additions in the first cache, over our time."""
+    """Fraction of the limit that W1 reaches: time of its additions at the rate of the first cache, over our time."""
     rows, sums, times = np.ones(16 * 256, np.int8), np.zeros(256, np.int16), 2000
     indices = np.arange(80, dtype=np.int32) % 16
     add_rows(rows, indices, sums, 1)
@@ -223,7 +225,7 @@ def limit_fraction(work: Workload, ours_ms: float, rounds: int) -> float:
 
 
 def in_bench_environment(arguments: list[str]) -> int | None:
-    """Run this script in the environment of the peers; ``None`` if they are here already, or nowhere."""
+    """Run this script in the environment of the peers; ``None`` if the peers are installed here, or nowhere."""
     if all(importlib.util.find_spec(name) for name in PEERS):
         return None
     named = os.environ.get("PYSPICE_CIM_BENCH_PYTHON")

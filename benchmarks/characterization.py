@@ -1,18 +1,18 @@
-"""Throughput of sampled circuits: ours, a PySpice loop, a process a run, and bare ngspice on our decks.
+"""Measure the throughput of sampled circuits: this engine, a PySpice loop, a process per run, and bare ngspice.
 
     python benchmarks/characterization.py [--json] [--rounds N] [--operations N]
 
-An operation is one write and one read of one 6T cell with mismatch of its own: the transient of
-``pyspice_cim.characterization.variation.access`` at generic45lp, tt, 1.1 V, 27 C, 64 rows (13 transistors a copy). All ways
-simulate the same samples with the same options and two processes at a time:
+An operation is one write and one read of one 6T cell with its own mismatch. It is the transient of
+``pyspice_cim.characterization.variation.access`` at generic45lp, tt, 1.1 V, 27 C, 64 rows (13 transistors per copy). All ways
+simulate the same samples, with the same options and two parallel processes:
 
-    ours               the engine with a pool of two processes, no cache: decks of 32 copies, judged and reduced
-    pyspice            one circuit an operation, built with PySpice and run by PySpice's own simulator; where that fails (the
-                       reasons are in the output) its text in an ngspice process
-    process_per_run    our deck of one copy in an ngspice process: what packing gains
-    bare_ngspice       ngspice alone on exactly the decks of ours, made before
+    ours               this engine with two worker processes and no cache: decks of 32 copies, checked and reduced
+    pyspice            one circuit per operation, built with PySpice and run by the simulator of PySpice; where this fails
+                       (the output has the reasons), the text of the circuit in an ngspice process
+    process_per_run    the engine's deck of one copy in an ngspice process; the difference is the gain of packing
+    bare_ngspice       ngspice alone on the decks of ``ours``, which are made beforehand
 
-Rounds are interleaved and their medians are compared. Ratios are what counts: times depend on what else the machine does.
+Rounds are interleaved and their medians are compared. Compare ratios: the times depend on the load of the machine.
 """
 
 import argparse

@@ -1,12 +1,16 @@
-"""Adding rows of weights against counting bits of packed weights, for one fully connected layer, by input rate.
+"""Compare adding rows of weights with counting bits of packed weights, for one fully connected layer, by input rate.
 
     python benchmarks/packing.py [--json] [--rounds N]
 
-W1's first layer (784-256, 4-bit weights, 100 steps of 32 samples) on one thread. ``rows`` is the kernel of
-``pyspice_cim.behavioral.kernels.run``: rows of active inputs are added, or those of the others taken from the sum of all where
-they are fewer. ``planes`` packs the weights into bit planes, and sums 2^k popcount(spikes & plane k): its time does not
-depend on the rate. The kernels have no such path, because this shows none of the rates at which it would pay where a
-processor has no population count of whole vectors (AVX-512 VPOPCNTDQ); run it on yours.
+The layer is the first layer of W1 (784-256, 4-bit weights, 100 steps of 32 samples), on one thread.
+
+``rows`` is the kernel of ``pyspice_cim.behavioral.kernels.run``. It adds the rows of active inputs. Where fewer inputs are
+silent, it subtracts the rows of silent inputs from the sum of all rows.
+
+``planes`` packs the weights into bit planes and sums 2^k popcount(spikes & plane k). Its time does not depend on the rate.
+
+The kernels have no ``planes``: without a population count of whole vectors (AVX-512 VPOPCNTDQ), ``planes`` was slower at
+every rate. Run this script on your processor.
 """
 
 import argparse

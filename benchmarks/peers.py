@@ -1,7 +1,7 @@
-"""The other simulators, each with its integrate-and-fire neuron, for ``benchmarks/behavioral.py``.
+"""The other simulators of ``benchmarks/behavioral.py``, each with its integrate-and-fire neuron.
 
-A neuron has ``reset()``, then ``step(current)`` for one step or ``run(currents)`` for all, (time, batch, ...). The libraries
-are imported where they are used: without them the benchmark gives ours alone.
+A neuron has ``reset()``, ``step(current)`` for one step, and ``run(currents)`` for all steps; currents have the shape
+(time, batch, ...). The libraries are imported where they are used: without them, the benchmark measures this package alone.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """Render the decks of this folder again: python netlists/render.py [--out FOLDER] [--technology NAME]
 
-A test renders them too and compares; run this script after a change of a netlist, and look at the difference.
+Run this script after a change of a netlist, and read the difference. A test renders the decks too, and compares.
 """
 
 import argparse
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).resolve().parent
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the decks; decks that are no longer rendered are removed from this folder."""
+    """Write the decks, and remove decks of this folder that are no longer rendered; returns the exit status."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=FOLDER, help="folder to write to (default: %(default)s)")
     parser.add_argument("--technology", default="generic45lp", help="built-in name or TOML file (default: %(default)s)")

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,8 @@ from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.characterization.benches.examples import example_decks
 from pyspice_cim.characterization.benches.waveforms import column_waveforms
 from pyspice_cim.characterization.devices.figures import measure_technology
-from pyspice_cim.characterization.engine.engine import Engine, Tally
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import Tally
 from pyspice_cim.characterization.plans.plan import load_plan
 from pyspice_cim.characterization.plans.sweep import characterize
 from pyspice_cim.errors import CimError
@@ -88,13 +90,13 @@ def reproduce(
         write_atomically(out / "netlists" / name, deck.text.encode(), follow=False)
 
     stage(3, f"characterization by plan {plan.name}")
-    with _shown(engine, "characterization", "points", console):
-        save_table(characterize(plan, engine), out / "table.h5")
+    with _shown(engine, "characterization", "points", console) as shown:
+        save_table(characterize(plan, shown), out / "table.h5")
     table = load_table(out / "table.h5")
 
     stage(4, f"co-simulation of {DEMO_COSIM.neurons} neurons x {DEMO_COSIM.inputs} inputs at transistor level")
-    with _shown(engine, "co-simulation", "vectors", console):
-        cosim = cosimulate(DEMO_COSIM, table, engine)
+    with _shown(engine, "co-simulation", "vectors", console) as shown:
+        cosim = cosimulate(DEMO_COSIM, table, shown)
 
     stage(5, "digits on the calibrated macros")
     network = load_network(shipped("networks", "digits.h5"))
@@ -106,8 +108,8 @@ def reproduce(
     stage(6, "report and figures")
     report = build_report(table, cosim, run, simulated)
     write_atomically(out / "report.json", (json.dumps(report, indent=2) + "\n").encode(), follow=False)
-    with _shown(engine, "waveforms", "columns", console):
-        waves = column_waveforms(table, engine)
+    with _shown(engine, "waveforms", "columns", console) as shown:
+        waves = column_waveforms(table, shown)
     draw_waveforms(waves, out / FIGURES[0])
     draw_energy(report, out / FIGURES[1])
     draw_state_update(report, out / FIGURES[2])
@@ -120,12 +122,10 @@ _SHOWN_DEVICES = ("nmos_ion", "pmos_ion", "nmos_ioff", "nmos_vt_sat", "fo4", "sn
 
 
 @contextmanager
-def _shown(engine: Engine, label: str, unit: str, console: Console) -> Iterator[None]:
-    """Show the progress of ``engine`` during the block, with a new tally."""
-    engine.tally = Tally()
+def _shown(engine: Engine, label: str, unit: str, console: Console) -> Iterator[Engine]:
+    """An engine like ``engine`` with a new tally, whose progress is shown during the block."""
     with EngineProgress(label, unit=unit, console=console) as progress:
-        engine.progress = progress
-        yield
+        yield replace(engine, progress=progress, tally=Tally())
 
 
 def _nominal_metrics(technology: Technology, engine: Engine) -> dict[str, str]:
@@ -214,12 +214,12 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     row("latency, sequential exponential decay", engineering(latency["sequential_exponential"], "s"))
     update = report["state_update_s"]
     row(
-        f"state update of {update['neurons'][-1]} neurons",
+        f"decay of {update['neurons'][-1]} neurons",
         f"{engineering(update['parallel'][-1], 's')} parallel, {engineering(update['sequential'][-1], 's')} sequential",
     )
     energy = report["state_update_energy_per_inference_j"]
     row(
-        "state-update energy per inference",
+        "energy of all decays per inference",
         f"{engineering(energy['parallel'], 'J')} parallel, {engineering(energy['sequential'], 'J')} sequential",
     )
     row("co-simulation, bits", f"{cosim['bits_wrong']} wrong of {cosim['bits_compared']}")
@@ -233,6 +233,8 @@ def _print(console: Console, report: dict[str, Any], table: Table, out: Path, se
     console.print(summary)
     for bench, reason in table.failures():
         console.print(f"[red]failed point[/red] {bench}: {escape(reason)}")
+    for reason in cosim["failures"]:
+        console.print(f"[red]co-simulation, a vector could not be simulated[/red]: {escape(reason)}")
     console.print(f"{out / 'report.json'}, {out / 'table.h5'} and the figures {', '.join(FIGURES)} ({seconds:.0f} s)")
 
 

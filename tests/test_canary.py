@@ -21,6 +21,7 @@ from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, find_ngspice
 from pyspice_cim.characterization.spice.simulation import Simulation, execute
 from pyspice_cim.errors import CimError, NetlistError
+from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cells.bitcells import sram6t
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology
@@ -198,7 +199,7 @@ def simulated(path: Path) -> list[str]:
         bench.define(cell)
         bench.supply("vdd")
         instance(bench.circuit, "cell", cell, {"bl": "vdd", "blb": "vdd", "wl": "0", "gnd": "0"})
-        decks.append(bench.dc(".op", ["i(vvdd)"]))
+        decks.append(bench.dc(Op(), ["i(vvdd)"]))
     return [result.reason for result in NgspiceSimulator().run(decks)]
 
 

@@ -19,3 +19,6 @@ def test_the_citation_file():
     (paper,) = found["references"]
     assert paper["url"].endswith("2603.12739") and paper["title"] and paper["authors"]
     assert "doi" not in str(found).lower(), "there is no DOI"
+    # The format wants authors that differ.
+    for authors in (found["authors"], paper["authors"]):
+        assert len({str(author) for author in authors}) == len(authors)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import typer
+from scipy.stats import binomtest
 
 from pyspice_cim.cli import app
 
@@ -147,3 +148,30 @@ def test_the_accuracy_against_cycle_is_that_of_the_file():
         )
         for text, name in zip(printed, ("accuracy", "low", "high"), strict=True):
             assert abs(float(text) - 100 * point[name]) <= 0.051, (cycle, name)
+
+
+def test_the_numbers_of_the_readme_are_those_of_the_demo():
+    """docs/demo.json is the ``report.json`` of a run of ``make demo``; README and docs/limits.md quote it."""
+    report, readme = json.loads((ROOT / "docs" / "demo.json").read_text()), (ROOT / "README.md").read_text()
+    cosim, right = report["cosim"], round(report["accuracy"] * report["samples"])
+    interval = [100 * each for each in binomtest(right, report["samples"]).proportion_ci()]
+    for text in (
+        f"{100 * report['accuracy']:.2f} %",
+        f"{right} of {report['samples']} held-out",
+        f"{interval[0]:.1f} to {interval[1]:.1f} %",
+        f"{1e9 * report['energy_per_inference_j']:.2f} nJ",
+        f"{1e12 * report['energy_per_sop_j']:.3f} pJ per SOP",
+        f"{100 * report['calibration_residual_rms']:.1f} % RMS",
+        f"{cosim['bits_wrong']} of {cosim['bits_compared']} bits wrong",
+        f"{cosim['operations']} operations of a macro",
+        f"{cosim['energy_error_mean_pct']:.2f} % mean, {cosim['energy_error_max_pct']:.2f} % largest",
+        f"latency: {cosim['latency_error_pct']:.2f} %",
+    ):
+        assert text in readme, text
+    limits, energy = " ".join((ROOT / "docs" / "limits.md").read_text().split()), "state_update_energy_per_inference_j"
+    for text in (
+        " and ".join(f"{1e9 * cycle:.2f}" for cycle in report["cycle_s"]) + " ns",
+        f"{1e12 * report[energy]['parallel']:.0f} pJ in the array",
+        f"{1e12 * report[energy]['sequential']:.0f} pJ in the sequential",
+    ):
+        assert text in limits, text

@@ -23,6 +23,7 @@ from pyspice_cim.characterization.benches.testbench import BenchCircuit, instanc
 from pyspice_cim.characterization.engine.engine import run_one
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.simulation import Measurement, Outcome, Simulation, execute, reducer_name
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import ConfigError, NetlistError, TableError, TechnologyError
 from pyspice_cim.microcode import Operation, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
@@ -34,6 +35,7 @@ from pyspice_cim.technology import Corner, load_technology
 from pyspice_cim.technology.bitcells import BITCELLS, BitCell, Roles, TableNames, Transistor, register_bitcell
 from pyspice_cim.technology.bitcells.sram6t import core
 from pyspice_cim.technology.loader import builtin_folder, parse_technology, read_toml
+from pyspice_cim.validation.cosim import CosimSpec, draw_vector, vector_layer, vector_run
 
 BUFFER = (
     Transistor("m7", "y", "s1", "0", "0", "nmos", "read"),
@@ -208,11 +210,12 @@ def leakages(technology):
     try:
         while True:
             if len(wanted) == 1:
-                answer = [Outcome(values={}, reason="", deck_sha256="0", cpu_seconds=0.0)]
+                answer = [Outcome(values={}, deck_sha256="0", cpu_seconds=0.0)]
             else:
                 values = {"slice": np.array(2e-10), "cell": np.array(12e-12)}
-                failed = Outcome(values={}, reason="not simulated", deck_sha256="1", cpu_seconds=0.0)
-                idle = Outcome(values=values, reason="", deck_sha256="2", cpu_seconds=0.0)
+                failure = Failure(Status.REJECTED, "not simulated")
+                failed = Outcome(values={}, failure=failure, deck_sha256="1", cpu_seconds=0.0)
+                idle = Outcome(values=values, deck_sha256="2", cpu_seconds=0.0)
                 answer = [failed] * (len(wanted) - 2) + [idle] * 2
             wanted = bench.send(answer)
     except StopIteration as stop:
@@ -269,10 +272,17 @@ def test_a_network_runs_on_macros_of_third_cells_from_spikes_to_energy(of_third_
     assert mine["leakage"] > 0 and mine["scratch_writes"] > 0 and report.energy > 0
 
 
+def test_co_simulation_draws_the_cell_of_the_macro(of_third_cells):
+    spec = CosimSpec(vectors=1, neurons=2, inputs=2, membrane_bits=5)
+    vector = draw_vector(spec, 0)
+    run = vector_run(vector, vector_layer(vector, spec, of_third_cells[0], {"bitcell": TOY.name}))
+    assert run.shape.kind is TOY
+
+
 def test_a_table_of_other_columns_and_a_cell_that_makes_no_array_are_refused(of_third_cells):
-    with pytest.raises(TableError, match="no quantity 'cell10t_leakage'"):
+    with pytest.raises(TableError, match="no (quantity|value of) '?cell10t_leakage"):
         run_network(REFERENCE, TOY.name)
-    with pytest.raises(TableError, match="no quantity 'cell8t_leakage'"):
+    with pytest.raises(TableError, match="no (quantity|value of) '?cell8t_leakage"):
         run_network(of_third_cells[0], "sram8t")
     with pytest.raises(
         ConfigError, match="bitcell is 'sram6t', of which no array is made; choose one of sram8t, toy10t"

@@ -1,8 +1,8 @@
-"""Accuracy of the digits on macros whose cells are too slow by mismatch, against supply voltage and cycle time.
+"""Draw the accuracy of the digits on macros with slow cells (mismatch), against supply voltage and cycle time.
 
 python behavioral/figures/faults.py --out docs/faults.png
 
-Beside the figure, a JSON file of the same name has every point of it, with the hashes of table and network, and the seeds.
+A JSON file with the name of the figure holds every point, the hashes of table and network, and the seeds.
 """
 
 import argparse
@@ -24,15 +24,18 @@ from pyspice_cim.tables import load_table, reference_table
 
 
 def main() -> None:
+    """Run the sweep, and write the JSON file and the figure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", type=Path, default=None, help="with tails; default: generic45lp_variation")
-    parser.add_argument("--network", type=Path, default=None, help="for 8 x 8 digits; default: the shipped one")
+    parser.add_argument("--table", type=Path, default=None, help="table with tails (default: generic45lp_variation)")
+    parser.add_argument(
+        "--network", type=Path, default=None, help="network for 8 x 8 digits (default: the shipped network)"
+    )
     parser.add_argument("--cycles-ns", type=float, nargs="+", default=[1.4, 1.5, 1.6, 1.8, 2.1])
     parser.add_argument(
         "--failures",
         choices=FAILURES,
         default="cells",
-        help="see pyspice_cim/behavioral/faults/rates.py; default: cells",
+        help="kind of failures, see pyspice_cim/behavioral/faults/rates.py (default: cells)",
     )
     parser.add_argument("--chips", type=int, default=10)
     parser.add_argument("--samples", type=int, default=0, help="held-out images; default: all")
@@ -44,7 +47,7 @@ def main() -> None:
     if options.samples:
         images, labels = images[: options.samples], labels[: options.samples]
     spikes = network.encoder.encode(images, network.steps)
-    # Where its bits live does not depend on the energies; the table of tails has none.
+    # The mapping does not depend on energies, and the table of tails has no energies.
     mapped = Network(network, reference_table(table.technology))
     supplies = table.dataset["vdd"].values
     points = []
@@ -53,7 +56,7 @@ def main() -> None:
             try:
                 rates = variation_rates(table, float(cycle), vdd=vdd, failures=options.failures)
             except ConfigError:
-                # Nominal cells are too slow here: there is no macro to speak of.
+                # Here even nominal cells are too slow: no macro works at this cycle.
                 continue
             points.append(FaultPoint(vdd=vdd, cycle=float(cycle), rates=rates))
     seeds = list(range(options.chips))

@@ -1,4 +1,4 @@
-"""Membrane traces of the output neurons and the spikes of all layers, for one held-out image of the digits.
+"""Draw the output membranes and the spikes of all layers, for one held-out image of the digits.
 
 python behavioral/figures/membranes.py --sample 0 --out membranes.png
 """
@@ -13,9 +13,10 @@ from pyspice_cim.resources import shipped
 
 
 def main() -> None:
+    """Run the network on one image and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", type=Path, default=None, help="default: the shipped digits network")
-    parser.add_argument("--sample", type=int, default=0, help="index in the held-out split")
+    parser.add_argument("--network", type=Path, default=None, help="network file (default: the shipped digits network)")
+    parser.add_argument("--sample", type=int, default=0, help="index of the image among the held-out digits")
     parser.add_argument("--out", type=Path, default=Path("membranes.png"))
     options = parser.parse_args()
     network = load_network(options.network or shipped("networks", "digits.h5"))

@@ -2,8 +2,8 @@
 
     python characterization/figures/technology.py [TECHNOLOGY] [PICTURE]
 
-TECHNOLOGY is a built-in name or a TOML file (default generic45lp); PICTURE is the file to write, PNG, PDF or SVG by its
-suffix (default technology_NAME.png in the current folder).
+TECHNOLOGY is a built-in name or a TOML file (default: generic45lp). PICTURE is the file to write; its suffix chooses PNG,
+PDF or SVG (default: technology_NAME.png in the current folder).
 """
 
 import argparse
@@ -17,6 +17,7 @@ from pyspice_cim.technology import Corner, load_technology
 
 
 def main(arguments: Sequence[str] | None = None) -> Path:
+    """Measure and draw; returns the path of the picture."""
     parser = argparse.ArgumentParser(description="Draw the curves of a technology.")
     parser.add_argument("technology", nargs="?", default="generic45lp", help="built-in name or TOML file")
     parser.add_argument("picture", nargs="?", type=Path, help="file to write (default: technology_NAME.png)")

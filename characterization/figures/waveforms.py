@@ -1,4 +1,4 @@
-"""Waveforms of a real column through decay, accumulate and fire: simulated now, at the operating point of a table.
+"""Draw the waveforms of a column during decay, accumulate, saturate and fire, simulated now in ngspice.
 
 python characterization/figures/waveforms.py --table build/demo/table.h5 --out waveforms.png
 """
@@ -14,8 +14,9 @@ from pyspice_cim.tables import load_table
 
 
 def main() -> None:
+    """Simulate the column at the operating point of the table, and draw."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--table", type=Path, default=None, help="default: the shipped table of generic45lp")
+    parser.add_argument("--table", type=Path, default=None, help="table (default: the shipped table of generic45lp)")
     parser.add_argument("--out", type=Path, default=Path("waveforms.png"))
     options = parser.parse_args()
     table = load_table(options.table or shipped("reference", "generic45lp.h5"))

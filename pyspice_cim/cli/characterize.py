@@ -3,7 +3,7 @@
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,7 +16,8 @@ from pyspice_cim.errors import ConfigError
 from pyspice_cim.units import clock
 
 if TYPE_CHECKING:
-    from pyspice_cim.characterization.engine.engine import Engine, Tally
+    from pyspice_cim.characterization.engine.engine import Engine
+    from pyspice_cim.characterization.engine.tally import Tally
     from pyspice_cim.characterization.plans.plan import Plan
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
@@ -46,7 +47,7 @@ class RunOptions(EngineOptions):
             yield engine
             return
         with open_executor(self.executor) as cluster:
-            engine.executor, engine.workers = cluster.executor, self.workers or cluster.workers
+            engine = replace(engine, executor=cluster.executor, workers=self.workers or cluster.workers)
             yield engine
 
 
@@ -82,6 +83,7 @@ def characterize(
         check_writable(out)
         _check_nothing_lost(out, path)
     # Imported here: --help answers at once.
+
     from pyspice_cim.characterization.plans.plan import load_plan
     from pyspice_cim.characterization.plans.sweep import characterize as run_plan
     from pyspice_cim.report.progress import EngineProgress
@@ -100,8 +102,7 @@ def characterize(
             _forecast(loaded, engine, load, as_json)
             return
         with EngineProgress(f"characterize {loaded.name}") as progress:
-            engine.progress = progress
-            save_table(run_plan(loaded, engine, load=load), out)
+            save_table(run_plan(loaded, replace(engine, progress=progress), load=load), out)
     if not _report(load_table(out), out, engine.tally, as_json):
         raise typer.Exit(1)
 
@@ -174,8 +175,7 @@ def _forecast(plan: "Plan", engine: "Engine", load: "Callable[[str], Technology]
     from pyspice_cim.report.progress import EngineProgress
 
     with EngineProgress(f"look for {plan.name} in the cache") as progress:
-        engine.progress = progress
-        found = forecast(plan, engine, load=load)
+        found = forecast(plan, replace(engine, progress=progress), load=load)
     total = sum(each.cpu_seconds for each in found) / engine.workers
     failed = sum(each.failed for each in found)
     if as_json:

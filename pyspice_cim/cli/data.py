@@ -136,15 +136,19 @@ def load_spikes(path: Path, samples: int | None, classes: int | None = None) -> 
         DataError: if the file cannot be read, or a spike or a label is invalid; the message names the place.
     """
     if path.suffix != ".npz":
-        raise DataError(f"{path} is no .npz file; give one with spikes[time, batch, input] and, if there are, labels")
+        raise DataError(
+            f"{path} is no .npz file; give a .npz file with spikes[time, batch, input] and optional labels[batch]"
+        )
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in file.files}
     # A damaged archive raises errors of zipfile and zlib, too.
     except Exception as error:
-        raise DataError(f"{path} cannot be read as a .npz file of arrays: {error}") from error
+        raise DataError(
+            f"{path} cannot be read as a .npz file of arrays: {error}; write it with numpy.savez"
+        ) from error
     if "spikes" not in found:
-        raise DataError(f"{path} has no array spikes; it has {', '.join(found) or 'none'}")
+        raise DataError(f"{path} has no array spikes; it has {', '.join(found) or 'none'}; name the array of spikes so")
     spikes, labels = found["spikes"], found.get("labels")
     if spikes.ndim < 3:
         raise DataError(f"{path}: spikes have shape {spikes.shape}; they must be (time, batch, inputs)")
@@ -184,7 +188,7 @@ def _steps(data: str, asked: Asked) -> int:
 def _check_inputs(data: str, inputs: int, asked: Asked) -> None:
     if inputs != math.prod(asked.shape):
         wanted = ", ".join(map(str, asked.shape))
-        raise DataError(f"--data {data} has {inputs} inputs, the network takes {wanted}; name other --data")
+        raise DataError(f"--data {data} has {inputs} inputs, but the network takes {wanted}; give other --data")
 
 
 def _encoded(data: str, asked: Asked) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -127,7 +127,7 @@ def _print(
     say(kind)
     traces: list[PointTrace | None] = list(points) or [None] * len(found.nodes)
     for node, point in zip(found.nodes, traces, strict=True):
-        helped = f", after the retries {node.rung}" if node.rung else ""
+        helped = f", after the convergence retries {node.rung}" if node.rung else ""
         say(f"{node.weight:8.2%}  {place_text(node.place, found.bench)}: {_values(node.value, found.unit)}")
         say(f"          point {node.point}, {node.status}{helped}" + (f": {node.reason}" if node.reason else ""))
         for deck in node.decks:

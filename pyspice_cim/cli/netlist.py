@@ -10,6 +10,8 @@ from pyspice_cim.errors import NetlistError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, make_folder, write_own
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pyspice_cim.netlists.deck import Deck
 
 app = typer.Typer(
@@ -77,7 +79,7 @@ def render(
         say(str(out / name))
 
 
-def _decks(technology: str) -> "dict[str, Deck]":
+def _decks(technology: str) -> "Mapping[str, Deck]":
     from pyspice_cim.characterization.benches.examples import example_decks
     from pyspice_cim.technology import load_technology
 

@@ -170,8 +170,8 @@ def _print_points(console: Any, found: dict[str, Any]) -> None:
     for title in ("bench", "points", "ok", "failed", "missing", "retries that helped"):
         shown.add_column(title, justify="left" if title in ("bench", "retries that helped") else "right")
     for bench, counts in found["points"].items():
-        rungs = ", ".join(f"{name} {count}" for name, count in counts["rungs"].items())
-        shown.add_row(bench, *(str(counts.get(each, 0)) for each in ("points", "ok", "failed", "missing")), rungs)
+        retries = ", ".join(f"{name} {count}" for name, count in counts["rungs"].items())
+        shown.add_row(bench, *(str(counts.get(each, 0)) for each in ("points", "ok", "failed", "missing")), retries)
     console.print(shown)
 
 

@@ -1,6 +1,6 @@
 """``pyspice-cim validate``: compare the behavioral model with the transistors, bit by bit."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
@@ -57,13 +57,14 @@ def validate(
     from pyspice_cim.technology import load_technology
     from pyspice_cim.validation import CosimSpec, cosimulate
 
-    spec, engine = CosimSpec(**asdict(size)), simulation.engine()
+    spec = CosimSpec(**asdict(size))
     with EngineProgress("validate", unit="vectors") as progress:
-        engine.progress = progress
         drawn_in = None if choice.technology is None else load_technology(choice.technology)
         more = {} if rows is None else {"rows": rows}
         conditions = at.point(opened, technology=drawn_in, clips=False, **more)
-        report = cosimulate(spec, opened, engine, technology=drawn_in, **conditions)
+        report = cosimulate(
+            spec, opened, replace(simulation.engine(), progress=progress), technology=drawn_in, **conditions
+        )
     if as_json:
         print_json({field.name: getattr(report, field.name) for field in fields(report)})
     else:

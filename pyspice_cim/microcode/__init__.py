@@ -1,7 +1,9 @@
-"""The microcode: one table of control values that the stimulus generator and the behavioral model both read.
+"""The microcode: control values of operations, which the stimulus of a netlist and the behavioral model both read.
 
-``operations`` says what an operation does to a column, ``schedule`` on which lines and in which cycles, ``events`` what a
-column goes through bit by bit while it does it.
+- ``operations``: what an operation does to a column.
+- ``schedule``: pulses of an operation on the control lines.
+- ``events``: what happens in a column in each bit cycle of an operation.
+- ``lines``: drivers of the control lines.
 """
 
 from pyspice_cim.microcode.events import EVENTS, count_events, cycle_events

@@ -7,15 +7,15 @@ The column adds both to the carry ``c`` and writes the sum ``s`` back:
 
    s = r \oplus o \oplus c, \qquad c_{k+1} = r\,o + r\,c + o\,c
 
-Every precharge returns the nodes behind the sense gates to rest. The energy of a cycle is therefore a function of
-(v, r, o, c), of the bits that the latches held before, and of the cell that is overwritten. ``EVENTS`` lists indicator
-functions of these bits. The energy of a cycle is linear in the indicators:
+Every precharge returns the nodes behind the sense gates to rest. The energy of a cycle therefore depends on v, r, o and c,
+on the bits that the latches held before, and on the bit that is overwritten. ``EVENTS`` lists indicator functions of these
+bits. The energy of a cycle is linear in the indicators:
 
 .. math:: E_k = \sum_e E_e\,\mathbf{1}_e(k)
 
-The column bench finds the energies :math:`E_e` by least squares from random programs in SPICE, and stores the residual
-(Bogliolo, Benini and De Micheli, "Regression-based RTL power modeling", ACM Trans. Design Automation of Electronic
-Systems 5 (2000)).
+The column bench runs random programs in SPICE, finds the energies :math:`E_e` by least squares, and stores the residual.
+Regression of power on switching events: Bogliolo, Benini and De Micheli, "Regression-based RTL power modeling", ACM Trans.
+Design Automation of Electronic Systems 5 (2000).
 
 The bits of an operation stand in one integer. Every event count is therefore the population count of a Boolean function of
 a few words. The exact energy of an operation costs some twenty word operations for any number of bits.

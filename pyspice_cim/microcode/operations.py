@@ -1,15 +1,18 @@
-r"""What a column does: every operation is one addition, the same control values for all columns.
+r"""What an operation does to a column: one addition, with the same control values for all columns.
 
 .. math:: v \leftarrow (\mathrm{mask}\;?\;0 : v) + o \pmod{2^P}
 
 ==========  =====================================================================================
-``v``       the stored word of a column, two's complement, ``P`` bits: the membrane's ``B`` bits and guard bits
-``FS``      the column's flag: the sign of the sum, latched after the last bit where the operation captures it
-``mask``    ``ZA`` where ``FS`` = 1, else ``ZB``: the column reads 0 in place of its word
-``o``       a weight row of the column, or a broadcast constant: ``K1`` where ``FS`` = 1, else ``K0``
+``v``       stored word of a column, two's complement, ``P`` bits: ``B`` bits of the membrane and guard bits
+``FS``      flag of the column; an operation that captures sets the flag to the sign of its sum
+``mask``    ``ZA`` if ``FS`` = 1, else ``ZB``; a masked column reads 0 in place of its word
+``o``       weight row of the column, or a broadcast constant: ``K1`` if ``FS`` = 1, else ``K0``
 ==========  =====================================================================================
 
-Which operations make a time step is the organisation's business (``organisation.program``).
+The organisation of a macro says which operations make a time step (``organisation.program``). Additions that run bit by
+bit below the columns of an SRAM: Eckert et al., "Neural Cache: bit-serial in-cache acceleration of deep neural networks",
+ISCA 2018; Jeloka et al., "A 28 nm configurable memory (TCAM/BCAM/SRAM) using push-rule 6T bit cell enabling
+logic-in-memory", IEEE J. Solid-State Circuits 51 (2016).
 """
 
 from dataclasses import dataclass
@@ -62,8 +65,8 @@ class ColumnState:
 def column_bits(weights: NDArray[np.integer], membrane_bits: int) -> int:
     """Fewest bits ``P`` of a column in which no order of the inputs overflows.
 
-    The partial sums of a step lie in [-sum of ``|w-|``, VMAX + sum of ``w+``], where ``w-`` and ``w+`` are the negative and
-    the positive weights of a neuron. Saturate then subtracts VMAX from a sum that may be the least one. Fire subtracts at
+    The partial sums of a step lie in [-sum of ``|w-|``, VMAX + sum of ``w+``]. The negative weights of a neuron are ``w-``,
+    and the positive weights are ``w+``. Saturate then subtracts VMAX from a sum that may be the least one. Fire subtracts at
     most VMAX - 1 from a membrane that is not negative.
 
     Args:

@@ -1,14 +1,22 @@
-"""A deck: the text that ngspice reads, with its hash, what it saves and how long it runs."""
+"""A deck: the text that ngspice reads, the parts that it is made from, its hash and its time limit."""
 
+import enum
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from pyspice_cim.errors import NetlistError
+from pyspice_cim.netlists.analysis import NO_OPTIONS, Analysis, Options, Tran
+from pyspice_cim.technology.binning import without_unused_bins
 from pyspice_cim.technology.cards import DECK, Line, harmless, joined, lines_of, refusals, shown, without_unused
 
+if TYPE_CHECKING:
+    from PySpice.Spice.Netlist import Circuit
+
+_END = ".end\n"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*\Z")
 
 # ngspice runs a comment whose second character is # as a command, also in a deck that a person runs by hand.
@@ -30,20 +38,20 @@ def checked_name(text: str, what: str = "name") -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Deck:
-    """One ngspice input, which holds all that it needs and no commands.
+    """One ngspice input, which holds all that it needs and no commands. A person may write one by hand.
 
     Attributes:
         text: the whole input, models included, ``.end`` included.
         vectors: names of the vectors that the raw file must hold (lower case, e.g. ``v(q0)``, ``i(vdd)``).
-        stop_time: s, the last time point that a transient must reach; ``None`` for other analyses.
-        timeout: s, after which the run is killed and recorded as failed.
+        stop_time: last time point that a transient must reach, in seconds; ``None`` for other analyses.
+        timeout: time after which the run is killed and recorded as failed, in seconds.
 
     Raises:
         NetlistError: for a line that is no card of ``technology.cards.DECK``, or a comment that ngspice would run.
     """
 
     text: str
-    vectors: tuple[str, ...] = field(default=())
+    vectors: tuple[str, ...] = ()
     stop_time: float | None = None
     timeout: float = 600.0
 
@@ -55,6 +63,126 @@ class Deck:
     def sha256(self) -> str:
         """Hash of the text: what a number of a table is traced back to."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    @property
+    def title(self) -> str:
+        """The first line, without its mark."""
+        return self.text.partition("\n")[0].removeprefix(".title").lstrip("* ")
+
+    def retried(self, options: Options, step: float) -> "Deck":
+        """This deck with ``options`` on a card of their own at its end: ngspice takes the last value of an option.
+
+        Args:
+            step: factor on the longest time step of a ``DrawnDeck``; the step of a deck by hand stays as it is.
+        """
+        card = f".options {options.text}\n" if options.values else ""
+        return replace(self, text=f"{self.text.removesuffix(_END)}{card}{_END}")
+
+    def tightened(self, factor: float) -> "Deck":
+        """This deck with every tolerance divided by ``factor``, half the longest step, and ``factor`` times the time.
+
+        Raises:
+            NetlistError: for a deck that was written by hand: it has no fields to change.
+        """
+        raise NetlistError(f"the deck {self.title!r} was written by hand; an audit needs a DrawnDeck")
+
+
+class Layout(enum.Enum):
+    """Order of the cards of a deck. Tables name decks by their hashes, so both orders stay as they are.
+
+    ``OPTIONS_FIRST``: models of the used bins alone, options with the temperature, initial state, a ``.save`` for each vector.
+    ``SAVES_FIRST``: all models, initial state, ``.save`` of several vectors, ``.temp``, options.
+    """
+
+    OPTIONS_FIRST = 1
+    SAVES_FIRST = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawnDeck(Deck):
+    """A deck that is made from its parts. ``dataclasses.replace`` changes a part, and the text follows.
+
+    Attributes:
+        circuit: title and elements.
+        models: model cards.
+        temperature_c: temperature in degrees Celsius.
+        options: simulator options of the bench.
+        analysis: what ngspice computes.
+        saves: vectors that the raw file must hold.
+        initial: node to initial voltage in V. Of a transient the state at its start; of others only a first guess.
+        layout: order of the cards.
+        saves_per_line: vectors on a ``.save`` card.
+        notes: comments below the title.
+        outputs: cards that print results, for a person who runs the deck.
+        overrides: options of a convergence retry; they win against ``options``.
+    """
+
+    text: str = field(init=False, repr=False)
+    vectors: tuple[str, ...] = field(init=False, repr=False)
+    stop_time: float | None = field(init=False, repr=False)
+    circuit: str
+    models: str
+    temperature_c: float
+    options: Options
+    analysis: Analysis
+    saves: tuple[str, ...]
+    initial: tuple[tuple[str, float], ...] = ()
+    layout: Layout = Layout.OPTIONS_FIRST
+    saves_per_line: int = 1
+    notes: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    overrides: Options = NO_OPTIONS
+
+    def __post_init__(self) -> None:
+        stop = self.analysis.stop if isinstance(self.analysis, Tran) else None
+        for name, value in (("text", self._rendered()), ("vectors", self.saves), ("stop_time", stop)):
+            object.__setattr__(self, name, value)
+        # The guard reads the finished text, after the last change.
+        super().__post_init__()
+
+    @classmethod
+    def of(cls, circuit: "Circuit", models: str, *lines: str, **parts: Any) -> "DrawnDeck":
+        """The deck of a PySpice circuit.
+
+        Args:
+            models: model cards; of binned models ``OPTIONS_FIRST`` keeps the bins that the circuit uses.
+            lines: further elements.
+            parts: the other attributes of the class.
+        """
+        drawn = "\n".join([str(circuit).rstrip(), *lines])
+        if parts.get("layout") is Layout.SAVES_FIRST:
+            drawn = drawn.replace(".title ", "* ", 1)
+        else:
+            models = without_unused_bins(models, drawn)
+        return cls(circuit=drawn, models=models, **parts)
+
+    def retried(self, options: Options, step: float) -> "DrawnDeck":
+        """This deck with ``options`` that win, and the longest time step multiplied by ``step``."""
+        return replace(self, overrides=options, analysis=self._with_step(step))
+
+    def tightened(self, factor: float) -> "DrawnDeck":
+        """This deck with every tolerance divided by ``factor``, half the longest step, and ``factor`` times the time."""
+        options, analysis = self.options.tightened(factor), self._with_step(0.5)
+        return replace(self, options=options, analysis=analysis, timeout=factor * self.timeout)
+
+    def _with_step(self, factor: float) -> Analysis:
+        return self.analysis.with_step(factor) if isinstance(self.analysis, Tran) else self.analysis
+
+    def _rendered(self) -> str:
+        title, _, elements = self.circuit.partition("\n")
+        notes = "".join(f"* {note}\n" for note in self.notes)
+        saves = wrapped(".save", list(self.saves), self.saves_per_line)
+        kind = ".ic" if isinstance(self.analysis, Tran) else ".nodeset"
+        start = wrapped(kind, [f"v({node})={voltage:.6g}" for node, voltage in self.initial])
+        if self.layout is Layout.SAVES_FIRST:
+            options = f".temp {self.temperature_c:g}\n.options {self.options.text}"
+            cards = f"\n{start + chr(10) if self.initial else ''}{saves}\n{options}"
+        else:
+            options = f".options temp={self.temperature_c:g} tnom=27 {self.options.text}"
+            cards = f"{options}\n{start + chr(10) if self.initial else ''}{saves}"
+        outputs = "".join(f"{card}\n" for card in self.outputs)
+        last = f".options {self.overrides.text}\n" if self.overrides.values else ""
+        return f"{title}\n{notes}{elements}\n{self.models}{cards}\n{self.analysis.card}\n{outputs}{last}{_END}"
 
 
 def ngspice_input(deck: Deck) -> str:

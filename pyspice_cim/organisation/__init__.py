@@ -1,4 +1,8 @@
-"""Organisations of a macro: how its inputs are accumulated and its membranes updated, as values with a step program."""
+"""Organisations of a macro, as values.
+
+An organisation says how a macro accumulates its inputs and how the macro updates its membranes.
+Both together give the step program: the operations of one time step as rows of data.
+"""
 
 from pyspice_cim.organisation.accumulate.serial import SERIAL
 from pyspice_cim.organisation.program import Guard, Neuron, NeuronConstants, Row, StepProgram

@@ -1,7 +1,8 @@
 """The step program of an organisation: the operations of one time step, as rows of data.
 
-Neurons whose inputs fill more than one macro have a *home macro*, which holds their membranes, and *partial-sum macros*,
-which add further inputs and send their sums home. A row says which operation runs and when:
+The inputs of a neuron may need more than one macro. The *home macro* then holds the membrane and the first inputs.
+Each *partial-sum macro* adds other inputs and sends its sum to the home macro.
+A program row names one operation. The guard of the row says when the operation runs:
 
 ====================  ==================================================================  =====================
 guard                 runs in one time step                                               where
@@ -9,20 +10,21 @@ guard                 runs in one time step                                     
 ``BEFORE_INPUTS``     once                                                                home macro
 ``FIRST_INPUT``       once if the home macro has an active input                          home macro
 ``FIRST_AT_PARTIAL``  once if the partial-sum macro has an active input                   partial-sum macro
-``LATER_INPUT``       once for every further active input                                 every macro
-``EVERY_INPUT``       once for every active input                                         every macro
-``SENT``              once if the partial-sum macro has an active input, after its inputs partial-sum macro
-``FIRST_RECEIVED``    once for the first sum received, if no input came before            home macro
-``LATER_RECEIVED``    once for every other sum received                                   home macro
+``LATER_INPUT``       once for each active input after the first one of the macro         every macro
+``EVERY_INPUT``       once for each active input                                          every macro
+``SENT``              once after the inputs, if the partial-sum macro has an active one   partial-sum macro
+``FIRST_RECEIVED``    once for the first received sum, if no home input is active         home macro
+``LATER_RECEIVED``    once for each other received sum                                    home macro
 ``AFTER_INPUTS``      once                                                                home macro
-``AFTER_SOME``        once if any macro had an active input                               home macro
-``AFTER_NONE``        once if no macro had an active input                                home macro
+``AFTER_SOME``        once if any macro of the group has an active input                  home macro
+``AFTER_NONE``        once if no macro of the group has an active input                   home macro
 ====================  ==================================================================  =====================
 
-Rows run in the order of their guards, rows of one guard in their own order. A row that adds inputs runs for all its inputs
-before the next row.
-The compiled kernel interprets the rows, the counter and the expected energies sum the same rows, and the stimulus of a
-netlist is written from the same rows: the order of a step stands here and nowhere else.
+Program rows run in the order of their guards. Program rows with the same guard run in the order of the program.
+A program row that adds inputs adds all its inputs before the next program row starts.
+
+The order of a time step is defined here and nowhere else. The compiled kernel, the counter of operations, the expected
+energies and the stimulus of the netlist all read the same program rows.
 """
 
 from collections.abc import Sequence
@@ -38,12 +40,12 @@ from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import Operation
 
 Operand = Literal["constant", "weight", "received"]
-# The cost class of a row whose operation runs bit-serially in all columns at once.
+# Cost class of a program row that all columns compute at once, bit-serially.
 COLUMNS = "columns"
 
 
 class Guard(IntEnum):
-    """When a row runs in one time step; see the table of the module."""
+    """When a program row runs in one time step. The table of the module defines each guard."""
 
     BEFORE_INPUTS = 0
     FIRST_INPUT = 1
@@ -58,13 +60,23 @@ class Guard(IntEnum):
     AFTER_NONE = 10
 
 
-# Guards whose rows add an input, and guards whose rows end a step, in this order.
+# INPUTS: guards of program rows that add an input. AFTER: guards of program rows that end a time step.
 INPUTS = (Guard.FIRST_INPUT, Guard.FIRST_AT_PARTIAL, Guard.LATER_INPUT, Guard.EVERY_INPUT)
 AFTER = (Guard.AFTER_INPUTS, Guard.AFTER_SOME, Guard.AFTER_NONE)
 
 
 class Neuron(Protocol):
-    """The integer parameters of LD-LIF neurons that a step program is made from (``behavioral`` defines them)."""
+    """Integer parameters of LD-LIF neurons from which a step program is made.
+
+    ``behavioral.neuron.ldlif.LDLIFParams`` has these attributes. The attributes are in units of the membrane's least
+    significant bit, except ``membrane_bits``.
+
+    Attributes:
+        lambda_: decay in one time step.
+        theta: threshold.
+        membrane_bits: width of the membrane in bits.
+        reset: ``subtract`` takes theta off a neuron that fired; ``zero`` clears the membrane.
+    """
 
     @property
     def lambda_(self) -> int: ...
@@ -78,7 +90,7 @@ class Neuron(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronConstants:
-    """The constants of a ``Neuron`` alone, for testbenches that have no network."""
+    """The attributes of ``Neuron`` as plain values, for testbenches that have no network."""
 
     lambda_: int
     theta: int
@@ -91,13 +103,17 @@ class Row:
     """One operation of a step program.
 
     Attributes:
-        name: operation that a report charges the row to, e.g. ``decay``.
-        guard: when the row runs.
-        operand: ``constant`` (``k0``, ``k1``), ``weight`` (a weight row) or ``received`` (the sum of another macro).
-        k0, k1: constant of columns with flag 0 and with flag 1.
-        za, zb: whether a column with flag 1, and with flag 0, reads 0 in place of its word.
+        name: name of the operation in reports, e.g. ``decay``.
+        guard: when the operation runs.
+        operand: what is added. ``constant``: ``k0`` or ``k1``; ``weight``: a weight; ``received``: a received sum.
+        k0, k1: constant that columns with flag 0 and with flag 1 add.
+        za, zb: whether columns with flag 1 (``za``) and with flag 0 (``zb``) read 0 in place of their word.
         capture: whether the sign of the sum becomes the flag.
-        cost: cost class: ``COLUMNS``, or the name of an update organisation that computes the row elsewhere.
+        cost: cost class. ``COLUMNS``: the columns compute the operation. Another name: the unit beside the array of the
+            update organisation with this name computes the operation.
+
+    Raises:
+        ConfigError: if the operand does not fit the guard, or a row that may run several times captures the flag.
     """
 
     name: str
@@ -113,17 +129,24 @@ class Row:
     def __post_init__(self) -> None:
         if (self.operand == "weight") != (self.guard in INPUTS):
             raise ConfigError(
-                f"row {self.name!r}: operand is {self.operand!r} and guard {self.guard.name}; a weight row is the operand "
-                f"of {', '.join(guard.name for guard in INPUTS)} and of no other guard"
+                f"program row {self.name!r}: operand is {self.operand!r} and guard {self.guard.name}; the guards "
+                f"{', '.join(guard.name for guard in INPUTS)} need operand 'weight', and no other guard allows it"
             )
         if self.capture and self.guard in (Guard.LATER_INPUT, Guard.EVERY_INPUT):
             raise ConfigError(
-                f"row {self.name!r} captures under guard {self.guard.name}; a row that may run several times in a step "
-                "captures no flag: capture in a row that runs once"
+                f"program row {self.name!r} captures under guard {self.guard.name}; a program row that may run several "
+                "times in a step cannot capture the flag: capture in a program row that runs once"
             )
 
     def operation(self, active: int | None = None) -> Operation:
-        """The row as an operation of a column; ``active`` is the number of the input whose weight row is added."""
+        """The program row as an operation of a column.
+
+        Args:
+            active: number of the input whose weight the operation adds. A row with a constant ignores this argument.
+
+        Returns:
+            The operation. Its ``weight`` is ``None`` for a row with a constant.
+        """
         weight = active if self.operand != "constant" else None
         return Operation(
             name=self.name, k0=self.k0, k1=self.k1, weight=weight, za=self.za, zb=self.zb, capture=self.capture
@@ -132,7 +155,11 @@ class Row:
 
 @dataclass(frozen=True)
 class StepProgram:
-    """The rows of one time step. A row's place in ``rows`` is its *kind*; arrays by kind have one entry a row."""
+    """The program rows of one time step.
+
+    The *kind* of an operation is the index of its program row in ``rows``. An array by kind has one entry a program
+    row.
+    """
 
     rows: tuple[Row, ...]
 
@@ -141,11 +168,11 @@ class StepProgram:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Operation of each kind."""
+        """Name of the operation of each kind."""
         return tuple(row.name for row in self.rows)
 
     def kinds(self, *guards: Guard) -> list[int]:
-        """Kinds whose guard is one of ``guards``, in the order in which they run."""
+        """Kinds whose guard is one of ``guards``, in the order in which these kinds run."""
         return [kind for kind in self.order if self.rows[kind].guard in guards]
 
     @cached_property
@@ -155,14 +182,15 @@ class StepProgram:
 
     @cached_property
     def operations(self) -> tuple[Operation, ...]:
-        """Each kind as an operation; the row that is added is that of input 0."""
+        """Each kind as an operation. A kind that adds a weight or a received sum has the weight index 0."""
         return tuple(row.operation(0) for row in self.rows)
 
     @cached_property
     def control(self) -> NDArray[np.int64]:
-        """What the compiled kernel reads, int64, shape (kinds, 8).
+        """The program as the compiled kernel reads it, int64, shape (kinds, 8).
 
-        Columns: k0, k1, whether a row is added, za, zb, capture, guard; and the kind that runs at this place.
+        Columns 0 to 6 describe the kind: k0, k1, whether a weight or a received sum is added, za, zb, capture, guard.
+        Column 7 is the execution order: entry i is the kind that runs at place i (``order``).
         """
         rows = [
             (row.k0, row.k1, row.operand != "constant", row.za, row.zb, row.capture, row.guard, kind)
@@ -171,10 +199,14 @@ class StepProgram:
         return np.array(rows, np.int64).reshape(len(rows), 8)
 
     def step_kinds(self, active: Sequence[int]) -> list[tuple[int, int | None]]:
-        """The kinds that run in one step of one macro that holds all inputs, in which the inputs ``active`` spike.
+        """The kinds that run in one time step of a single macro that holds all inputs.
+
+        Args:
+            active: numbers of the inputs that spike in this time step, in the order of their accumulation.
 
         Returns:
-            In the order of the step: the kind, and the input whose weight row the kind adds (``None`` for a constant).
+            One pair for each operation, in the order of execution: the kind, and the number of the input whose weight
+            is added. The number is ``None`` for a kind that adds no input.
         """
         added = {Guard.FIRST_INPUT: active[:1], Guard.LATER_INPUT: active[1:], Guard.EVERY_INPUT: active}
         once = {Guard.BEFORE_INPUTS, Guard.AFTER_INPUTS, Guard.AFTER_SOME if len(active) else Guard.AFTER_NONE}
@@ -185,5 +217,12 @@ class StepProgram:
         return found
 
     def step(self, active: Sequence[int]) -> list[Operation]:
-        """The operations of one step of one macro that holds all inputs, in which the inputs ``active`` spike."""
+        """The operations of one time step of a single macro that holds all inputs.
+
+        Args:
+            active: numbers of the inputs that spike in this time step, in the order of their accumulation.
+
+        Returns:
+            The operations in the order of execution.
+        """
         return [self.rows[kind].operation(index) for kind, index in self.step_kinds(active)]

@@ -1,6 +1,6 @@
-"""What an organisation is: how a macro accumulates its inputs and how the macro updates its membranes, each by name.
+"""The two parts of an organisation: ``Accumulate`` and ``Update``, each registered by its name.
 
-A variant is one file that defines an ``Accumulate`` or an ``Update``, and one line in ``__init__.py`` that registers it.
+To add a variant, define an ``Accumulate`` or an ``Update`` in one new file. Register the variant in ``__init__.py``.
 """
 
 from collections.abc import Callable
@@ -24,10 +24,10 @@ class Accumulate:
     """How a macro adds its active inputs.
 
     Attributes:
-        name: the name in ``Organisation``.
-        inputs: neuron to the rows of a home macro's inputs.
-        transfers: neuron to the rows of partial-sum macros and of the sums that a home macro receives.
-        quantities: quantities of a table that its cost needs (``tables.contract``).
+        name: name of the variant in ``Organisation``.
+        inputs: function from a neuron to the program rows that add the inputs of a home macro.
+        transfers: function from a neuron to the program rows of partial-sum macros and of received sums.
+        quantities: names of the table's quantities from which the cost is computed.
         block: name of the block that co-simulation draws.
     """
 
@@ -40,7 +40,13 @@ class Accumulate:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class UnitCost:
-    """Time (s) and energy (J) of one update by a unit beside the array, by group of neurons; ``clipped`` look-ups."""
+    """Cost of one membrane update by a unit beside the array.
+
+    Attributes:
+        time: time of one update of all neurons of a group, shape (groups,), in seconds.
+        energy: energy of one update of all neurons of a group, shape (groups,), in joules.
+        clipped: number of look-ups outside of the table that were clipped to its edge.
+    """
 
     time: Floats
     energy: Floats
@@ -49,12 +55,14 @@ class UnitCost:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where in a table a macro stands.
+    """Operating point and membrane width of a macro, at which quantities of a table are looked up.
 
     Attributes:
-        process, vdd, temperature_c: process corner, supply (V), temperature (degrees Celsius).
-        membrane_bits: bits of a membrane.
-        outside: what a look-up does outside of the table, ``raise`` or ``clip``.
+        process: process corner.
+        vdd: supply voltage in volts.
+        temperature_c: temperature in degrees Celsius.
+        membrane_bits: width of a membrane in bits.
+        outside: what a look-up outside of the table does: ``raise`` an error, or ``clip`` to the edge of the table.
     """
 
     process: str
@@ -66,17 +74,19 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Update:
-    """How a macro updates its membranes once a step.
+    """How a macro updates its membranes once in a time step.
 
     Attributes:
-        name: the name in ``Organisation``.
-        before: neuron to the rows that begin a step.
-        after: neuron to the rows that end a step, after which FS = 0 means a spike.
-        after_step: membranes, spikes (0 or 1) and neuron to the columns after a step that left both.
-        membranes: columns after a step and neuron to the membranes.
-        unit: cost of one update of each number of neurons by a unit beside the array; ``None`` if the columns do all.
-        quantities: quantities of a table that its cost needs.
-        latency: name under which a report gives the latency with this update.
+        name: name of the variant in ``Organisation``.
+        before: function from a neuron to the program rows that begin a time step.
+        after: function from a neuron to the program rows that end a time step. A column whose flag is then 0 spikes.
+        after_step: function from membranes, spikes (0 or 1) and a neuron to the columns that a time step with these
+            results leaves.
+        membranes: function from the columns after a time step and a neuron to the membranes.
+        unit: cost of one update by a unit beside the array. Its arguments are the table, the operating point and the
+            numbers of neurons of the groups, shape (groups,). ``None``: the columns compute the whole update.
+        quantities: names of the table's quantities from which the cost is computed.
+        latency: name of this update in the latencies of a report.
     """
 
     name: str
@@ -89,7 +99,15 @@ class Update:
     latency: str = ""
 
     def rest(self, membranes: Ints, neuron: Neuron) -> ColumnState:
-        """Columns that hold ``membranes`` before any step: no spike, and a sum latch of 0."""
+        """Columns that hold ``membranes`` before the first time step: no column has fired, and the sum latch is 0.
+
+        Args:
+            membranes: int64, any shape, in units of the least significant bit.
+            neuron: parameters of the neurons.
+
+        Returns:
+            Columns of the shape of ``membranes``.
+        """
         silent = self.after_step(membranes, np.zeros_like(membranes), neuron)
         return ColumnState(word=silent.word, flag=silent.flag, last_sum=np.zeros_like(silent.flag))
 
@@ -99,21 +117,25 @@ UPDATES: dict[str, Update] = {}
 
 
 def register_accumulate(variant: Accumulate) -> None:
-    """Make ``variant`` known by its name."""
+    """Make the accumulate organisation ``variant`` known by its name. A variant of the same name is replaced."""
     ACCUMULATES[variant.name] = variant
 
 
 def register_update(variant: Update) -> None:
-    """Make ``variant`` known by its name."""
+    """Make the update organisation ``variant`` known by its name. A variant of the same name is replaced."""
     UPDATES[variant.name] = variant
 
 
 @dataclass(frozen=True, kw_only=True)
 class Organisation:
-    """How a macro computes a time step: ``accumulate`` and ``update`` name registered variants.
+    """How a macro computes a time step.
+
+    Attributes:
+        accumulate: name of a registered accumulate organisation.
+        update: name of a registered update organisation.
 
     Raises:
-        ConfigError: for a name that is not registered.
+        ConfigError: if a name is not registered.
     """
 
     accumulate: str = "serial"

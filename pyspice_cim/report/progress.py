@@ -6,7 +6,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from pyspice_cim.characterization.engine.engine import Tally
+from pyspice_cim.characterization.engine.tally import Tally
 from pyspice_cim.report.console import VisibleConsole
 from pyspice_cim.units import clock
 

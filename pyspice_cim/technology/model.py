@@ -262,7 +262,16 @@ class Technology(Description):
 
 
 class Corner(Data):
-    """An operating condition: process corner, supply in V, temperature in degrees Celsius."""
+    """An operating condition of a circuit.
+
+    Attributes:
+        process: process corner, a key of ``Technology.corners``.
+        vdd: supply in V.
+        temperature_c: temperature in degrees Celsius.
+
+    Raises:
+        TechnologyError: for a supply or a temperature that no circuit can have.
+    """
 
     process: str = "tt"
     vdd: float
@@ -273,7 +282,7 @@ class Corner(Data):
     def _possible(cls, value: Any, info: ValidationInfo) -> Any:
         (low, high), unit = (LIMITS_V, "V") if info.field_name == "vdd" else (LIMITS_C, "C")
         if isinstance(value, (int, float)) and not low <= value <= high:
-            # No ValueError, which pydantic would wrap: a condition may come from a command line.
+            # pydantic would wrap a ValueError, and the condition may come from a command line.
             raise TechnologyError(
                 f"{info.field_name} = {value:g} {unit} is impossible; give {low:g} to {high:g} {unit}"
             )

@@ -1,4 +1,4 @@
-"""SPICE held against the behavioral model: bits, energy and time."""
+"""Validation of the behavioral model against SPICE: bits, energy and time."""
 
 from pyspice_cim.validation.cosim import CosimReport, CosimSpec, Vector, cosimulate, draw_vector, vector_run
 

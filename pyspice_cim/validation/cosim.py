@@ -1,9 +1,14 @@
-"""Co-simulation: a small macro at transistor level, with its drivers, against the behavioral model and its table.
+"""Co-simulation of a small macro: SPICE at transistor level, with drivers, against the behavioral model and its table.
 
-Three independent statements are compared after every operation of every vector: what the cells and flags of the netlist
-hold, what the microcode says, and after every time step what ``ldlif_step`` says. SPICE's energy of every operation is
-held against the energy that a report computes for the operation (``CalibratedLayer.energy``), the events of the compiled
-kernel against those of the operations one by one, and the time of the last stored bit against the predicted one.
+**Bits.** Two comparisons are made. The first is after each operation: the cells and flags of the netlist against the
+microcode. The second is after each time step: the membranes and spikes of the microcode against ``ldlif_step``.
+
+**Events.** The events that the compiled kernel counts must equal the sum of the events of the single operations.
+
+**Energy.** SPICE's energy of each operation is compared with the energy that a report computes for this operation
+(``CalibratedLayer.energy``).
+
+**Time.** The time at which SPICE stores the last bit is compared with the predicted time.
 """
 
 from collections.abc import Sequence
@@ -35,7 +40,16 @@ from pyspice_cim.technology import Corner, Technology
 
 @dataclass(frozen=True, kw_only=True)
 class CosimSpec:
-    """What to co-simulate: the size of the macro, time ``steps``, how many random ``vectors``, their ``seed``.
+    """What to co-simulate.
+
+    Attributes:
+        neurons: number of columns of the macro, 1 to 64.
+        inputs: number of inputs of the macro, 1 to 64.
+        weight_bits: width of a weight in bits, 2 to 8.
+        membrane_bits: width of a membrane in bits, 3 to 12.
+        steps: number of time steps of a vector, 1 to 100.
+        vectors: number of random vectors, 1 to 1000.
+        seed: seed of the vectors, 0 or more.
 
     Raises:
         ConfigError: if a number is out of range.
@@ -65,7 +79,14 @@ class CosimSpec:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Vector:
-    """One random case: ``weights`` [inputs, neurons], ``spikes`` [steps, inputs], ``membrane`` [neurons] and parameters."""
+    """One random case.
+
+    Attributes:
+        weights: (inputs, neurons).
+        spikes: 0 or 1, (steps, inputs).
+        membrane: membranes before the first time step, (neurons,), in units of the least significant bit.
+        params: parameters of the neurons.
+    """
 
     weights: NDArray[np.int64]
     spikes: NDArray[np.int64]
@@ -75,17 +96,23 @@ class Vector:
 
 @dataclass(frozen=True, kw_only=True)
 class CosimReport:
-    """Comparison over all vectors.
+    """Result of the comparison over all vectors. The metrics are ``None`` if SPICE could not run any vector.
 
     Attributes:
-        bits_compared, bits_wrong: stored bits and flags after every operation, and membranes and spikes after every step.
-        energy_error_mean_pct, energy_error_max_pct: mean and largest |predicted / SPICE - 1| of the energy of one
-            operation of the whole macro, %.
-        energy_bias_pct: predicted over SPICE - 1 of the energy of all vectors, %.
-        latency_error_pct: largest |predicted / SPICE - 1| of the time at which the last bit is stored, %.
-        operations: number of operations that were compared.
-        cases: how often each case that the model must get right occurred.
-        failures: reasons of vectors that SPICE could not run.
+        bits_compared: number of stored bits and flags after each operation, and of bits of membranes and spikes after
+            each time step.
+        bits_wrong: number of these bits that differ, plus the number of event counts in which the kernel differs.
+        energy_error_mean_pct: mean of |predicted / SPICE - 1| of the energy of one operation of the whole macro, in
+            percent.
+        energy_error_max_pct: largest |predicted / SPICE - 1| of the energy of one operation of the whole macro, in
+            percent.
+        energy_bias_pct: predicted / SPICE - 1 of the energy of all vectors together, in percent.
+        latency_error_pct: largest |predicted / SPICE - 1| of the time at which the last bit is stored, in percent.
+        operations: number of operations whose energies were compared.
+        vectors: number of vectors.
+        cases: number of occurrences of each case that the model must get right.
+        failures: reason of each vector that SPICE could not run.
+        decks: SHA-256 of the deck of each vector.
     """
 
     bits_compared: int
@@ -102,16 +129,21 @@ class CosimReport:
 
     @property
     def ok(self) -> bool:
-        """Every vector ran and every bit agrees."""
+        """Whether SPICE ran all vectors and all bits agree."""
         return not self.bits_wrong and not self.failures and self.bits_compared > 0
 
 
 def draw_vector(spec: CosimSpec, index: int) -> Vector:
-    """Vector ``index``, seeded by (seed, index) alone.
+    """Vector number ``index``, drawn at random from (seed, index).
 
-    Whatever is random, the cases that a model gets wrong are put in: the first step has no input (index 0, 3, ..), all
-    inputs (1, 4, ..) or random ones; neuron 0 then stands at exactly theta after the decay, neuron 1 starts negative,
-    neuron 2 has the largest weights and starts high, so that it saturates when all inputs are active.
+    Cases that a model may get wrong are forced. The first time step has no input (index 0, 3, ...), all inputs (index
+    1, 4, ...) or random inputs. Neuron 0 stands exactly at theta after the first decay. Neuron 1 starts negative.
+    Neuron 2 starts at the largest membrane with the largest weights, so that all inputs together saturate the neuron.
+    The reset is by subtraction for an even index and to zero for an odd index.
+
+    Args:
+        spec: size of the macro, number of time steps and seed.
+        index: number of the vector, 0 or more.
     """
     rng = np.random.default_rng([spec.seed, index])
     vmax, wmax = 2 ** (spec.membrane_bits - 1) - 1, 2 ** (spec.weight_bits - 1) - 1
@@ -135,10 +167,14 @@ def draw_vector(spec: CosimSpec, index: int) -> Vector:
 
 
 def vector_layer(vector: Vector, spec: CosimSpec, table: Table, conditions: dict[str, Any]) -> CalibratedLayer:
-    """The layer of ``vector`` on one macro, calibrated by ``table``: what a report computes its energies with.
+    """The layer of ``vector`` on one macro, calibrated by ``table``. A report computes its energies with the same
+    object.
 
     Args:
-        conditions: fields of ``MacroConfig`` such as ``vdd``, ``process``, ``rows``.
+        vector: weights and parameters of the layer.
+        spec: size of the macro.
+        table: calibration table.
+        conditions: fields of ``MacroConfig``, e.g. ``vdd``, ``process`` or ``rows``.
 
     Raises:
         TableError: if the table does not cover the macro.
@@ -158,7 +194,12 @@ def vector_layer(vector: Vector, spec: CosimSpec, table: Table, conditions: dict
 
 
 def vector_run(vector: Vector, layer: CalibratedLayer) -> ArrayRun:
-    """The transistor-level run of ``vector`` on the geometry of ``layer``'s macro, at its cycle, with drivers."""
+    """The transistor-level run of a vector, with drivers, at the cycle time of the layer's macro.
+
+    Args:
+        vector: weights, spikes and initial membranes.
+        layer: the layer of the vector, which gives the size and the step program.
+    """
     config, params = layer.mapped.config, vector.params
     steps = (np.flatnonzero(step).tolist() for step in vector.spikes)
     program = [operation for active in steps for operation in layer.mapped.program.step(active)]
@@ -189,16 +230,22 @@ def cosimulate(
     technology: Technology | None = None,
     **conditions: Any,
 ) -> CosimReport:
-    """Run both worlds on ``spec.vectors`` random vectors.
+    """Compare SPICE and the behavioral model on ``spec.vectors`` random vectors.
 
     Args:
-        technology: what the netlist is drawn in; by default the built-in one that the table names.
-        conditions: fields of ``MacroConfig`` such as ``vdd``, ``process``, ``rows``.
+        spec: what to co-simulate.
+        table: calibration table.
+        engine: engine that runs ngspice; by default a new one.
+        technology: technology of the netlist; by default the built-in technology that the table names.
+        conditions: fields of ``MacroConfig``, e.g. ``vdd``, ``process`` or ``rows``.
+
+    Returns:
+        The comparison over all vectors.
 
     Raises:
-        MissingDependencyError: if ngspice is not there.
+        MissingDependencyError: if ngspice is not installed.
         TableError: if the table does not cover the macro, or was made from other models than ``technology`` has.
-        TechnologyError: if no technology is given, and the table's is not built in.
+        TechnologyError: if no technology is given, and the technology of the table is not built in.
     """
     engine = engine or Engine()
     technology = technology or technology_of(table)
@@ -252,7 +299,7 @@ def _compare(vector: Vector, layer: CalibratedLayer, run: ArrayRun, outcome: Out
     lines = outcome.values["lines"].sum(axis=0).reshape(blocks).sum(axis=1)
     latency = float(outcome.values["last_change"])
     done = _operations_one_by_one(vector, layer, run)
-    # What the kernel of the reports counts in these steps must be what the operations count one by one.
+    # The kernel that reports use must count the same events as the single operations.
     one_by_one = np.sum([np.asarray(each.events) for each in done], axis=0)
     differing = int((_events_of_kernel(vector, layer) != one_by_one).sum())
     return _Comparison(
@@ -266,7 +313,7 @@ def _compare(vector: Vector, layer: CalibratedLayer, run: ArrayRun, outcome: Out
 
 
 def _operations_one_by_one(vector: Vector, layer: CalibratedLayer, run: ArrayRun) -> list[LayerRun]:
-    """Each operation of ``run`` as the run of a layer that did this operation alone."""
+    """Each operation of ``run`` as the run of a layer that did only this operation."""
     program, state, found = layer.mapped.program, run.state, []
     for step in vector.spikes:
         for kind, index in program.step_kinds(np.flatnonzero(step).tolist()):
@@ -289,9 +336,10 @@ def _operations_one_by_one(vector: Vector, layer: CalibratedLayer, run: ArrayRun
 
 
 def _predicted(layer: CalibratedLayer, run: LayerRun) -> float:
-    """Energy that a report gives ``run``, J, without the row decoder, which the deck does not have, and with leakage.
+    """Energy that a report computes for ``run``, with leakage and without the row decoder, in joules.
 
-    The deck drives the wordlines directly. Its leakage is in the currents of the supplies.
+    The deck has no row decoder, because it drives the wordlines directly. The supply currents of the deck include
+    leakage.
     """
     components, _ = layer.energy(run)
     leakage = layer.leakage * layer.calibration.operation_time(1)
@@ -299,7 +347,7 @@ def _predicted(layer: CalibratedLayer, run: LayerRun) -> float:
 
 
 def _events_of_kernel(vector: Vector, layer: CalibratedLayer) -> NDArray[np.int64]:
-    """Events that the compiled kernel counts in the steps of ``vector``, (1, kinds, events)."""
+    """Events that the compiled kernel counts in the time steps of ``vector``, (1, kinds, events)."""
     mapped = layer.mapped
     layout = layout_of(mapped)
     state = state_at_rest(mapped, layout, 1, vector.membrane[None].astype(np.int64))
@@ -312,7 +360,7 @@ def _events_of_kernel(vector: Vector, layer: CalibratedLayer) -> NDArray[np.int6
 
 
 def _last_change(run: ArrayRun, calibration: Calibration) -> float:
-    """Predicted time of the last change of a cell or a flag, s."""
+    """Predicted time of the last change of a cell or a flag, in seconds."""
     bits, before, last = run.shape.bits, run.state, 0.0
     for n, after in enumerate(run.states()):
         flips = int(np.bitwise_or.reduce(before.word ^ after.word)) & ((1 << bits) - 1)
@@ -326,7 +374,16 @@ def _last_change(run: ArrayRun, calibration: Calibration) -> float:
 
 
 def model_disagreement(vector: Vector, run: ArrayRun) -> tuple[int, int, dict[str, int]]:
-    """Bits of membranes and spikes in which the microcode and ``ldlif_step`` differ, how many were compared, the cases."""
+    """Differences between the microcode and ``ldlif_step`` after each time step of a vector.
+
+    Args:
+        vector: inputs and initial membranes.
+        run: run of the vector, which gives the states of the microcode.
+
+    Returns:
+        Number of bits of membranes and spikes that differ, number of bits that were compared, and number of occurrences
+        of each case.
+    """
     params = vector.params
     state = LDLIFState(v=vector.membrane.astype(np.int32))
     ends = [n for n, operation in enumerate(run.program) if operation.name == "fire"]

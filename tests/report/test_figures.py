@@ -13,6 +13,7 @@ from pyspice_cim.behavioral.macro.network import Network
 from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import load_network
 from pyspice_cim.behavioral.network.reference import run_integer
+from pyspice_cim.characterization.benches.waveforms import NODES, ColumnWaveforms
 from pyspice_cim.report.membranes import draw_membranes, membrane_traces
 from pyspice_cim.resources import shipped
 from pyspice_cim.tables import load_table
@@ -82,6 +83,29 @@ def test_the_membrane_figure_of_a_recurrent_network(tmp_path):
     network = load_network(shipped("networks", "spoken_digits.h5"))
     draw_membranes(network, np.ones((network.steps, network.shape[0]), np.uint8), tmp_path / "m.png")
     assert_drawn(tmp_path / "m.png")
+
+
+def test_the_overview_of_the_readme(monkeypatch, tmp_path, report):
+    """The script draws a demo's folder; the waveforms are made up here, since ``test_waveforms`` simulates a column."""
+    pytest.importorskip("sklearn", reason="the digits come with scikit-learn")
+    time = np.linspace(0.0, 4e-9, 400)
+    waves = ColumnWaveforms(
+        time=time,
+        nodes={name: 0.55 + 0.55 * np.sin(3e9 * (k + 1) * time) for k, name in enumerate(NODES)},
+        operations=["decay", "fire"],
+        operation_ends=np.array([2e-9, 4e-9]),
+        words=[1, 2],
+        flags=[0, 1],
+        cycle=2e-10,
+        bits=10,
+        vdd=1.1,
+        title="made up",
+    )
+    monkeypatch.setattr("pyspice_cim.characterization.benches.waveforms.column_waveforms", lambda *_: waves)
+    (tmp_path / "table.h5").write_bytes(shipped("reference", "generic45lp.h5").read_bytes())
+    (tmp_path / "report.json").write_text(report.read_text())
+    run_script(monkeypatch, ROOT / "docs" / "overview.py", "--demo", tmp_path, "--out", tmp_path / "o.png")
+    assert_drawn(tmp_path / "o.png")
 
 
 def test_waveforms_of_a_real_column(monkeypatch, tmp_path):

@@ -14,6 +14,8 @@ from pyspice_cim.hdf5_guard import why_refused
 NMNIST_SIDE = 34
 SHD_INPUTS = 700
 _NMNIST_BYTES = 5
+# Relative error of t / dt at most: half an ulp for t, dt and the quotient, and as much again if each was computed.
+_QUOTIENT_ERROR = 4 * float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -44,15 +46,18 @@ class Events:
 
 
 def bin_events(recordings: list[Events], steps: int, step_seconds: float, inputs: int) -> NDArray[np.uint8]:
-    """Spikes: input j fires in step t if it has an event within t dt <= time < (t + 1) dt.
+    """Return spikes: input j fires in step t if it has an event within ``t dt <= time < (t + 1) dt``.
 
-    Several events of one input in a step are one spike; events after the last step are left out.
+    A float holds neither 0.3 nor 0.1 exactly, and 0.3 / 0.1 is just below 3. An event within four units in the last place
+    of the start of a step is therefore an event at the start of that step.
+
+    Several events of one input in a step are one spike. Events after the last step are left out.
 
     Args:
-        recordings: one a sample.
+        recordings: the recordings, one a sample.
         steps: time steps, 1 or more.
-        step_seconds: dt, s.
-        inputs: number of inputs.
+        step_seconds: dt, duration of a step, s.
+        inputs: number of inputs, 1 or more.
 
     Returns:
         Spikes, uint8, shape (steps, batch, inputs).
@@ -71,7 +76,9 @@ def bin_events(recordings: list[Events], steps: int, step_seconds: float, inputs
             raise DataError(
                 f"recording {sample} has an event of input {events.inputs.max()}; there are {inputs} inputs"
             )
-        step = np.floor(events.times / step_seconds)
+        quotient = events.times / step_seconds
+        nearest = np.rint(quotient)
+        step = np.where(np.abs(quotient - nearest) <= _QUOTIENT_ERROR * nearest, nearest, np.floor(quotient))
         seen = step < steps
         spikes[step[seen].astype(np.int64), sample, events.inputs[seen]] = 1
     return spikes

@@ -1,1 +1,1 @@
-"""Compiled kernels: fast, exact inference of networks and macros."""
+"""Compiled kernels: fast and exact inference of networks and macros."""

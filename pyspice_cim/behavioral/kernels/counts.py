@@ -1,6 +1,6 @@
 # Compiled functions are typed by Numba's compiler.
 # mypy: ignore-errors
-"""Compiled counts of the operations of macros, from the values that the kernels of ``steps.py`` kept."""
+"""Compiled counting of the operations of macros, from the spikes that the kernels of ``steps.py`` kept."""
 
 import numba
 import numpy as np
@@ -30,7 +30,13 @@ _entry = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrappe
 
 @_inlined
 def total(values, start, stop, many):
-    """Sum of the values of a run, ``start`` and ``stop`` in the flat ``values``."""
+    """Sum of ``values[start:stop]``.
+
+    Args:
+        values: uint8, flat. 64 entries from any place before ``stop`` must be readable.
+        start, stop: bounds of the run in ``values``.
+        many: whether values may exceed 1. If not, the sum is a population count of 64 values at once.
+    """
     n = 0
     if many:
         for i in range(np.uint64(start), np.uint64(stop)):
@@ -46,9 +52,18 @@ def total(values, start, stop, many):
 
 @_compiled
 def add_run(values, before, sample, start, stop, many, n):
-    """Add to ``n`` of every step the sum of a run of values; what lies past their end is of the step before."""
+    """Add the sum of one run of values to ``n`` in each time step.
+
+    Args:
+        values: uint8, (steps, batch, all values).
+        before: uint8, (batch, all values), the values of the time step before the first one.
+        sample: number of the sample.
+        start, stop: bounds of the run. A run past the end of the values reads the previous time step.
+        many: whether values may exceed 1.
+        n: int64, (steps,), is added to.
+    """
     steps, (batch, size) = n.size, before.shape
-    # Flat arrays, and numbers for places: a view of a step would cost more than its spikes.
+    # Flat arrays and offsets are used, because a view of one time step costs more time than its spikes.
     now, past = values.reshape(-1), before.reshape(-1)
     old = start >= size
     if old:
@@ -63,14 +78,23 @@ def add_run(values, before, sample, start, stop, many, n):
 
 @_entry
 def count_operations(counted, values, before, operations, path, active, sops, first, last):
-    """Count the operations of one layer in samples ``first`` to ``last``, from the values that the kernels kept.
+    """Count the operations of one layer in the samples ``first`` to ``last - 1``.
 
-    Each run is counted in all steps before the next one is: its bounds are then those of a short loop.
+    The critical path of a time step is, in operations::
+
+        path = max over groups (max(update + inputs at home, inputs at the slowest partial-sum macro) + transfers + end)
+
+    A transfer is sequential: the home macro waits for the write of the word and then adds the received sum.
 
     Args:
-        counted: tuple of arrays, see ``macro/layout.py``.
-        values: uint8, (steps, batch, all values); ``before``: those of the step before, (batch, all values).
-        operations, path, active, sops: as in ``macro.run.LayerRun``, of these samples, added to.
+        counted: ``macro.layout.Counted``, a tuple of arrays.
+        values: uint8, (steps, batch, all values).
+        before: uint8, (batch, all values), the values of the time step before the first one.
+        operations: int64, (batch, kinds), is added to.
+        path: float64, (batch, updates), is added to.
+        active: int64, (batch,), sum of the input values, is added to.
+        sops: int64, (batch,), synaptic operations, is added to.
+        first, last: range of samples.
     """
     many, inputs, runs, tile_runs = counted.many, counted.inputs, counted.runs, counted.tile_runs
     group_tiles, copies, before_inputs, guards = (
@@ -80,12 +104,13 @@ def count_operations(counted, values, before, operations, path, active, sops, fi
         counted.guards,
     )
     steps, updates, kinds = values.shape[0], before_inputs.shape[1], guards.size
-    # Operations of a row, by guard.
+    # Number of program rows with each guard.
     of = np.zeros(GUARDS, np.int64)
     for kind in range(kinds):
         of[guards[kind]] += 1
-    # By step: inputs of a tile; of a group: those at home, further macros with some, most operations in one of them, and
-    # inputs that are not the first one of their macro.
+    # Arrays by time step. n: active inputs of one macro. The others are of one group. own: active inputs of the home
+    # macro. sent: partial-sum macros with an active input. slowest: most operations in one partial-sum macro.
+    # later: active inputs that are not the first one of their macro. every: all active inputs.
     n, own, sent, slowest, later, every = np.empty((6, steps), np.int64)
     busiest, times = np.empty((updates, steps)), np.zeros(GUARDS, np.int64)
     for sample in range(first, last):
@@ -127,13 +152,13 @@ def count_operations(counted, values, before, operations, path, active, sops, fi
                 for kind in range(kinds):
                     count[kind] += same * times[guards[kind]]
                 adds = of[FIRST_INPUT] * mine + of[LATER_INPUT] * max(own[step] - 1, 0) + of[EVERY_INPUT] * own[step]
-                # A transfer: the write of the word, during which the word is read, and its accumulate.
+                # A transfer takes one operation that reads and writes the word, and one operation that adds the word.
                 after = of[SENT] * times[SENT] + of[FIRST_RECEIVED] * times[FIRST_RECEIVED]
                 after += of[LATER_RECEIVED] * times[LATER_RECEIVED]
                 after += of[AFTER_INPUTS] + (of[AFTER_SOME] if some else of[AFTER_NONE])
                 for u in range(updates):
                     busiest[u, step] = max(busiest[u, step], max(before_inputs[g, u] + adds, slowest[step]) + after)
         for u in range(updates):
-            # Step by step, so that a sum does not depend on how the steps were cut into tiles.
+            # The sum runs step by step. Its rounding then does not depend on the length of the tiles.
             for step in range(steps):
                 path[sample, u] += busiest[u, step]

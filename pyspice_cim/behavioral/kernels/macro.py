@@ -2,15 +2,18 @@
 # mypy: ignore-errors
 """Compiled macros: the operations of ``microcode``, bit for bit, on 64 columns at once.
 
-A *plane* is an int64 whose bit j is one bit of column j: of the words, of a row of weights, of the flags. An operation goes
-through the planes of a word as the array goes through its rows, least significant bit first; its events are the ones of a
-few planes. What ``microcode.count_events`` counts one by one follows here, where it can, from other counts.
+A *bit plane* is an int64. Its bit j belongs to column j of a block of 64 columns. Words, weights and flags are stored
+as bit planes. An operation processes the planes of a word bit-serially, least significant bit first, as the array does.
+Source of bit-serial columns: Eckert et al., "Neural Cache", ISCA 2018.
 
-Arrays of a sample, for every macro and every block of 64 columns (``macro/layout.py`` lays them out):
+Events are population counts of a few planes. ``microcode.count_events`` counts each event by itself.
+Here some counts are computed from other counts, because fewer population counts take less time.
 
-    words     planes of the words, ``P`` each
-    latches   planes of the flag FS and of the sum latch
-    scratch   planes of the scratch word of each group
+Arrays of one sample, for each macro and each block of 64 columns (``macro/layout.py`` builds the arrays):
+
+    words     bit planes of the words, ``P`` planes each
+    latches   bit planes of the flag FS and of the sum latch
+    scratch   bit planes of the scratch word, one word for each group
 """
 
 import numba
@@ -48,9 +51,20 @@ _entry = numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrappe
 
 @_compiled
 def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight, valid, counts):
-    """Operations that add the rows ``planes[base + rows[begin:end]]`` one after the other; their events go to ``counts``.
+    """Sequential operations on 64 columns, one for each row ``planes[base + rows[begin:end]]`` that is added.
 
-    The last plane of a row serves all higher bits: the sign is read again.
+    Args:
+        word: int64, (bits,), bit planes of the words, is updated.
+        latches: int64, (2,), bit planes of the flag and of the sum latch, is updated.
+        planes: int64, (rows, operand bits). The last plane of a row serves all higher bits, because it is the sign.
+        base: first row of the macro in ``planes``.
+        rows: int64, row numbers.
+        begin, end: range in ``rows`` to add.
+        mask: bit plane of the columns that read 0 in place of their word.
+        capture: whether the sign of the last sum becomes the flag.
+        weight: whether the operand is a weight or a received sum.
+        valid: bit plane of the columns that exist.
+        counts: int64, (events,), is added to.
     """
     bits, top, kept = word.size, planes.shape[1] - 1, ~mask
     v_ones = r_ones = o_ones = ro_ones = rc_ones = oc_ones = roc_ones = 0
@@ -83,7 +97,7 @@ def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight
             before = s
         stays += ones(last)
         outs += ones(carry)
-    # A carry is what the bit before it sent on, but for the last one, which the reset discards.
+    # The carry into a bit is the carry out of the bit before. The reset discards the carry out of the last bit.
     c_ones = ro_ones + rc_ones + oc_ones - 2 * roc_ones - outs
     cycles = bits * (end - begin)
     counts[_E_CYCLE] += cycles * ones(valid)
@@ -96,14 +110,14 @@ def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight
     counts[_E_RC] += rc_ones
     counts[_E_OC] += oc_ones
     counts[_E_ROC] += roc_ones
-    # Changes between neighbouring carries (0 after the last): both ones, less where both are.
+    # A change between neighbouring carries: one of both is 1, and not both. The carry after the last bit is 0.
     counts[_E_EDGE] += 2 * (c_ones - (rc_ones + oc_ones - roc_ones - stays))
     counts[_E_RISE] += rises
-    # The sum latch ends where its changes led it.
+    # The rises less the falls are the change of the sum latch from the first to the last bit.
     counts[_E_FALL] += rises - ones(before) + ones(first)
     counts[_E_R_AGAIN] += r_again
     counts[_E_O_AGAIN] += o_again
-    # Without a mask s differs from v where o differs from the carry.
+    # Without a mask, s differs from v exactly where o differs from the carry.
     counts[_E_FLIP] += flips if mask else o_ones + c_ones - 2 * oc_ones
     counts[_E_OUT] += outs
     counts[_E_MASKED] += cycles * ones(mask)
@@ -116,7 +130,14 @@ def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight
 
 @_compiled
 def constant(operand, k0, k1, flag, valid):
-    """The planes of a broadcast constant: ``k1`` where the flag is 1, else ``k0``."""
+    """Write the bit planes of a broadcast constant to ``operand``.
+
+    Args:
+        operand: int64, (bits,), is overwritten.
+        k0, k1: constant of the columns with flag 0 and with flag 1.
+        flag: bit plane of the flags.
+        valid: bit plane of the columns that exist.
+    """
     for k in range(operand.size):
         at_1 = flag if (k1 >> k) & 1 else np.int64(0)
         at_0 = ~flag if (k0 >> k) & 1 else np.int64(0)
@@ -125,11 +146,23 @@ def constant(operand, k0, k1, flag, valid):
 
 @_inlined
 def perform(kind, control, word, latches, planes, base, rows, begin, end, valid, counts, faults, stuck, sample):
-    """Operations of ``kind``, one for each of the rows; for kinds without a row to add, the constant is written there first."""
+    """Run operations of ``kind``, one for each row in ``rows[begin:end]``.
+
+    If the kind adds a constant, the constant is first written to ``planes[0]``.
+
+    Args:
+        kind: index of the program row.
+        control: ``organisation.StepProgram.control``.
+        word, latches, planes, base, rows, begin, end, valid: as for ``operate``.
+        counts: int64, (kinds, events), is added to if no faults are given.
+        faults: ``macro.layout.Faults``.
+        stuck: int64, (2, bits), bit planes of the cells stuck at 0 and at 1.
+        sample: number of the sample.
+    """
     added, capture, flag = control[kind, 2], control[kind, 5], latches[0]
     if not added:
         constant(planes[0], control[kind, 0], control[kind, 1], flag, valid)
-    # A control value is 0 or 1: its negative is a plane of it.
+    # A control value is 0 or 1. Its negative is a bit plane with the same value in all columns.
     mask = ((flag & -control[kind, 3]) | (~flag & -control[kind, 4])) & valid
     if faults.any:
         stream, gaps, log_kept = faults.streams[sample], faults.gaps[sample], faults.log_kept
@@ -142,7 +175,17 @@ def perform(kind, control, word, latches, planes, base, rows, begin, end, valid,
 
 @_compiled
 def receive(word, scratch, valid, writes, faults, stuck, sample):
-    """Write the planes of ``word`` into the ``scratch`` rows of another macro; ``writes`` counts by transition."""
+    """Write the bit planes of ``word`` into the scratch rows of the home macro.
+
+    Args:
+        word: int64, (bits,), the sum of a partial-sum macro.
+        scratch: int64, (bits,), is overwritten.
+        valid: bit plane of the columns that exist.
+        writes: int64, (4,), counts by ``kernels.program.TRANSITIONS``, is added to if no faults are given.
+        faults: ``macro.layout.Faults``.
+        stuck: int64, (2, bits), bit planes of the scratch cells stuck at 0 and at 1.
+        sample: number of the sample.
+    """
     for k in range(word.size):
         old, new = scratch[k], word[k]
         if faults.any:
@@ -158,10 +201,20 @@ def receive(word, scratch, valid, writes, faults, stuck, sample):
 
 @_inlined
 def run_group(layout, state, faults, g, block, sample, rows, ends, operand, counts, writes):
-    """One step of the columns ``block`` of group ``g``, by the rows of ``layout.control`` (``organisation.program``).
+    """Run one time step of one block of 64 columns in all macros of group ``g``, by the program rows of
+    ``layout.control``.
 
-    ``rows[ends[i] : ends[i + 1]]``: active lines of its tile i. ``ends[0]`` is 1, and ``rows[0]`` is 0: the only row of a
-    constant, or of a sum received.
+    Args:
+        layout, state, faults: tuples of arrays, see ``macro/layout.py``.
+        g, block, sample: numbers of the group, of the block and of the sample.
+        rows, ends: ``rows[ends[i] : ends[i + 1]]`` are the active input rows of macro i of the group. ``ends[0]`` is 1.
+            ``rows[0]`` is 0, the only row of a constant or of a received sum.
+        operand: int64, (1, bits), scratch for the planes of a constant.
+        counts: int64, (kinds, events), is added to.
+        writes: int64, (4,), transitions of scratch cells, is added to.
+
+    Returns:
+        Bit plane of the spikes.
     """
     home, tiles, valid = layout.group_tiles[g], layout.group_tiles[g + 1], layout.valid[block]
     control, planes = layout.control, layout.planes[block]
@@ -178,7 +231,7 @@ def run_group(layout, state, faults, g, block, sample, rows, ends, operand, coun
                 if t == home:
                     perform(kind, control, word, latches, operand, 0, rows, 0, 1, valid, counts, faults, stuck, sample)
                 continue
-            # The part of the active lines that this row adds.
+            # The part of the active input rows that this program row adds.
             first, last = begin, end
             if guard == FIRST_INPUT:
                 last = min(begin + 1, end) if t == home else begin
@@ -220,16 +273,17 @@ def run_group(layout, state, faults, g, block, sample, rows, ends, operand, coun
 
 @_entry
 def run_macros(layout, state, faults, values, fired, work, rows, ends, operand, events, writes):
-    """Run macros of one layer over all steps and samples of ``values``.
+    """Run macros of one layer over all time steps and samples of ``values``.
 
     Args:
-        layout, state, faults: tuples of arrays, see ``macro/layout.py``.
+        layout, state, faults: tuples of arrays, see ``macro/layout.py``. ``state`` and ``faults`` are updated.
         values: uint8, (steps, batch, inputs).
-        fired: uint8, (1 + steps, batch, neurons); its first entry is the step before.
-        work: what to run, (group, block of 64 columns) each, by rising group.
-        rows, ends, operand: scratch; for the active lines of a group, the tiles of a group, the planes of a word.
-        events: counts by kind of operation and event, (batch, kinds, events), added to.
-        writes: transitions of scratch cells, (batch, 4), added to.
+        fired: uint8, (1 + steps, batch, neurons). Entry 0 is the time step before. The other entries are overwritten.
+        work: int64, (tasks, 2): group and block of 64 columns of each task, sorted by group.
+        rows, ends: scratch for the active input rows of a group and for their bounds by macro.
+        operand: int64, (1, bits), scratch for the planes of a constant.
+        events: int64, (batch, kinds, events), is added to.
+        writes: int64, (batch, 4), transitions of scratch cells, is added to.
     """
     inputs, lines = values.shape[2], layout.lines
     rows[0], ends[0] = 0, 1

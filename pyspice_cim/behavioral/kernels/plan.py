@@ -1,7 +1,8 @@
 """From layers to the flat tables that the compiled kernels run.
 
-What a layer passes on is stored in the order that the kernels like: images as (height, width, channels), neurons and output
-channels padded with ones that have no weights and never fire. ``Part.places`` says where each value lies.
+The kernels store the outputs of a layer in an order that suits them. Images are stored as (height, width, channels).
+Neurons and output channels are padded with neurons that have no weights and never fire.
+``Part.places`` gives the offset of each output.
 """
 
 from collections.abc import Sequence
@@ -28,7 +29,7 @@ from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
 
 _ALIGN = 64
 _INT8, _INT16 = 127, 32767
-# Of a membrane to which int16 can add anything that matters without an overflow.
+# Widest membrane whose update fits in int16. ``steps.fire`` limits a sum to VMAX - VMIN before the addition.
 _NARROW_BITS = 14
 _RULES = {
     "clamp": table.CLAMP,
@@ -41,9 +42,16 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """Where a layer of neurons lies: its i-th value at ``values[target + places[i]]``, its membrane likewise.
+    """Where the state of one layer of neurons lies in the buffers of a sample.
 
-    ``inputs``: where its i-th input lies in ``values``.
+    Output i of the layer is ``values[target + places[i]]``. Membrane i is ``membranes[membrane + places[i]]``.
+    Input i of the layer is ``values[inputs[i]]``.
+
+    Attributes:
+        target: offset of the layer's outputs in ``values``.
+        membrane: offset of the layer's membranes in ``membranes``.
+        places: int64, (*shape of the layer), offset of each neuron within the layer.
+        inputs: int64, (inputs,), offset of each input in ``values``.
     """
 
     target: int
@@ -54,17 +62,18 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Plan:
-    """A network as the kernels take it.
+    """A network in the form that the kernels run.
 
     Attributes:
-        records: a row of ``record.RECORD`` a layer with work to do.
-        weights: int8, all layers.
-        totals: int32, as many as ``membranes``; of a fully connected layer, the sum of the weights of all its inputs.
+        records: one ``record.RECORD`` for each layer except ``Flatten``.
+        weights: int8, flat, the weights of all layers.
+        totals: int32, one entry a membrane. For a fully connected layer: the sum of the weights of all its inputs.
         frame: (channels, places) of an input frame.
-        parts: one a layer of neurons.
-        values, membranes: size of the state of a sample, in bytes and in int16.
+        parts: one entry a layer of neurons.
+        values: number of uint8 values in the state of a sample.
+        membranes: number of int16 membranes in the state of a sample.
         rows, sums: sizes of the scratch arrays of ``steps.run_samples``.
-        wide: whether sums must be int32.
+        wide: whether the sums need int32; if not, int16 is enough.
     """
 
     records: NDArray[np.void]
@@ -80,10 +89,14 @@ class Plan:
 
 
 def make_plan(layers: Sequence[AnyLayer], shape: Shape) -> Plan:
-    """Lay out ``layers`` for inputs of ``shape``, one sample in one step.
+    """The plan of a network.
+
+    Args:
+        layers: layers of ``network.layers``.
+        shape: shape of the input of one sample in one time step.
 
     Raises:
-        DataError, ConfigError: see ``network.layers.chain``.
+        DataError, ConfigError: as ``network.layers.chain``.
     """
     links = chain(layers, shape)
     places, stored = _image(shape, shape[0]) if len(shape) == 3 else (np.arange(shape[0]), shape[0])
@@ -159,7 +172,7 @@ def _convolution(layer: Conv2d, link: Link, stored: int) -> tuple[dict[str, int]
     channels = stored // (height * width)
     out_channels, in_channels, size_y, size_x = layer.weights.shape
     padded = _rounded(out_channels, LANES)
-    # An input adds to the neurons around it, so the kernel is seen from its other end.
+    # Each input adds its kernel to the neurons around it. This scatter needs the kernel mirrored in both axes.
     matrix = np.zeros((channels, size_y, size_x, padded), np.int8)
     matrix[:in_channels, :, :, :out_channels] = layer.weights[:, :, ::-1, ::-1].transpose(1, 2, 3, 0)
     fields = {
@@ -180,7 +193,13 @@ def _convolution(layer: Conv2d, link: Link, stored: int) -> tuple[dict[str, int]
 
 
 def _arithmetic(params: LDLIFParams, matrix: NDArray[np.int8], bound: int) -> dict[str, int]:
-    """How to add and to update: ``bound`` is the largest sum of any of a neuron's inputs, by absolute value."""
+    """Fields of the record that say how to add and to update.
+
+    Args:
+        params: parameters of the neurons.
+        matrix: int8, the weights.
+        bound: largest absolute value that the sum of any subset of a neuron's inputs can have.
+    """
     heaviest = max(1, int(np.abs(matrix.astype(np.int64)).max()))
     numerator, shift = params.factor
     return {
@@ -199,7 +218,12 @@ def _arithmetic(params: LDLIFParams, matrix: NDArray[np.int8], bound: int) -> di
 
 
 def _one_sided(weights: NDArray[np.int8], axes: int | tuple[int, ...]) -> NDArray[np.int64]:
-    """Largest sum, by absolute value, of any of the weights of each neuron."""
+    """Largest absolute value of the sum of any subset of the weights of a neuron, int64, one entry a neuron.
+
+    Args:
+        weights: int8.
+        axes: axes of ``weights`` that run over the inputs of a neuron.
+    """
     exact = weights.astype(np.int64)
     return np.maximum(np.maximum(exact, 0).sum(axis=axes), -np.minimum(exact, 0).sum(axis=axes))
 
@@ -210,14 +234,18 @@ def _sides(link: Link, channels: int) -> dict[str, int]:
 
 
 def _image(shape: Shape, channels: int) -> tuple[Positions, int]:
-    """Where (channel, y, x) lies in an image stored as (y, x, ``channels``), and the size of that image."""
+    """Offset of each pixel (channel, y, x) in an image stored as (y, x, ``channels``), and the size of the stored
+    image.
+    """
     stored = (shape[1], shape[2], channels)
     index = np.arange(int(np.prod(stored))).reshape(stored)
     return np.ascontiguousarray(index[:, :, : shape[0]].transpose(2, 0, 1)), int(np.prod(stored))
 
 
 def _on_cache_lines(flat: NDArray[np.int8]) -> NDArray[np.int8]:
-    """A copy that starts at a cache line: a row of weights that lies across one more line takes longer to load."""
+    """A copy of ``flat`` that starts at a cache line. A row of weights then spans the fewest cache lines, which loads
+    faster.
+    """
     room = np.empty(flat.size + _ALIGN, np.int8)
     start = -room.ctypes.data % _ALIGN
     room[start : start + flat.size] = flat

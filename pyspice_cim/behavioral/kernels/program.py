@@ -1,14 +1,16 @@
-"""Numbers that the compiled kernels of macros and the energies agree on.
+"""Numbers and names that both the compiled kernels of macros and the energy model use.
 
-Apart from the kernels, so that energies can be computed without Numba, which takes long to import.
+These constants are not in the kernel modules, because those modules import Numba and Numba takes long to import.
 """
 
 from pyspice_cim.microcode import EVENTS
 
-# Events by number, in the order of ``microcode.EVENTS``.
+# Number of each event, in the order of ``microcode.EVENTS``.
 EVENT = {name: number for number, name in enumerate(EVENTS)}
+# Old and new bit of a scratch cell that is written.
+# Old and new bit of a scratch cell that is written.
 TRANSITIONS = ("0->0", "0->1", "1->0", "1->1")
 
-# Accesses that can fail, in the order of ``faults.model.FaultRates``.
+# Classes of accesses that can fail (``faults.model`` defines each class).
 CLASSES = 4
 MEMBRANE_READ, MEMBRANE_WRITE, WEIGHT_READ, LATE = range(CLASSES)

@@ -1,13 +1,13 @@
-"""The table that tells the compiled kernels what to run: a row a layer, all numbers.
+"""The table of integers that tells the compiled kernels which layers to run: one record a layer.
 
-Apart from the kernels, so that a network can be laid out without Numba, which takes long to import.
+The table is not in the kernel modules, so that a network can be laid out without the long import of Numba.
 """
 
 import numpy as np
 
 DENSE, CONV, MAX_POOL, SUM_POOL = range(4)
 CLAMP, TOWARD_ZERO, NO_DECAY, EXPONENTIAL = range(4)
-# A row of the table. Inputs: ``source`` .. ``source + inputs`` of ``values``; outputs likewise from ``target``.
+# One record. A layer reads ``values[source : source + inputs]`` and writes ``values[target : target + outputs]``.
 RECORD = np.dtype(
     [
         (name, np.int64)
@@ -20,7 +20,7 @@ RECORD = np.dtype(
         )
     ]
 )
-# Bytes behind every buffer of values, and numbers behind every list of rows, that may be read or written in passing.
+# Spare entries after each buffer of values and each list of rows. The kernels may read or write these entries.
 SLACK = 64
-# The kernels take columns of weights by this many; more are filled with zeros.
+# The kernels process the columns of a weight matrix in multiples of this number. Spare columns hold zeros.
 LANES = 16

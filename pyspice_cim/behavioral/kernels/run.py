@@ -1,7 +1,7 @@
-"""Fast, exact inference: any network of ``network/layers.py``, driven by its spikes, equal to ``run_integer`` bit for bit.
+"""Fast and exact inference of any network of ``network/layers.py``, equal to ``run_integer`` bit for bit.
 
-The work of a step grows with the number of spikes, not with the size of the layers. Each sample runs through all steps
-with its state in the fastest cache; samples are divided among threads. Which kernel runs a layer follows from the layer.
+The work of a time step grows with the number of spikes, not with the size of the layers.
+Samples are divided among threads. Samples and time steps are cut into tiles, so that the memory has a bound.
 """
 
 import os
@@ -19,21 +19,22 @@ from pyspice_cim.behavioral.network.layers import AnyLayer
 from pyspice_cim.behavioral.network.reference import check_shape
 from pyspice_cim.errors import ConfigError, DataError
 
-# Layers never change, so the plan of a network serves all its runs.
+# Layers are immutable, so one plan serves all runs of a network.
 plan_of = lru_cache(maxsize=8)(make_plan)
-# Bytes of input, state and recorded spikes that are held at once, next to the input and the result themselves.
+# Bound of the input, state and observed values held at once, in bytes. The whole input and the result come on top.
 TILE_BYTES = 1 << 25
 Observer = Callable[[slice, slice, slice, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FastRun:
-    """Result of ``fast_run``; as in ``IntegerRun``.
+    """Result of ``fast_run``.
 
     Attributes:
-        spike_counts: spikes of the last layer over all steps, int64, (batch, *shape of the layer).
-        membranes: after the last step, int32, (batch, *shape of the layer), one a layer of neurons.
-        spikes: uint8, (time, batch, *shape of the layer), one a layer of neurons; ``None`` if they were not recorded.
+        spike_counts: spikes of the last layer over all time steps, int64, (batch, *shape of the layer).
+        membranes: membranes after the last time step, one array a layer of neurons, int32, (batch, *shape of the
+            layer).
+        spikes: one array a layer of neurons, uint8, (time, batch, *shape of the layer). ``None`` if not recorded.
     """
 
     spike_counts: NDArray[np.int64]
@@ -51,19 +52,24 @@ def fast_run(
 ) -> FastRun:
     """Run ``layers`` from rest.
 
-    Args:
-        spikes: 0 or 1 of any type (uint8 and bool are fastest), (time, batch, inputs) or (time, batch, channels, height,
-            width); anything with a shape that can be sliced, such as a memory-mapped array or an HDF5 data set.
-        threads: how many, by default one a processor.
-        record: keep the spikes of every layer: time x batch x neurons bytes.
-        tile_bytes: bound of the memory for tiles of input and state; steps and samples are cut into tiles to meet it.
+    The peak memory beside ``spikes`` does not depend on the number of time steps or samples. The peak memory is the sum
+    of: ``tile_bytes``, the result with its counts twice, the weights as int8, and the sums of one layer for each
+    thread. If one time step of one sample needs more than ``tile_bytes``, this need takes the place of ``tile_bytes``.
 
-    Peak memory next to ``spikes``: ``tile_bytes`` (or what one step of one sample needs, if that is more), the result with
-    its counts twice, the weights as int8, and the sums of one layer a thread; whatever the number of steps or samples.
+    Args:
+        layers: layers of ``network.layers``.
+        spikes: 0 or 1, (time, batch, inputs) or (time, batch, channels, height, width). The types uint8 and bool are
+            fastest. Any object with a shape that can be sliced serves, e.g. a memory-mapped array or an HDF5 data set.
+        threads: number of threads; by default one for each processor.
+        record: whether to keep the spikes of each layer, which takes time x batch x neurons bytes.
+        tile_bytes: bound of the memory for tiles of input and state in bytes.
+
+    Returns:
+        Spike counts, membranes and, if recorded, spikes.
 
     Raises:
         DataError: if shapes do not chain, a step or sample is missing, or spikes are neither 0 nor 1.
-        ConfigError: if ``threads`` is below 1; see ``network.layers.chain``, too.
+        ConfigError: if ``threads`` is below 1, or as ``network.layers.chain``.
     """
     check_shape(tuple(spikes.shape))
     plan = plan_of(tuple(layers), tuple(int(n) for n in spikes.shape[2:]))
@@ -77,7 +83,7 @@ def fast_run(
 
 
 def recorded(plan: Plan, spikes: Any) -> tuple[NDArray[np.uint8], ...]:
-    """Room for the spikes of every layer of neurons, uint8, (time, batch, *shape of the layer)."""
+    """Empty arrays for the spikes of each layer of neurons, uint8, (time, batch, *shape of the layer)."""
     steps, batch = (int(n) for n in spikes.shape[:2])
     return tuple(np.empty((steps, batch, *part.places.shape), np.uint8) for part in plan.parts)
 
@@ -90,7 +96,13 @@ def keep_spikes(
     when: slice,
     values: NDArray[np.uint8],
 ) -> None:
-    """Write what an observer of ``run_plan`` sees to ``trains``, which ``recorded`` made."""
+    """Copy the spikes that an observer of ``run_plan`` sees to ``trains``.
+
+    Args:
+        plan: plan of the network.
+        trains: arrays made by ``recorded``, are written to.
+        some, own, when, values: as an observer of ``run_plan`` gets them.
+    """
     for part, train in zip(plan.parts, trains, strict=True):
         train[when, some][:, own] = values[:, own][:, :, part.target + part.places]
 
@@ -98,12 +110,19 @@ def keep_spikes(
 def run_plan(
     plan: Plan, spikes: Any, threads: int | None, observe: Observer | None = None, *, tile_bytes: int = TILE_BYTES
 ) -> tuple[NDArray[np.int64], tuple[NDArray[np.int32], ...]]:
-    """Spike counts and membranes as in ``FastRun``, tile by tile; arguments, errors and memory as ``fast_run``.
+    """Run a plan from rest, tile by tile. Memory and errors are as for ``fast_run``.
 
     Args:
-        observe: called in every thread when it has run its part of a tile, with the samples of the tile, which of them
-            are its own, the steps, the values of all layers (steps, samples of the tile, ``plan.values``), and those of
-            the step before (samples of the tile, ``plan.values``). The values are overwritten by the next tile.
+        plan: plan of the network.
+        spikes, threads, tile_bytes: as for ``fast_run``.
+        observe: function ``(some, own, when, values, before)`` that each thread calls after its part of a tile.
+            ``some`` are the samples of the tile. ``own`` are the samples of this thread within the tile. ``when`` are
+            the time steps of the tile. ``values`` are the values of all layers, uint8, (steps, samples of the tile,
+            ``plan.values``). ``before`` are the values of the time step before the tile, without the axis of steps. The
+            next tile overwrites both arrays.
+
+    Returns:
+        Spike counts and membranes as in ``FastRun``.
     """
     threads = processors() if threads is None else threads
     if threads < 1:
@@ -111,9 +130,9 @@ def run_plan(
     steps, batch = int(spikes.shape[0]), int(spikes.shape[1])
     counts = np.zeros((batch, int(plan.records[-1]["outputs"])), np.int64)
     membranes = tuple(np.empty((batch, *part.places.shape), np.int32) for part in plan.parts)
-    # Values before and after a tile, membranes, and the membranes of one layer on their way out.
+    # Values before and after a tile, membranes, and a copy of the membranes of one layer for the result.
     sample_bytes = 2 * plan.values + 4 * plan.membranes
-    # Values of all layers, and those of one on their way out.
+    # Values of all layers for the observer, and a copy of the values of one layer.
     step_bytes = frame_bytes(spikes) + 2 * plan.values * (observe is not None)
     samples = max(1, min(batch, tile_bytes // (sample_bytes + step_bytes)))
     length = max(1, min(steps, (tile_bytes - samples * sample_bytes) // (samples * step_bytes)))
@@ -154,7 +173,7 @@ def _run_tile(
     pool: Executor,
     threads: int,
 ) -> None:
-    # Imported at the first run: Numba takes a second to import, and nothing else here needs it.
+    # Imported at the first run: Numba takes a second to import, and nothing else in this module needs Numba.
     from pyspice_cim.behavioral.kernels.steps import run_samples
 
     def run(samples: slice) -> bool:
@@ -168,17 +187,18 @@ def _run_tile(
         return valid
 
     parts = list(tiles(len(v), -(-len(v) // threads)))
-    # A single part runs here: a thread of its own would only cost its start.
+    # A single part runs in this thread, because the start of another thread takes time.
     valid = [run(parts[0])] if len(parts) == 1 else list(pool.map(run, parts))
     if not all(valid):
         raise DataError("spikes hold other values than 0 and 1; they must be 0 or 1")
 
 
 def as_spikes(spikes: Any) -> NDArray[np.uint8]:
-    """Spikes as uint8, a copy only where needed; of uint8 the values are not looked at.
+    """Spikes as uint8. The array is copied only if its type needs a conversion. The values of a uint8 array are not
+    checked.
 
     Raises:
-        DataError: if spikes of another type are neither 0 nor 1.
+        DataError: if spikes of another type than uint8 and bool are neither 0 nor 1.
     """
     spikes = np.asarray(spikes)
     if spikes.dtype == np.bool_:
@@ -191,22 +211,25 @@ def as_spikes(spikes: Any) -> NDArray[np.uint8]:
 
 
 def frame_bytes(spikes: Any) -> int:
-    """Bytes of one step of one sample as it comes and as uint8; other types are checked, by three truth values each."""
+    """Memory that one time step of one sample needs while its spikes are converted to uint8, in bytes.
+
+    Types other than uint8 and bool also need arrays of truth values for the check of their values.
+    """
     kind = np.dtype(spikes.dtype)
     return int(np.prod(spikes.shape[2:])) * (kind.itemsize + (1 if kind.itemsize == 1 and kind.kind in "bu" else 4))
 
 
 def _tile(spikes: Any, plan: Plan) -> NDArray[np.uint8]:
-    """Some spikes as writable, contiguous uint8, (time, batch, channels, places)."""
+    """Spikes as writable, contiguous uint8, (time, batch, channels, places)."""
     return np.require(as_spikes(spikes), requirements=["C", "W"]).reshape(*spikes.shape[:2], *plan.frame)
 
 
 def tiles(n: int, size: int) -> Iterator[slice]:
-    """Slices of at most ``size`` that cover ``range(n)``."""
+    """Consecutive slices of at most ``size`` that cover ``range(n)``."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
 
 
 def processors() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

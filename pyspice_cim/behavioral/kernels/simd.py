@@ -1,13 +1,13 @@
-"""Operations that Numba cannot express, as LLVM code: bits of spikes, and sums of rows of weights.
+"""Operations that Numba cannot express, as LLVM code: bits of spikes, and sums of rows of a weight matrix.
 
 ``spike_word``   64 bytes of spikes as the bits of one word
-``lowest_bit``   index of the lowest 1 of a word, 64 without one (count trailing zeros)
-``ones``         number of 1s of a word
-``copy_block``   copy 64 bytes of spikes, and look at them
-``add_row``      add a row of weights to sums
-``sum_rows``     sum of chosen rows of an int8 matrix, the sums held in vector registers
+``lowest_bit``   index of the lowest 1 of a word, or 64 for a word of 0 (count trailing zeros)
+``ones``         number of 1s of a word (population count)
+``copy_block``   copy of 64 bytes of spikes, with a check of their values
+``add_row``      addition of one row of weights to sums
+``sum_rows``     sum of chosen rows of an int8 matrix, with the sums in vector registers
 
-None of them checks its arguments: the arrays must be as large as said here.
+No function checks its arguments. The caller must provide arrays of the stated sizes.
 """
 
 from dataclasses import dataclass
@@ -19,15 +19,16 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 _BIT, _BYTE, _HALF, _WORD = (ir.IntType(bits) for bits in (1, 8, 16, 64))
-# Columns that stay in registers over all rows: 128 are 4 registers of int8 and 8 of int16 with 256-bit vectors, of 16.
+# Widths of blocks of columns whose sums stay in registers over all rows. With 256-bit vectors, 128 columns take
+# 4 registers as int8 and 8 registers as int16, of 16 registers.
 _BLOCKS = (128, 64, 32, 16)
-# From so many rows on, and if an int8 holds the sum of as many, adding in int8 is worth it.
+# Fewest rows for which addition in int8 is faster. An int8 must also hold the sum of this many rows.
 _WORTH = 3
 
 
 @intrinsic
 def lowest_bit(typing: Any, word: Any) -> Any:
-    """Index of the lowest 1 of an int64, 64 for 0."""
+    """Index of the lowest 1 of an int64, or 64 for 0 (LLVM's count of trailing zeros, ``cttz``)."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(_BIT, 0))
@@ -37,7 +38,7 @@ def lowest_bit(typing: Any, word: Any) -> Any:
 
 @intrinsic
 def ones(typing: Any, word: Any) -> Any:
-    """Number of 1s of an int64."""
+    """Number of 1s of an int64 (LLVM's population count, ``ctpop``)."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])
@@ -47,7 +48,12 @@ def ones(typing: Any, word: Any) -> Any:
 
 @intrinsic
 def spike_word(typing: Any, spikes: Any, start: Any) -> Any:
-    """An int64 whose bit i is ``spikes[start + i] != 0``; ``spikes``: uint8, contiguous, 64 of them are read."""
+    """An int64 whose bit i is ``spikes[start + i] != 0``.
+
+    Args:
+        spikes: uint8, contiguous. 64 entries from ``start`` on are read.
+        start: int64.
+    """
     vector = ir.VectorType(_BYTE, 64)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -60,7 +66,11 @@ def spike_word(typing: Any, spikes: Any, start: Any) -> Any:
 
 @intrinsic
 def copy_block(typing: Any, source: Any, start: Any, target: Any, to: Any) -> Any:
-    """Copy 64 bytes from ``source[start:]`` to ``target[to:]``, both uint8; bits of the int64 say which are above 1."""
+    """Copy 64 bytes from ``source[start:]`` to ``target[to:]``, both uint8.
+
+    Returns:
+        An int64 whose bit i says whether byte i is above 1.
+    """
     vector = ir.VectorType(_BYTE, 64)
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -80,7 +90,7 @@ def copy_block(typing: Any, source: Any, start: Any, target: Any, to: Any) -> An
 
 @intrinsic
 def add_row(typing: Any, weights: Any, start: Any, lanes: Any, out: Any, at: Any) -> Any:
-    """``out[at + i] += weights[start + i]`` for i < ``lanes``, a multiple of 16; types as for ``sum_rows``."""
+    """Add ``weights[start + i]`` to ``out[at + i]`` for i < ``lanes``. Types and ``lanes`` are as for ``sum_rows``."""
 
     def code(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         _, start, lanes, _, at = arguments
@@ -133,7 +143,9 @@ def _sum_rows(
 
 
 def _sum_rows_function(module: Any, bits: int) -> Any:
-    """The code of ``sum_rows`` as a function of its own: inlined at every call it would take seconds more to compile."""
+    """The code of ``sum_rows`` as a separate LLVM function. Inlined code at each call would take seconds more to
+    compile.
+    """
     name = f"pyspice_cim_sum_rows_{bits}"
     if name in module.globals:
         return module.globals[name]
@@ -154,7 +166,7 @@ def _sum_rows_function(module: Any, bits: int) -> Any:
                 with cgutils.for_range(builder, blocks) as loop:
                     block(whole, builder.mul(loop.index, _WORD(whole)))
                 for width in parts:
-                    # The bits of lanes say which smaller blocks are left, the larger ones first.
+                    # The bits of ``lanes`` say which smaller blocks remain, from the widest block to the narrowest.
                     with builder.if_then(builder.trunc(builder.lshr(lanes, _WORD(width.bit_length() - 1)), _BIT)):
                         block(width, builder.and_(lanes, _WORD(-2 * width)))
     builder.ret_void()
@@ -163,7 +175,10 @@ def _sum_rows_function(module: Any, bits: int) -> Any:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Code for blocks of columns, from ``at`` on; the fields are LLVM values, see ``sum_rows``."""
+    """Builder of the code that sums one block of columns, from column ``at`` on.
+
+    The attributes are LLVM values with the names of the arguments of ``sum_rows``.
+    """
 
     builder: Any
     weights: Any
@@ -175,7 +190,7 @@ class _Sums:
     add: Any
 
     def grouped(self, width: int, at: Any) -> None:
-        """``group`` rows at a time are added in int8, then widened."""
+        """Add ``group`` rows at a time in int8, then widen each partial sum to int16."""
         builder, group = self.builder, self.group
         bytes_, halves = ir.VectorType(_BYTE, width), ir.VectorType(_HALF, width)
         total = cgutils.alloca_once_value(builder, ir.Constant(halves, None))
@@ -192,7 +207,7 @@ class _Sums:
         self._write(width, at, builder.load(total))
 
     def widened(self, width: int, at: Any) -> None:
-        """Each row is widened at once: for weights so large that an int8 holds the sum of few of them."""
+        """Widen each row to int16 before the addition, for weights so large that int8 holds the sum of few rows."""
         builder = self.builder
         bytes_, halves = ir.VectorType(_BYTE, width), ir.VectorType(_HALF, width)
         total = cgutils.alloca_once_value(builder, ir.Constant(halves, None))
@@ -225,10 +240,20 @@ def _data(context: Any, builder: Any, signature: Any, arguments: Any, at: int) -
 
 @numba.njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
 def sum_rows(weights, start, stride, lanes, rows, first, count, group, out, at, add):  # type: ignore[no-untyped-def]
-    """``out[at + i] = sum over r in rows[first:first + count] of weights[start + r stride + i]`` for i < ``lanes``.
+    """Sum chosen rows of a weight matrix: ``out[at + i] = sum over r in rows[first:first + count] of weights[start + r
+    stride + i]``.
 
-    ``weights``: int8, flat; ``rows``: int32; ``out``: int16 or int32; ``lanes``: a multiple of 16; ``group``: how
-    many rows an int8 holds the sum of, 127 // max|w|; with ``add`` the sums are added to ``out``. The caller sees to it
-    that the sum of these rows fits in int16.
+    The caller must ensure that the sum of these rows fits in int16.
+
+    Args:
+        weights: int8, flat.
+        start, stride: offset of row 0 and distance between rows.
+        lanes: number of columns i, a multiple of 16.
+        rows: int32, row numbers.
+        first, count: range in ``rows``.
+        group: number of rows whose sum always fits in int8, 127 // max|w|.
+        out: int16 or int32.
+        at: first place in ``out``.
+        add: whether to add the sums to the present content of ``out``.
     """
     _sum_rows(weights, start, stride, lanes, rows, first, count, group, out, at, add)

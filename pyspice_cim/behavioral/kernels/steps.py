@@ -1,20 +1,21 @@
-"""Compiled steps: one network, one sample, one time step after the other, driven by the spikes that there are.
+"""Compiled time steps of a network, sample by sample and step by step, with work in proportion to the spikes.
 
-All layers of a network are rows of one table (``record.RECORD``), so that one compiled function runs any network.
-Buffers of a sample, all flat, each layer at its own offset:
+All layers of a network are records of one table (``record.RECORD``). One compiled function thus runs any network.
+The buffers of a sample are flat. Each layer has its own offset:
 
-    values     uint8   what a layer passes on: spikes (0, 1), or sums of a pool; images as (height, width, channels)
+    values     uint8   outputs of a layer: spikes (0, 1) or sums of a pool; images as (height, width, channels)
     membranes  int16
 
-An input of value x counts as x events; the integration of a step costs time by the number of events:
+An input of value x counts as x events. The time of an integration grows with the number of events:
 
-    active inputs  the bytes of 64 inputs become a word, its 1s the numbers of the rows to add (``active``)
-    dense          the rows of the weights are added in registers (``sum_rows``); if more than half of the inputs are
-                   active, those of the others are taken from the sum of all
-    convolution    at each place of the image the rows of the active channels are added to a padded image of sums, a
-                   contiguous run for each line of the kernel (output channels innermost)
+    active inputs  ``active`` turns the bytes of 64 inputs into the bits of one word and lists the numbers of the 1s
+    dense          ``sum_rows`` adds the weight-matrix rows of the active inputs in registers; if more than half of the
+                   inputs are active, the rows of the inactive inputs are subtracted from the sum of all rows
+    convolution    the rows of the active channels of each pixel are added to a padded image of sums; each kernel row
+                   adds one contiguous run, because the output channels are innermost
 
-Sums and the branch-free update of the neurons are int16; or int32 for a network whose sums or membranes could leave int16.
+The sums and the update of the neurons, which has no branches, use int16. They use int32 if a sum or a membrane of the
+network could leave the range of int16.
 """
 
 import numba
@@ -23,11 +24,11 @@ import numpy as np
 from pyspice_cim.behavioral.kernels.record import CLAMP, CONV, DENSE, EXPONENTIAL, MAX_POOL, TOWARD_ZERO
 from pyspice_cim.behavioral.kernels.simd import add_row, copy_block, lowest_bit, ones, spike_word, sum_rows
 
-# Of the state of samples that run together.
+# Bound of the state of samples that run together, in bytes.
 BLOCK_BYTES = 1 << 16
-# Which inputs ``active`` lists: those with a spike, or the others.
+# Which inputs ``active`` lists: active inputs (NO_FLIP) or inactive inputs (FLIP).
 NO_FLIP, FLIP = np.int64(0), np.int64(-1)
-# A literal in a call would have a function compiled once more for it; these have the types of variables.
+# Numba compiles a function again for a literal argument. These constants have the types of variables.
 FRONT, FRESH, ON_TOP = np.int64(0), np.bool_(False), np.bool_(True)
 
 _compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)
@@ -35,10 +36,19 @@ _compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_w
 
 @_compiled
 def active(values, start, count, many, first, rows, at, flip):
-    """List the active inputs: ``rows[at], rows[at + 1], ..`` become ``first`` + their numbers; returns the new end.
+    """List the active inputs of a layer.
 
-    With ``many`` an input of value x is listed x times; with ``flip`` (-1, else 0) those that are not active are listed.
-    Writes up to 8 entries past the end.
+    Args:
+        values: uint8, flat.
+        start, count: the inputs are ``values[start : start + count]``.
+        many: whether to list an input of value x x times.
+        first: number that is added to each listed input.
+        rows: int32, gets the numbers from ``rows[at]`` on. Up to 8 entries past the last number are overwritten.
+        at: first place in ``rows``.
+        flip: ``NO_FLIP`` lists the active inputs; ``FLIP`` lists the inactive inputs.
+
+    Returns:
+        The place after the last number.
     """
     for base in range(0, count, 64):
         word = spike_word(values, start + base) ^ flip
@@ -53,7 +63,7 @@ def active(values, start, count, many, first, rows, at, flip):
                     rows[at] = first + base + row
                     at += 1
             continue
-        # Eight at once without a question: a loop that ends at the last 1 is mispredicted in every word.
+        # Eight numbers are written without a test. A loop that ends at the last 1 is mispredicted in each word.
         for i in range(8):
             rows[at + i] = first + base + lowest_bit(word)
             word &= word - 1
@@ -67,7 +77,19 @@ def active(values, start, count, many, first, rows, at, flip):
 
 @_compiled
 def sum_all(weights, start, lanes, layer, rows, first, last, sums, at, add):
-    """``sums[at:]``: of all ``rows[first:last]``, in portions that an int16 holds; with ``add`` on top of what is there."""
+    """Write the sum of the weight-matrix rows ``rows[first:last]`` to ``sums[at:]``.
+
+    Args:
+        weights: int8, flat.
+        start: offset of the first row in ``weights``.
+        lanes: number of columns to add, a multiple of 16.
+        layer: ``record.RECORD``. ``layer.rows_at_once`` rows are added at once, so that a partial sum fits in int16.
+        rows: int32, row numbers.
+        first, last: range in ``rows``.
+        sums: int16 or int32.
+        at: first place in ``sums``.
+        add: whether to add to the present content of ``sums``.
+    """
     for begin in range(first, max(last, first + 1), layer.rows_at_once):
         count = min(layer.rows_at_once, last - begin)
         on_top = add or begin > first
@@ -76,7 +98,15 @@ def sum_all(weights, start, lanes, layer, rows, first, last, sums, at, add):
 
 @_compiled
 def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
-    """Decay, integrate, saturate, fire and reset ``count`` neurons in the integers of ``sums``; equals ``ldlif_step``."""
+    """Decay, integrate, saturate, fire and reset ``count`` neurons. The result equals ``ldlif_step`` bit for bit.
+
+    Args:
+        v: int16, membranes, are updated from ``v[v_at]`` on.
+        sums: int16 or int32, synaptic sums from ``sums[sums_at]`` on.
+        spikes: uint8, are overwritten from ``spikes[spikes_at]`` on.
+        count: number of neurons.
+        layer: ``record.RECORD``.
+    """
     number = sums.dtype.type
     v_at, sums_at, spikes_at = np.uint64(v_at), np.uint64(sums_at), np.uint64(spikes_at)
     if layer.decay == EXPONENTIAL:
@@ -86,13 +116,13 @@ def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
             x = np.int32(before)
             x = np.int32(np.int32((x if x > 0 else np.int32(-x)) * beta) >> shift)
             v[v_at + i] = x if before > 0 else -x
-    # The linear rules are max(v - lambda, 0) + min(v + lambda, 0), the second term for "clamp" left out; the others
-    # have no lambda here.
+    # The rule "toward_zero" is max(v - lambda, 0) + min(v + lambda, 0). The rule "clamp" is the first term alone.
+    # For the other rules lambda is 0 here.
     lambda_ = number(layer.lambda_ if layer.decay == CLAMP or layer.decay == TOWARD_ZERO else 0)
     below = number(0 if layer.decay == CLAMP else -1)
     theta, vmin, vmax, zero = number(layer.theta), number(layer.vmin), number(layer.vmax), number(0)
     kept = number(-1 if layer.subtract else 0)
-    # A sum beyond this saturates whatever the membrane was; cutting it here keeps the total within the integers.
+    # A sum beyond this limit saturates any membrane. The limit keeps the total within the range of the integers.
     reach = number(layer.vmax - layer.vmin)
     for i in range(np.uint64(count)):
         before, drive = v[v_at + i], sums[sums_at + i]
@@ -110,7 +140,17 @@ def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
 
 @_compiled
 def dense(layer, weights, totals, values, v, rows, sums):
-    """One step of a fully connected or recurrent layer; the own spikes of the step before lie in ``values`` still."""
+    """One time step of a fully connected or recurrent layer.
+
+    A recurrent layer reads its own spikes of the step before from ``values``. The layer then overwrites these spikes.
+
+    Args:
+        layer: ``record.RECORD``.
+        weights, totals: as in ``plan.Plan``.
+        values: uint8, outputs of all layers of a sample.
+        v: int16, membranes of all layers of a sample.
+        rows, sums: scratch, as for ``run_samples``.
+    """
     end = active(values, layer.source, layer.inputs, layer.many, FRONT, rows, FRONT, NO_FLIP)
     begin, more = FRONT, FRESH
     if layer.divisor > 1:
@@ -119,7 +159,7 @@ def dense(layer, weights, totals, values, v, rows, sums):
             sums[i] //= layer.divisor
         begin, more = end, ON_TOP
     elif 2 * end > layer.inputs and not layer.many:
-        # Most inputs are active: those that are not are fewer, and what they do not add is missing from the total.
+        # Most inputs are active: the sum is the total of all rows less the rows of the few inactive inputs.
         end = active(values, layer.source, layer.inputs, layer.many, FRONT, rows, FRONT, FLIP)
         sum_all(weights, layer.weights, layer.lanes, layer, rows, FRONT, end, sums, FRONT, FRESH)
         for i in range(layer.lanes):
@@ -134,14 +174,24 @@ def dense(layer, weights, totals, values, v, rows, sums):
 
 @_compiled
 def convolution(layer, weights, values, v, rows, sums):
-    """One step of a convolution. ``sums`` is the image of every place that a kernel can reach, stride 1."""
+    """One time step of a convolution.
+
+    ``sums`` holds an image of all positions that the kernel reaches at stride 1, padding included.
+
+    Args:
+        layer: ``record.RECORD``.
+        weights: as in ``plan.Plan``.
+        values: uint8, outputs of all layers of a sample.
+        v: int16, membranes of all layers of a sample.
+        rows, sums: scratch, as for ``run_samples``.
+    """
     channels, width = layer.channels, layer.width
     line = (width + layer.size_x - 1) * layer.out_channels
-    # A place adds a contiguous run to each line of its kernel.
+    # Each pixel adds one contiguous run for each kernel row.
     run = layer.size_x * layer.out_channels
     sums[: (layer.height + layer.size_y - 1) * line] = 0
     if channels == 1:
-        # One channel: the places are listed, not the channels of each, and every one adds the same row.
+        # One channel: the active pixels are listed, and each pixel adds the same weights.
         end = active(values, layer.source, layer.inputs, layer.many, FRONT, rows, FRONT, NO_FLIP)
         for i in range(end):
             at = (rows[i] // width) * line + (rows[i] % width) * layer.out_channels
@@ -162,7 +212,7 @@ def convolution(layer, weights, values, v, rows, sums):
         for i in range((layer.height + layer.size_y - 1) * line):
             sums[i] //= layer.divisor
     row = layer.out_width * layer.out_channels
-    # With a stride the neurons are every so many places, else whole lines.
+    # With a stride above 1 the neurons are updated pixel by pixel, else a whole image row at once.
     places, length = (layer.out_width, layer.out_channels) if layer.step > 1 else (1, row)
     left, top = layer.size_x - 1 - layer.padding, layer.size_y - 1 - layer.padding
     for y in range(layer.out_height):
@@ -174,7 +224,12 @@ def convolution(layer, weights, values, v, rows, sums):
 
 @_compiled
 def pool(layer, values):
-    """One step of a pool: the OR (largest value) or the sum of every window, channel by channel."""
+    """One time step of a pool. Each output is the OR or the sum of a window of one channel.
+
+    Args:
+        layer: ``record.RECORD``.
+        values: uint8, outputs of all layers of a sample.
+    """
     line = layer.width * layer.channels
     channels, most = np.uint64(layer.channels), layer.kind == MAX_POOL
     for y in range(layer.out_height):
@@ -195,16 +250,22 @@ def pool(layer, values):
 
 @_compiled
 def load(spikes, first, channels, places, values):
-    """Copy the frame (channels, places) at ``first`` to the front of ``values`` as (places, channels).
+    """Copy an input frame (channels, places) to the front of ``values`` in the order (places, channels).
+
+    Args:
+        spikes: uint8, flat.
+        first: offset of the frame in ``spikes``.
+        channels, places: size of the frame.
+        values: uint8, is overwritten.
 
     Returns:
-        Whether it is all 0 and 1.
+        Whether all values of the frame are 0 or 1.
     """
     seen = np.int64(0)
     if channels == 1 and places >= 64:
         for i in range(0, places - 64, 64):
             seen |= copy_block(spikes, first + i, values, i)
-        # The last block ends where the frame ends, and may lie over the one before.
+        # The last block ends where the frame ends, and may overlap the block before.
         seen |= copy_block(spikes, first + places - 64, values, places - 64)
     else:
         for c in range(channels):
@@ -217,15 +278,19 @@ def load(spikes, first, channels, places, values):
 
 @numba.njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
 def run_samples(layers, weights, totals, spikes, values, membranes, counts, trains, rows, sums, first, last):
-    """Run samples ``first`` to ``last`` over all steps of ``spikes`` (time, batch, channels, places).
+    """Run the samples ``first`` to ``last - 1`` over all time steps of ``spikes``.
 
     Args:
-        totals: int32, for each membrane of a fully connected layer the sum of the weights of all inputs.
-        values, membranes: state of every sample before and after, (batch, all layers).
-        counts: spikes of the last layer, added to, (batch, outputs).
-        trains: copies of ``values`` in every step, (time, batch, all layers), or with no step: none are kept.
-        rows, sums: scratch; int32 for the rows that can be active and ``record.SLACK``, int16 or int32 for the
-            sums of a layer.
+        layers, weights, totals: as in ``plan.Plan``.
+        spikes: uint8, (time, batch, channels, places).
+        values: uint8, (batch, all layers), outputs of the step before, are updated.
+        membranes: int16, (batch, all layers), are updated.
+        counts: int64, (batch, outputs), spikes of the last layer, is added to.
+        trains: uint8, (time, batch, all layers), gets a copy of ``values`` in each step. With 0 steps nothing is
+            copied.
+        rows: int32, scratch for the rows that can be active and ``record.SLACK`` more.
+        sums: int16 or int32, scratch for the sums of a layer.
+        first, last: range of samples.
 
     Returns:
         Whether all input spikes were 0 or 1.
@@ -233,8 +298,8 @@ def run_samples(layers, weights, totals, spikes, values, membranes, counts, trai
     output, valid, flat = layers[layers.size - 1], True, spikes.reshape(-1)
     batch, channels, places = spikes.shape[1:]
     frame = channels * places
-    # Some samples take a step before all take the next: their frames lie side by side in memory, and their state still
-    # fits in the cache.
+    # Some samples run a time step together, because their frames are adjacent in memory. The number of these samples is
+    # limited so that their state fits in the cache.
     together = max(1, min(16, BLOCK_BYTES // (values.shape[1] + 2 * membranes.shape[1])))
     for begin in range(first, last, together):
         for step in range(spikes.shape[0]):

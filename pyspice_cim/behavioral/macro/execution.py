@@ -1,7 +1,8 @@
-"""A mapped network, executed: every operation of every column of every macro as the netlist does it.
+"""Execution of a mapped network: each operation of each column of each macro, as the netlist computes the operation.
 
-Spikes, membranes and events come from the bits of the columns (``kernels/macro.py``), by no equation of the neuron; without
-faults they equal those of ``fast_run``. A tile of steps runs layer by layer, since within a step a layer sees those before it.
+Spikes, membranes and events come from the bits of the columns (``kernels/macro.py``), not from the neuron's equation.
+Without faults, spikes and membranes equal the result of ``fast_run``. A tile of samples and time steps runs layer by
+layer, because within a time step a layer reads the spikes of the layers before it.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,21 +25,20 @@ from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.microcode import EVENTS
 
 Ints = NDArray[np.int64]
-# See ``execute``.
+# The argument ``count`` of ``execute``.
 Count = Callable[[int, slice, NDArray[np.uint8], NDArray[np.uint8]], None]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Execution:
-    """Result of ``execute``; in all but the first, one entry a layer of neurons.
+    """Result of ``execute``. All attributes but ``spike_counts`` have one entry a layer of neurons.
 
     Attributes:
-        spike_counts: spikes of the last layer over all steps, int64, (batch, *shape of the layer).
-        membranes: after the last step, int32, (batch, *shape of the layer).
-        spikes: uint8, (time, batch, *shape of the layer); ``None`` if they were not recorded.
-        events: counts by kind of operation (a row of the layer's step program) and event (``microcode.EVENTS``), summed
-            over the columns of all macros, (batch, kinds, events).
-        writes: scratch cells written, by ``kernels.program.TRANSITIONS``, (batch, 4).
+        spike_counts: spikes of the last layer over all time steps, int64, (batch, *shape of the layer).
+        membranes: membranes after the last time step, int32, (batch, *shape of the layer).
+        spikes: uint8, (time, batch, *shape of the layer). ``None`` if not recorded.
+        events: counts of ``microcode.EVENTS`` by kind, summed over the columns of all macros, (batch, kinds, events).
+        writes: number of scratch cells written, by ``kernels.program.TRANSITIONS``, (batch, 4).
     """
 
     spike_counts: Ints
@@ -50,7 +50,12 @@ class Execution:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerFaults:
-    """Faults of one layer: ``layout`` with the weights that its cells hold, ``draw`` the faults of some samples."""
+    """Faults of one layer.
+
+    Attributes:
+        layout: layout with the weights that the faulty cells hold.
+        draw: function from a range of samples to the faults of these samples.
+    """
 
     layout: Layout
     draw: Callable[[slice], Faults]
@@ -58,7 +63,7 @@ class LayerFaults:
 
 @lru_cache(maxsize=8)
 def layouts_of(mapping: Mapping) -> tuple[Layout, ...]:
-    """Layouts without faults; a mapping never changes, so that they serve all its runs."""
+    """Layouts of all layers without faults. A mapping is immutable, so one result serves all its runs."""
     return tuple(layout_of(each) for each in mapping.maps)
 
 
@@ -72,14 +77,21 @@ def execute(
     count: Count | None = None,
     tile_bytes: int = TILE_BYTES,
 ) -> Execution:
-    """Execute ``mapping`` from rest.
+    """Execute a mapped network from rest.
+
+    Peak memory is as for ``fast_run``, with the weights of all macros as bit planes on top. The planes take
+    8 x weight bits x blocks of 64 columns bytes for each input row.
 
     Args:
-        spikes, threads, record, tile_bytes: as for ``kernels.run.fast_run``; peak memory likewise, with the weights of all
-            macros as planes, (weight bits x blocks of 64 columns x 8) bytes a line.
-        faults: one a layer of neurons; events are not counted then.
-        count: called for every tile and layer of neurons with the number of the layer, the samples, the values of its
-            lines as ``layout.places_alone`` places them (steps, samples, values), and the values of the step before.
+        mapping: network on macros.
+        spikes, threads, record, tile_bytes: as for ``kernels.run.fast_run``.
+        faults: one entry a layer of neurons; by default no faults. Events are not counted with faults.
+        count: function ``(layer, samples, values, before)`` that is called for each tile and layer of neurons.
+            ``values`` has the offsets of ``layout.places_alone``, (steps, samples, values). ``before`` are the values
+            of the time step before the tile, (samples, values).
+
+    Returns:
+        Spikes, membranes and counts.
 
     Raises:
         DataError, ConfigError: as ``kernels.run.fast_run``.
@@ -101,7 +113,7 @@ def execute(
         writes=tuple(np.zeros((batch, len(table.TRANSITIONS)), np.int64) for _ in maps),
     )
     layouts = layouts_of(mapping) if faults is None else tuple(each.layout for each in faults)
-    # The membranes are read out as integers, one layer after the other.
+    # The membranes are converted to int64 layer by layer, in about six arrays at once.
     sample_bytes = max(8 * 6 * len(each.layout.neurons) for each in _layers(maps, layouts)) + sum(
         8 * len(each.layout.valid) * each.mapped.macros * (2 * each.mapped.config.bits + 2)
         for each in _layers(maps, layouts)
@@ -112,7 +124,7 @@ def execute(
     samples = max(1, min(-(-batch // threads), budget // (sample_bytes + step_bytes)))
     length = max(1, min(steps, (budget - samples * sample_bytes) // (samples * step_bytes)))
 
-    # Each thread takes the next tile when it is done: a future for every tile would be memory without a bound.
+    # Each thread takes the next tile by itself. A future for each tile would need memory without a bound.
     parts, lock = tiles(batch, samples), Lock()
 
     def run(_: int) -> None:
@@ -185,7 +197,7 @@ def _run_samples(
 def _lines(
     mapped: LayerMap, values: NDArray[np.uint8], fired: NDArray[np.uint8]
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Values of the lines of a layer as ``layout.places_alone`` places them, and those of the step before."""
+    """Values of a layer's inputs with the offsets of ``layout.places_alone``, and the values of the step before."""
     if not isinstance(mapped.layer, Recurrent):
         return values, np.zeros_like(values[0])
     return np.concatenate([values, fired[1:]], axis=2), np.concatenate([np.zeros_like(values[0]), fired[0]], axis=1)
@@ -201,8 +213,20 @@ def run_layer(
     counts: tuple[Ints, Ints],
     work: Ints | None = None,
 ) -> None:
-    """``kernels.macro.run_macros`` on a layer; ``counts``: its events and writes; ``work``: by default all of the layer."""
-    # Imported at the first run: Numba takes a second to import, and nothing else here needs it.
+    """Run ``kernels.macro.run_macros`` on one layer.
+
+    Args:
+        mapped: layer on macros.
+        layout: layout of the layer.
+        state: state of the macros, is updated.
+        faults: faults of the samples.
+        values: inputs, uint8, (steps, batch, inputs).
+        fired: spikes, uint8, (1 + steps, batch, neurons). Entry 0 is the time step before. The other entries are
+            overwritten.
+        counts: events (batch, kinds, events) and writes of scratch cells (batch, 4), int64, are added to.
+        work: groups and blocks of 64 columns to run, int64, (tasks, 2), sorted by group; by default all.
+    """
+    # Imported at the first run: Numba takes a second to import, and nothing else in this module needs Numba.
     from pyspice_cim.behavioral.kernels.macro import run_macros
 
     lines = max(sum(map(len, group.tiles)) for group in mapped.groups)
@@ -215,5 +239,5 @@ def run_layer(
 
 
 def all_work(layout: Layout) -> Ints:
-    """Every (group, block of columns) of a layer."""
+    """All pairs (group, block of 64 columns) of a layer, int64, (pairs, 2)."""
     return np.argwhere(np.ones((len(layout.group_tiles) - 1, len(layout.valid)), np.bool_))

@@ -1,16 +1,32 @@
-"""Expected events: every operation costs the mean of its kind.
+"""Expected events: each operation costs the mean of its kind.
 
-    E[e] = operations of a kind x cycles x columns x mean of event e in a cycle of a column
+    E[e] = N x cycles x columns x mean[e]
 
-The means are those of operations that are executed: in about ``WINDOWS`` windows of a few steps, spread over all samples and
-all steps of the run, and in each, if a layer is large, of every n-th block of 64 columns, another one in each window. A kind
-of which the windows have less than an eighth of its share, or nothing, is executed where it is most frequent, too, unless
-it is less than a ten-thousandth of all operations.
+    E[e]     expected number of events e of one kind of operation
+    N        number of operations of this kind, counted in the whole run
+    cycles   cycles of an operation
+    columns  columns of a macro
+    mean[e]  mean number of events e in one cycle of one column, from executed operations of this kind
 
-Error: for every window, the energy of its executed operations against what the means of the *other* windows say; the RMS of
-these, relative to the mean energy of a window. It is the error of one window: that of all of them together, which a report
-gives, is smaller rather than larger. To this, as squares, comes the energy of the kinds that the windows lack, times by how
-much they differ from the mean of all kinds: they were seen in one place only. NaN, if a single window is not all of the run.
+**What is executed.** About ``WINDOWS`` windows of a few time steps are executed. The windows are spread evenly over all
+samples and time steps of the run. In a large layer each window executes only every n-th block of 64 columns.
+The first block differs from window to window, so that all blocks take their turn.
+
+**Rare kinds.** A kind is rare if the windows hold too few of its operations: at most an eighth of the number that the
+mean of the run predicts. One more window is executed for a rare kind, where this kind is most frequent. A kind with
+less than a ten-thousandth of all operations of the network is not looked for.
+
+**Error.** The error is a leave-one-out error over the windows (Stone, "Cross-validatory choice and assessment of
+statistical predictions", J. R. Stat. Soc. B 36, 1974). The means of the other windows predict the energy of each window
+in turn. The relative error is
+
+    error^2 = mean over windows (predicted - executed)^2 / (mean energy of a window)^2 + rare^2
+
+The first term is the error of a single window. The error of the whole run is usually smaller, because a report adds up
+all windows. The second term ``rare`` is for rare kinds, which were seen in one place only. ``rare`` is the change of
+their energy by the additional windows, relative to the energy of the run. If a kind was not executed at all, its whole
+energy counts as change. With a single window
+the error is 0 if the window is the whole run, and NaN if not.
 """
 
 from collections.abc import Sequence
@@ -32,23 +48,32 @@ from pyspice_cim.organisation import Guard, StepProgram
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
-# Windows that are executed, their steps at most, and in a layer about how many operations of 64 columns in all of them.
+# Number of windows, most time steps of a window, and about how many operations of 64 columns a layer executes.
 WINDOWS = 12
 CALIBRATION_STEPS = 1000
 CALIBRATION_OPERATIONS = 1 << 13
-# Steps that lead in, at most, and a third of what is executed at most: so many that of the macros that only add all but this
-# share were active.
+# Most time steps of a lead, which also is at most a third of the executed steps. All partial-sum macros but the share
+# ``_STALE`` should be active at least once in the lead.
 LEAD = 64
 _STALE = 0.02
+# A kind is missed if the windows hold at most this part of the operations that the mean of the run predicts.
+# A kind is missed if the windows hold at most this part of the operations that the mean of the run predicts.
+# A kind is missed if the windows hold at most this part of the operations that the mean of the run predicts.
 _MISSED = 1 / 8
-# A kind that is less than this share of all operations of the network is not looked for.
+# No further window is executed for a kind with a smaller share of all operations of the network.
 _NEGLIGIBLE = 1e-4
 _GOLDEN = (5**0.5 - 1) / 2
 _CYCLE = table.EVENT["cycle"]
 
 
 class Expected(NamedTuple):
-    """``events`` (batch, kinds, events) and ``writes`` (batch, 4) as in ``LayerRun``, and the relative RMS ``error``."""
+    """Expected events of one layer of neurons.
+
+    Attributes:
+        events: expected counts of ``microcode.EVENTS`` by kind, (batch, kinds, events).
+        writes: expected number of scratch cells written, by ``kernels.program.TRANSITIONS``, (batch, 4).
+        error: relative RMS error of the energy, as the module defines it.
+    """
 
     events: Floats
     writes: Floats
@@ -56,14 +81,25 @@ class Expected(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """What was executed in a window: events (kinds, events) and writes (4,)."""
+    """What one layer executed in one window.
+
+    Attributes:
+        events: counts by kind and event, (kinds, events).
+        writes: scratch cells written, by ``kernels.program.TRANSITIONS``, (4,).
+    """
 
     events: Ints
     writes: Ints
 
 
 class _Choice(NamedTuple):
-    """Windows, the steps that lead them in, and of how many blocks of columns one is executed in each, by layer."""
+    """Which part of a run is executed.
+
+    Attributes:
+        windows: windows whose operations are counted.
+        lead: number of time steps that are executed before each window and not counted.
+        strides: for each layer of neurons, a number n: each window executes every n-th block of columns.
+    """
 
     windows: list[Window]
     lead: int
@@ -81,10 +117,20 @@ def expected_events(
 ) -> tuple[Expected, ...]:
     """Expected events of each layer of neurons.
 
+    Peak memory is as for ``fast_run``, with the values of all layers in all windows on top. These values need at most
+    ``tile_bytes`` and are held twice.
+
     Args:
-        layers, counted, operations: one a layer of neurons; ``operations`` by kind, (batch, kinds).
-        spikes, threads, tile_bytes: as ``kernels.run.fast_run`` takes them; peak memory likewise, and the values of all
-            layers in all windows, which are as much at most, and held twice.
+        mapping: network on macros.
+        layers: calibration of each layer of neurons.
+        counted: arrays from which the operations of each layer are counted.
+        spikes: input of the run, as for ``kernels.run.fast_run``.
+        operations: number of operations of each layer by kind, int64, (batch, kinds).
+        threads: number of threads.
+        tile_bytes: bound of the memory for tiles in bytes.
+
+    Returns:
+        One entry a layer of neurons.
     """
     layouts = layouts_of(mapping)
     choice = _choose(mapping, layouts, operations, int(spikes.shape[0]), tile_bytes)
@@ -116,7 +162,7 @@ def _choose(
     batch = len(operations[0])
     samples = min(batch, WINDOWS)
     each = min(steps, -(-WINDOWS // samples))
-    # Operations of 64 columns in a step of a sample, and the fewest of them that can be executed.
+    # work: operations of 64 columns of each layer in one step of one sample. most: largest stride of each layer.
     work = [
         counts.sum() / batch / steps * len(layout.valid) for counts, layout in zip(operations, layouts, strict=True)
     ]
@@ -131,7 +177,8 @@ def _choose(
     lead = max(1, min(lead, length // 3))
     length = max(1, min(length - lead, steps // each))
     strides = [max(1, min(m, round(n * (length + lead) / affordable))) for n, m in zip(work, most, strict=True)]
-    # Where in its part of the steps a sample's windows lie: evenly spread, in an order that has nothing to do with the batch.
+    # Relative start of a sample's windows within its part of the steps. The golden ratio spreads the starts
+    # evenly, in an order that does not follow the order of the samples.
     places = (np.argsort(np.argsort(np.arange(samples) * _GOLDEN % 1.0)) + 0.5) / samples
     windows = []
     for sample, place in zip(np.linspace(0, batch - 1, samples).astype(np.intp).tolist(), places, strict=True):
@@ -142,7 +189,15 @@ def _choose(
 
 
 def _lead(mapped: LayerMap, begun: float) -> int:
-    """Steps that lead in a window, if the macros that only add are begun so often in a step, all together."""
+    """Number of time steps to execute before a window, so that nearly all partial-sum macros become active.
+
+    A partial-sum macro is active in a step with the probability ``share``. After n steps, (1 - share)^n of these macros
+    were never active. The result is the smallest n with (1 - share)^n <= ``_STALE``, at most ``LEAD``.
+
+    Args:
+        mapped: layer on macros.
+        begun: number of active partial-sum macros of the layer in one time step, mean of the run.
+    """
     others = mapped.macros - len(mapped.groups)
     share = begun / others if others else 1.0
     if share >= 1.0:
@@ -151,7 +206,7 @@ def _lead(mapped: LayerMap, begun: float) -> int:
 
 
 def _executed(mapping: Mapping, spikes: Any, choice: _Choice, threads: int, tile_bytes: int) -> list[list[_Part]]:
-    """What each layer did in each window, in its blocks there."""
+    """What each layer did in each window, in the executed blocks. The result is ``[layer][window]``."""
     layouts, windows = layouts_of(mapping), choice.windows
     opened = open_windows(mapping, layouts, spikes, windows, choice.lead, threads, tile_bytes)
     none = _Part(np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -168,7 +223,7 @@ def _executed(mapping: Mapping, spikes: Any, choice: _Choice, threads: int, tile
         for number, *part in zip(which.tolist(), events, writes, strict=True):
             found[at][number] = _Part(*part)
 
-    # Windows of the same blocks and steps run in one call.
+    # Windows with the same blocks and the same number of steps run in one call.
     alike: dict[tuple[int, int, int, int], list[int]] = {}
     for at, stride in enumerate(choice.strides):
         for number, window in enumerate(windows):
@@ -181,10 +236,14 @@ def _executed(mapping: Mapping, spikes: Any, choice: _Choice, threads: int, tile
 
 
 def _missed(parts: Sequence[_Part], counts: Ints, program: StepProgram) -> NDArray[np.bool_]:
-    """Kinds of which the windows have much less than the share that they have of all steps."""
+    """Which kinds the windows hold too rarely, (kinds,).
+
+    The mean number of operations in a time step is compared. A kind is missed if its mean over the windows is at most
+    ``_MISSED`` times its mean over the run.
+    """
     seen = np.sum([part.events[:, _CYCLE] for part in parts], axis=0)
     total = counts.sum(axis=0)
-    # Kinds that run once a step, or in one of two kinds of steps, count the steps.
+    # A kind that runs once a step counts the steps. Without such a kind, one that runs in some steps is the measure.
     steps = program.kinds(Guard.BEFORE_INPUTS, Guard.AFTER_INPUTS) or program.kinds(Guard.AFTER_SOME, Guard.AFTER_NONE)
     seen_steps, all_steps = seen[steps[:1]].sum(), total[steps[:1]].sum()
     return np.asarray((total > 0) & (seen * all_steps <= _MISSED * seen_steps * total))
@@ -198,7 +257,7 @@ def _from_means(layer: CalibratedLayer, counts: Ints, parts: list[_Part], more: 
     means = _means(events)
     for part in more:
         events[missed] += part.events[missed]
-    # What was executed nowhere at all may cost anything: its mean is uncertain by all of itself.
+    # The cost of a kind that was never executed is unknown. Its whole mean counts as error.
     better = _means(events)
     mended = np.where(events[:, _CYCLE, None] > 0, better - means, better)
     written = writes.sum(axis=0) + (np.sum([part.writes for part in more], axis=0) if missed[sending].any() else 0.0)
@@ -211,14 +270,27 @@ def _from_means(layer: CalibratedLayer, counts: Ints, parts: list[_Part], more: 
 
 
 def _means(events: Floats) -> Floats:
-    """Events in a cycle of a column by kind (kinds, events); of a kind that did not occur, the mean of all."""
+    """Mean number of events in one cycle of one column, by kind, (kinds, events).
+
+    A kind that did not occur gets the mean of all operations.
+
+    Args:
+        events: counts by kind and event, (kinds, events).
+    """
     cycles = events[:, _CYCLE]
     of_all = events.sum(axis=0) / max(1.0, cycles.sum())
     return np.where(cycles[:, None] > 0, events / np.maximum(1.0, cycles)[:, None], of_all)
 
 
 def _error(layer: CalibratedLayer, windows: Floats, cycles: Ints, more: Floats) -> float:
-    """The error of the module's docstring; ``cycles`` of all operations by kind, ``more``: by what the means were mended."""
+    """Relative RMS error of the expected energy, as the module defines it.
+
+    Args:
+        layer: calibration of the layer.
+        windows: events of each window, (windows, kinds, events).
+        cycles: column cycles of all operations of the run, by kind, (kinds,).
+        more: change of the means by the additional windows, (kinds, events).
+    """
     each = np.sum(list(layer.calibration.event_energy.values()), axis=0)
     column_cycles = layer.mapped.config.bits * layer.mapped.config.neurons
     lines = np.array([sum(each.values()) for each in layer.line_energy]) / column_cycles

@@ -1,7 +1,8 @@
-"""From mapped layers to the flat arrays that ``kernels/macro.py`` and ``kernels/counts.py`` run on.
+"""Flat arrays of mapped layers, on which ``kernels/macro.py`` and ``kernels/counts.py`` run.
 
-Bits of 64 columns stand in one int64, a plane; ``W`` blocks of 64 hold all columns of a macro. Columns without a neuron have
-weights of 0 and run along with the others, as they do in the array.
+One int64 is a bit plane: one bit of each of 64 columns. ``W`` blocks of 64 columns hold all columns of a macro.
+``P`` is the number of bits of a column's word. Columns without a neuron have weights of 0 and take part in all
+operations, as in the array.
 """
 
 from collections.abc import Callable
@@ -17,17 +18,24 @@ from pyspice_cim.microcode import ColumnState
 
 BLOCK = 64
 Ints = NDArray[np.int64]
-# Weights of a macro, by group and tile, as its cells hold them.
+# Function of group, macro of the group and weights. Its result is what the weight cells hold.
 Stored = Callable[[int, int, NDArray[np.int8]], NDArray[np.int8]]
 
 
 class Layout(NamedTuple):
-    """Macros of one layer.
+    """The macros of one layer, as arrays of int64.
 
-    ``control``: of every kind of operation, see ``organisation.StepProgram.control``. Group g has the macros
-    ``group_tiles[g]`` .. ``group_tiles[g + 1]``, the home first, and the neurons ``neurons[group_neurons[g] ..]``. Macro t
-    has the lines ``lines[tile_lines[t] ..]`` with the weights ``planes[:, tile_planes[t] ..]``, planes (W, rows, weight
-    bits). ``valid``: columns, (W,).
+    Attributes:
+        control: program rows, (kinds, 8), see ``organisation.StepProgram.control``.
+        group_tiles: (groups + 1,). Group g has the macros ``group_tiles[g]`` to ``group_tiles[g + 1] - 1``, the home
+            macro first.
+        tile_lines: (macros + 1,). Macro t has the input rows ``lines[tile_lines[t] : tile_lines[t + 1]]``.
+        lines: (input rows of all macros,), number of the input of each input row.
+        tile_planes: (macros,), first row of each macro in ``planes``.
+        planes: bit planes of the weights, (W, input rows, weight bits). Macros of equal weights share their rows.
+        group_neurons: (groups + 1,). Group g has the neurons ``neurons[group_neurons[g] : group_neurons[g + 1]]``.
+        neurons: (neurons,), number in the layer of each neuron, in the order of the columns.
+        valid: bit plane of the columns that exist, (W,).
     """
 
     control: Ints
@@ -42,7 +50,14 @@ class Layout(NamedTuple):
 
 
 class State(NamedTuple):
-    """Planes of samples: ``words`` (batch, macros, W, P), ``latches`` (.., 2), ``scratch`` (batch, groups, W, 1, P)."""
+    """State of the macros of one layer, as bit planes of int64.
+
+    Attributes:
+        words: words of the columns, (batch, macros, W, P).
+        latches: flag and sum latch of the columns, (batch, macros, W, 2).
+        scratch: scratch word of each home macro, (batch, groups, W, 1, P). Without partial-sum macros the size of the
+            second axis is 0.
+    """
 
     words: Ints
     latches: Ints
@@ -50,8 +65,15 @@ class State(NamedTuple):
 
 
 class Faults(NamedTuple):
-    """What fails, see ``faults/model.py``: planes of cells stuck at 0 and at 1, (macros or groups, W, 2, P); one
-    generator and the accesses until the next failure by sample and class; log(1 - rate) by class.
+    """Faults of the macros of one layer in some samples (``faults/model.py`` defines each fault).
+
+    Attributes:
+        any: whether there can be faults. If not, the other arrays are not read.
+        stuck: bit planes of membrane cells stuck at 0 and at 1, int64, (macros, W, 2, P).
+        stuck_scratch: bit planes of scratch cells stuck at 0 and at 1, int64, (groups, W, 2, P).
+        streams: states of the random generators, (samples, classes).
+        gaps: accesses that succeed until the next failure, int64, (samples, classes).
+        log_kept: log(1 - rate) of each class of accesses, (classes,).
     """
 
     any: bool
@@ -63,12 +85,21 @@ class Faults(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """Where the inputs of a layer's macros lie in ``Plan.values``, as runs (start, stop, fan-out).
+    """Where the inputs of a layer's macros lie in an array of values.
 
-    What lies past the end of the values is of the step before. Groups that see the same lines are counted once and stand
-    for ``copies``. ``before_inputs``: operations that the update takes before the inputs, by group and update, the largest
-    of the copies.
-    ``guards``: of every kind of operation.
+    A run is a row (start, stop, fan-out) of consecutive values. A run past the end of the values reads the values of
+    the time step before. Groups with equal input rows are counted once.
+
+    Attributes:
+        many: whether an input can exceed 1.
+        inputs: runs of all inputs of the layer, (runs, 3).
+        group_tiles: (counted groups + 1,), bounds of the macros of each counted group.
+        copies: number of groups that each counted group stands for, (counted groups,).
+        tile_runs: (macros + 1,), bounds in ``runs`` of each macro of the counted groups.
+        runs: runs of all these macros, (runs, 3). Their fan-out is not used.
+        before_inputs: duration of the update before the inputs in operations, (counted groups, updates). The value is
+            the largest of the groups that are counted together.
+        guards: guard of each kind, (kinds,).
     """
 
     many: bool
@@ -92,7 +123,13 @@ NO_FAULTS = Faults(
 
 
 def layout_of(mapped: LayerMap, stored: Stored | None = None) -> Layout:
-    """The layout of a layer; ``stored`` may change what the weight cells of a macro hold."""
+    """The layout of a layer.
+
+    Args:
+        mapped: layer on macros.
+        stored: function of group, macro of the group and weights. Its result is what the weight cells hold, e.g. with
+            faults. By default the cells hold the weights.
+    """
     config, groups = mapped.config, mapped.groups
     rows, starts, size = [], [], 0
     seen: dict[bytes, int] = {}
@@ -102,7 +139,7 @@ def layout_of(mapped: LayerMap, stored: Stored | None = None) -> Layout:
             weights = np.pad(weights, ((0, 0), (0, config.neurons - weights.shape[1])))
             if stored is not None:
                 weights = stored(g, t, weights)
-            # Patches of a convolution hold copies of the same weights, which are laid out once.
+            # The patches of a convolution often hold equal weights. Equal weights are stored once.
             key = weights.tobytes()
             if key not in seen:
                 seen[key] = size
@@ -123,7 +160,15 @@ def layout_of(mapped: LayerMap, stored: Stored | None = None) -> Layout:
 
 
 def planes_of(values: NDArray[Any], bits: int) -> Ints:
-    """Planes (..., W, ``bits``) of integers (..., columns)."""
+    """Bit planes of integers in two's complement.
+
+    Args:
+        values: integers, (..., columns).
+        bits: number of bits.
+
+    Returns:
+        int64, (..., W, bits).
+    """
     columns = values.shape[-1]
     wide = -(-columns // BLOCK) * BLOCK
     planes = np.zeros((*values.shape[:-1], wide // BLOCK, bits), np.int64)
@@ -135,7 +180,15 @@ def planes_of(values: NDArray[Any], bits: int) -> Ints:
 
 
 def integers_of(planes: Ints, columns: int) -> Ints:
-    """Integers (..., ``columns``) in two's complement of planes (..., W, bits)."""
+    """Integers from their bit planes in two's complement, the inverse of ``planes_of``.
+
+    Args:
+        planes: int64, (..., W, bits).
+        columns: number of columns.
+
+    Returns:
+        int64, (..., columns).
+    """
     bits = planes.shape[-1]
     values = np.zeros((*planes.shape[:-2], planes.shape[-2] * BLOCK), np.int64)
     for bit in range(bits):
@@ -146,11 +199,13 @@ def integers_of(planes: Ints, columns: int) -> Ints:
 
 
 def state_at_rest(mapped: LayerMap, layout: Layout, batch: int, membranes: Ints | None = None) -> State:
-    """States before the first step: ``membranes`` in the home macros, words of 0 in the partial-sum macros.
+    """State before the first time step: ``membranes`` in the home macros, words of 0 in the partial-sum macros.
 
     Args:
+        mapped: layer on macros.
+        layout: layout of the layer.
         batch: number of samples.
-        membranes: int64, (batch, neurons); by default 0.
+        membranes: int64, (batch, neurons), in units of the least significant bit; by default 0.
     """
     config, groups = mapped.config, len(mapped.groups)
     v = np.zeros((batch, groups, config.neurons), np.int64)
@@ -163,7 +218,7 @@ def state_at_rest(mapped: LayerMap, layout: Layout, batch: int, membranes: Ints 
     latches = np.zeros((batch, mapped.macros, blocks, 2), np.int64)
     home = layout.group_tiles[:-1]
     words[:, home] = planes_of(rest.word, config.bits)
-    # The flag, and the sum latch.
+    # Plane 0 is the flag, plane 1 the sum latch.
     latches[:, home] = np.concatenate([planes_of(rest.flag, 1), planes_of(rest.last_sum, 1)], axis=-1)
     several = mapped.macros > groups
     return State(
@@ -172,7 +227,7 @@ def state_at_rest(mapped: LayerMap, layout: Layout, batch: int, membranes: Ints 
 
 
 def membranes_of(mapped: LayerMap, layout: Layout, state: State) -> NDArray[np.int32]:
-    """Membranes after a step, (batch, neurons)."""
+    """Membranes after a time step, int32, (batch, neurons), in units of the least significant bit."""
     config, home = mapped.config, layout.group_tiles[:-1]
     word = integers_of(state.words[:, home], config.neurons)
     flag = -integers_of(state.latches[:, home, :, :1], config.neurons)
@@ -184,19 +239,39 @@ def membranes_of(mapped: LayerMap, layout: Layout, state: State) -> NDArray[np.i
 
 
 def places_in_plan(plan: Plan, part: Part) -> Ints:
-    """Where the lines of a layer lie in ``Plan.values``, of which ``part`` is the layer's: inputs, then own spikes."""
+    """Offset of each input of a layer in the values of a plan.
+
+    Args:
+        plan: plan of the network.
+        part: part of the plan that belongs to the layer.
+
+    Returns:
+        int64, (inputs + neurons,): the inputs, then the own spikes of the step before. An offset of ``plan.values`` or
+        more means the values of the step before.
+    """
     return np.concatenate([part.inputs, plan.values + part.target + part.places.ravel()])
 
 
 def places_alone(mapped: LayerMap) -> Ints:
-    """Where the lines of a layer lie in its inputs, followed by its own spikes if the layer is recurrent."""
+    """Offset of each input of a layer in an array of the layer's inputs, followed by its own spikes if it is recurrent.
+
+    Returns:
+        int64, (inputs + neurons,): the inputs, then the own spikes of the step before. An offset past the end of the
+        array means the values of the step before.
+    """
     inputs, neurons = int(np.prod(mapped.link.shape)), int(np.prod(mapped.link.output))
-    # Past the end of the values, which are inputs and own spikes.
+    # The own spikes of the step before lie past the end of the values, which are the inputs and the own spikes.
     return np.concatenate([np.arange(inputs), inputs + neurons + inputs + np.arange(neurons)])
 
 
 def counted_of(mapped: LayerMap, places: Ints, before_inputs: NDArray[np.float64]) -> Counted:
-    """Where the lines of ``mapped`` lie in values of which line i has the place ``places[i]``."""
+    """The arrays from which the operations of a layer are counted.
+
+    Args:
+        mapped: layer on macros.
+        places: offset of each input in the values, int64, (inputs,).
+        before_inputs: duration of the update before the inputs in operations, (groups, updates).
+    """
     fan_out = mapped.fan_out()
     used = np.argsort(places[: len(fan_out)])
     alike: dict[tuple[bytes, ...], list[int]] = {}
@@ -217,7 +292,7 @@ def counted_of(mapped: LayerMap, places: Ints, before_inputs: NDArray[np.float64
 
 
 def _runs(places: Ints, fan_out: Ints | None = None) -> Ints:
-    """Runs (start, stop, fan-out) of rising ``places``."""
+    """Runs (start, stop, fan-out) of consecutive ``places`` with equal fan-out, (runs, 3). ``places`` must rise."""
     fan_out = np.zeros(len(places), np.int64) if fan_out is None else fan_out
     breaks = np.flatnonzero((np.diff(places) != 1) | (np.diff(fan_out) != 0)) + 1
     first, last = np.concatenate([[0], breaks]), np.concatenate([breaks, [len(places)]]) - 1

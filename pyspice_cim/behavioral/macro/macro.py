@@ -1,4 +1,7 @@
-"""A calibrated macro: runs one layer of LD-LIF neurons bit for bit, and says what it cost (``run.py`` says how)."""
+"""A calibrated macro that runs one layer of LD-LIF neurons bit for bit and reports energy and time.
+
+``run.py`` describes the run and the modes of the energy.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,17 +25,17 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class MacroRun:
-    """Result of a layer on a macro; ``[batch]`` arrays are per sample.
+    """Result of one layer on a macro.
 
     Attributes:
-        spikes: uint8 [time, batch, neurons].
-        membranes: int64 [batch, neurons], after the last step.
-        energy: component to J [batch]; ``leakage`` included.
-        operations: name of operation to its count [batch].
-        operation_energy: name of operation to J [batch], without leakage.
-        sops: synaptic operations (active input x neuron) [batch].
-        time: s [batch]: cycles of all operations, and the drain of the last write of every step.
-        energy_error: relative RMS error of ``expected``, see ``expected.py``; 0 for ``exact``.
+        spikes: uint8, (time, batch, neurons).
+        membranes: membranes after the last time step, int64, (batch, neurons).
+        energy: energy of each component, ``leakage`` included, (batch,), in joules.
+        operations: number of operations by name, (batch,).
+        operation_energy: energy of each operation without leakage, (batch,), in joules.
+        sops: number of synaptic operations (active inputs times neurons), (batch,).
+        time: time of all operations plus the delay of the last write of each time step, (batch,), in seconds.
+        energy_error: relative RMS error of the mode ``expected`` (``expected.py``). The mode ``exact`` has 0.
     """
 
     spikes: NDArray[np.uint8]
@@ -46,10 +49,14 @@ class MacroRun:
 
 
 class Macro:
-    """One macro of ``config``, calibrated by ``table``.
+    """One macro, calibrated by a table.
+
+    Args:
+        config: size, widths in bits and operating point of the macro.
+        table: calibration table.
 
     Raises:
-        TableError: see ``calibrate``.
+        TableError: as ``calibration.calibrate``.
     """
 
     def __init__(self, config: MacroConfig, table: Table) -> None:
@@ -58,7 +65,12 @@ class Macro:
         self.calibration: Calibration = calibrate(config, table)
 
     def check(self, layer: Layer) -> None:
-        """Raise ``ConfigError`` if the macro cannot hold ``layer``."""
+        """Check that the macro can hold ``layer``.
+
+        Raises:
+            ConfigError: if a size or a width differs, the decay is not clamp, or a sum needs more bits than a column
+                has.
+        """
         config = self.config
         for name, value, wanted in (
             ("neurons", config.neurons, layer.neurons),
@@ -67,7 +79,7 @@ class Macro:
             ("membrane_bits", config.membrane_bits, layer.params.membrane_bits),
         ):
             if value != wanted:
-                raise ConfigError(f"the layer has {name} = {wanted}, the macro {value}; give the macro the layer's")
+                raise ConfigError(f"the layer has {name} = {wanted}, the macro {value}; set {name} = {wanted}")
         if layer.params.decay != "clamp":
             raise ConfigError(
                 f"decay is {layer.params.decay!r}; the array computes clamp only: run the layer with fast_run"
@@ -75,18 +87,24 @@ class Macro:
         needed = column_bits(layer.weights, config.membrane_bits)
         if needed > config.bits:
             raise ConfigError(
-                f"column_bits is {config.bits}, but the layer's sums need {needed}: a step could overflow its guard bits"
+                f"column_bits is {config.bits}, but the layer's sums need {needed}: give {needed} or more, or none"
             )
 
     def run(self, layer: Layer, spikes: NDArray[np.integer[Any]], energy: EnergyMode = "exact") -> MacroRun:
-        """Run ``layer`` on this macro, from rest.
+        """Run one layer on this macro from rest.
 
         Args:
-            spikes: 0 or 1, [time, batch, inputs].
+            layer: layer of a network file.
+            spikes: 0 or 1, (time, batch, inputs).
+            energy: ``exact`` or ``expected``, see ``run.py``.
+
+        Returns:
+            Spikes, membranes, energies and time.
 
         Raises:
-            ConfigError: if the macro cannot hold the layer.
+            ConfigError: if the macro cannot hold the layer, or ``energy`` is no mode.
             DataError: if the spikes have another shape or other values.
+            TableError: if the table does not cover the layer.
         """
         self.check(layer)
         if energy not in ("exact", "expected"):

@@ -1,28 +1,35 @@
 """Layers on macros of a given size: which macro holds which neurons and which inputs, as plain data.
 
-Every neuron has a column of its own, since its membrane decays in place. A *group* is a set of neurons that live on one macro,
-their home; its *lines* are the inputs that any of them sees. A line is one weight of every column, 0 where a neuron does not
-see it, and one accumulate operation for every spike on it.
+Each neuron has its own column, because its membrane decays in place. A *group* is a set of neurons that share one home
+macro. An *input row* is the weight rows of one input: one weight for each column of a macro. The weight is 0 for a
+neuron that does not see the input. Each spike of the input costs one accumulate operation. The code calls input rows
+``lines``.
 
-fully connected    groups are ``MacroConfig.neurons`` neurons in a row; all inputs are lines of every group
-recurrent          likewise; the own spikes of the step before are further lines, numbered after the inputs
-convolution        unrolled: a group is a patch of positions with all output channels. The columns of one position share the
-                   lines of its window; those of several positions share the union of their windows. The weights are copied
-                   for every position (``LayerMap.cells`` counts them all), and windows lose the lines outside of the image.
-                   The patch is the one that needs the fewest macros, then the fewest lines.
-max pool           an OR of spikes on their way between macros; its gates are not charged
-sum pool           a line that spikes n times in a step is n accumulates
+fully connected    a group is ``MacroConfig.neurons`` consecutive neurons; each group has all inputs as input rows
+recurrent          as fully connected; the own spikes of the step before are more inputs, numbered after the others
+convolution        unrolled: a group is a patch of positions with all output channels; its input rows are the union of
+                   the receptive fields of these positions, without the padding; each group holds a copy of the weights
+                   (``LayerMap.cells`` counts all copies); the patch size needs the fewest macros, then the fewest rows;
+                   if a macro has fewer columns than output channels, a group is one position with some of the channels
+max pool           an OR of spikes on the way between macros; the energy of the OR gates is not counted
+sum pool           an input that spikes n times in a step costs n accumulate operations
 
-**More lines than a macro holds.** The home macro takes the first lines, further macros the others (*tiles*). A further macro
-only adds: its first accumulate of a step masks all columns, so that no word of the step before stays; it neither decays nor
-fires. Then its word is moved: it adds a constant 0, whereby every bit passes its slice, and the bit is written into scratch
-rows of the home macro, which adds the scratch word like one more weight. A transfer thus costs one operation in the further
-macro, a write of every bit, and two operations in the home macro (it waits for the write); macros with no spike in a step
-send nothing. Home macros of such a group give up ``scratch_inputs`` inputs for the scratch rows. Words have as many bits as
-the whole sum needs, so the bits are those of one large macro. Wires between macros are not charged.
+**More input rows than a macro holds.** The home macro takes the first input rows. Partial-sum macros take the others.
+A partial-sum macro neither decays nor fires. Its first accumulate of a step masks all columns, so that the word of the
+step before is discarded. After its inputs the partial-sum macro sends its word to the home macro:
 
-**Average pools.** ``floor(sum w x / D)`` is not an addition. It is one if all weights of the layer are multiples of D, which
-are then divided; otherwise the layer is refused (scaling lambda and theta by D would keep what the floor discards).
+1. The partial-sum macro adds a constant 0, so that each bit passes the column peripheral.
+2. Each bit is written into scratch rows of the home macro.
+3. The home macro adds the scratch word like one more weight.
+
+A transfer costs one operation in the partial-sum macro and one write of each bit. The transfer takes the time of two
+operations in the home macro, because the home macro waits for the write. A macro without a spike in a step sends
+nothing. The scratch rows take the place of ``scratch_inputs`` inputs in the home macro. The words have as many bits as
+the whole sum needs, so the bits equal the bits of one large macro. The energy of wires between macros is not counted.
+
+**Average pools.** ``floor(sum w x / D)`` is no addition. If all weights of the layer are multiples of D, the weights
+are divided by D and the sum is exact. Otherwise the layer is refused. A scaling of lambda and theta by D would be
+wrong, because the remainder that the floor discards would stay in the membrane.
 """
 
 from collections.abc import Iterable, Sequence
@@ -43,11 +50,14 @@ Indices = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
-    """Neurons of one home macro, and the lines of its macros.
+    """Neurons of one home macro, and the input rows of the macros of the group.
 
-    ``neurons``: indices in the layer, flat in the order (channel, y, x), column by column. ``tiles``: a macro each, the home
-    macro first; indices of its lines in the layer's flat input (own spikes: the number of inputs + neuron), in the order in
-    which they are added: rising, for images by (y, x, channel).
+    Attributes:
+        neurons: numbers of the neurons in the layer, int64, one entry a column. The numbers are flat in the order
+            (channel, y, x).
+        tiles: input rows of each macro of the group, the home macro first. Each entry is the number of an input of the
+            layer, flat. The own spikes of neuron n have the number of inputs + n. The order is the order of
+            accumulation: rising numbers, and for images the order (y, x, channel).
     """
 
     neurons: Indices
@@ -56,10 +66,14 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LayerMap:
-    """One layer of neurons on macros of ``config``.
+    """One layer of neurons on macros.
 
-    ``name``: for messages, e.g. ``layer 2 (Conv2d)``; ``layer``: with the divisor of an average pool folded into its weights;
-    ``link``: its shapes.
+    Attributes:
+        name: name of the layer in messages, e.g. ``layer 2 (Conv2d)``.
+        layer: the layer. The divisor of an average pool before the layer is folded into the weights.
+        link: shapes of the input and of the output.
+        config: macro of the layer, with the layer's widths in bits.
+        groups: groups of neurons, which together hold all neurons of the layer.
     """
 
     name: str
@@ -75,7 +89,7 @@ class LayerMap:
 
     @property
     def update(self) -> Update:
-        """The update organisation of its macros."""
+        """The update organisation of the layer's macros."""
         return UPDATES[self.config.organisation.update]
 
     @property
@@ -85,25 +99,33 @@ class LayerMap:
 
     @property
     def cells(self) -> int:
-        """Weight cells that hold a line of a neuron, copies counted."""
+        """Number of weight cells in which a neuron has an input row, copies of weights included."""
         weights = sum(len(tile) * len(group.neurons) for group in self.groups for tile in group.tiles)
         return weights * self.config.weight_bits
 
     @property
     def utilisation(self) -> float:
-        """``cells`` over the weight cells of all macros."""
+        """Share of the weight cells of all macros that ``cells`` counts, 0 to 1."""
         config = self.config
         return self.cells / (self.macros * config.neurons * config.inputs * config.weight_bits)
 
     def weights(self, group: Group, tile: int) -> NDArray[np.int8]:
-        """Weights of a macro, (lines, neurons of the group)."""
+        """Weights of one macro.
+
+        Args:
+            group: group of the macro.
+            tile: number of the macro within the group.
+
+        Returns:
+            int8, (input rows of the macro, neurons of the group).
+        """
         lines, neurons = group.tiles[tile][:, None], group.neurons[None, :]
         if isinstance(self.layer, Conv2d):
             return _windowed(self.layer, self.link, lines, neurons)
         return _stacked(self.layer)[lines, neurons]
 
     def fan_out(self) -> Indices:
-        """Neurons that see each line, (lines of the layer)."""
+        """Number of neurons that see each input of the layer, int64, (inputs,), own spikes included."""
         if isinstance(self.layer, Conv2d):
             (_, *sides), (channels, *out) = self.link.shape, self.link.output
             seen = [_positions(self.layer, self.link, axis, range(n)) for axis, n in enumerate(out)]
@@ -114,7 +136,13 @@ class LayerMap:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Mapping:
-    """A network on macros: the layers as given, the ``shape`` of an input, and a ``LayerMap`` a layer of neurons."""
+    """A network on macros.
+
+    Attributes:
+        layers: all layers of the network as given.
+        shape: shape of the input of one sample in one time step.
+        maps: one entry a layer of neurons.
+    """
 
     layers: tuple[AnyLayer, ...]
     shape: tuple[int, ...]
@@ -122,18 +150,22 @@ class Mapping:
 
 
 def map_layers(layers: Sequence[AnyLayer], shape: Iterable[int], macro: MacroConfig | Sequence[MacroConfig]) -> Mapping:
-    """Map ``layers`` onto macros.
+    """Map a network onto macros.
 
     Args:
-        shape: of an input, one sample in one step.
-        macro: the macro of all layers, or one a layer of neurons: its size, conditions and margin. Its weight rows are
-            ``inputs`` x ``weight_bits``; ``weight_bits``, ``membrane_bits`` and, unless given, ``column_bits`` become
-            the layer's.
+        layers: layers of ``network.layers``.
+        shape: shape of the input of one sample in one time step.
+        macro: the macro of all layers, or one macro for each layer of neurons. A macro has ``inputs`` x ``weight_bits``
+            weight rows. ``weight_bits`` and ``membrane_bits`` are replaced by the values of the layer.
+            ``column_bits``, if not given, becomes the fewest bits that the layer needs.
+
+    Returns:
+        The mapping, which is immutable.
 
     Raises:
-        DataError, ConfigError: if the shapes do not chain (``network.layers.chain``), or the array does not compute a
-            layer: another decay than clamp, the division of an average pool, words that do not fit; the message names
-            the layer.
+        DataError, ConfigError: if the shapes do not chain (``network.layers.chain``).
+        ConfigError: if the array cannot compute a layer: a decay other than clamp, the division of an average pool, or
+            a word that does not fit. The message names the layer.
     """
     layers, shape = tuple(layers), tuple(int(n) for n in shape)
     links = chain(layers, shape)
@@ -154,7 +186,7 @@ def map_layers(layers: Sequence[AnyLayer], shape: Iterable[int], macro: MacroCon
 
 
 def scratch_inputs(config: MacroConfig) -> int:
-    """Inputs whose weight rows a home macro gives up for the word that another macro sends."""
+    """Number of inputs whose weight rows a home macro uses for the word that a partial-sum macro sends."""
     return -(-config.bits // config.weight_bits)
 
 
@@ -167,7 +199,7 @@ def _map_layer(name: str, layer: FullyConnected | Conv2d, link: Link, macro: Mac
     needed = column_bits(_by_neuron(layer, link), layer.params.membrane_bits)
     if macro.column_bits is not None and macro.column_bits < needed:
         raise ConfigError(
-            f"column_bits is {macro.column_bits}, but the layer's sums need {needed}: a step could overflow its guard bits"
+            f"column_bits is {macro.column_bits}, but the layer's sums need {needed}: give {needed} or more, or none"
         )
     config = replace(
         macro,
@@ -186,19 +218,20 @@ def _folded(layer: FullyConnected | Conv2d, link: Link) -> FullyConnected | Conv
         return layer
     if (layer.weights % link.divisor).any():
         raise ConfigError(
-            f"the average pool before it divides its sums by {link.divisor}, which the array cannot; take a sum pool with "
-            f"lambda and theta {link.divisor} times as large, weights that are multiples of {link.divisor}, or fast_run"
+            f"the average pool before it divides its sums by {link.divisor}; the array cannot divide: use a sum pool "
+            f"with lambda and theta {link.divisor} times as large, weights that are multiples of {link.divisor}, or "
+            "fast_run"
         )
     return replace(layer, weights=layer.weights // np.int8(link.divisor))
 
 
 def _stacked(layer: FullyConnected) -> NDArray[np.int8]:
-    """Weights of all lines, (lines, neurons)."""
+    """Weights of all input rows, (inputs, neurons). The recurrent weights follow the others."""
     return np.concatenate([layer.weights, layer.recurrent]) if isinstance(layer, Recurrent) else layer.weights
 
 
 def _by_neuron(layer: FullyConnected | Conv2d, link: Link) -> NDArray[np.int64]:
-    """All that can be added in a step, (terms, neurons)."""
+    """All terms that can be added in one time step, int64, (terms, neurons)."""
     if isinstance(layer, Conv2d):
         return link.largest * layer.weights.reshape(len(layer.weights), -1).T.astype(np.int64)
     terms = _stacked(layer).astype(np.int64)
@@ -212,8 +245,8 @@ def _tiles(lines: Indices, config: MacroConfig) -> tuple[Indices, ...]:
     home = config.inputs - scratch_inputs(config)
     if home < 1:
         raise ConfigError(
-            f"{len(lines)} lines need several macros of {config.inputs} inputs, and the scratch word of {config.bits} bits "
-            f"takes {scratch_inputs(config)} inputs of each home: give the macro more inputs"
+            f"{len(lines)} inputs need several macros of {config.inputs} inputs, and the scratch word of {config.bits} "
+            f"bits takes {scratch_inputs(config)} inputs of each home macro: give the macro more inputs"
         )
     return (lines[:home], *np.split(lines[home:], range(config.inputs, len(lines) - home, config.inputs)))
 
@@ -255,7 +288,7 @@ def _patch_sizes(layer: Conv2d, link: Link, config: MacroConfig) -> Iterable[tup
 
 
 def _cost(layer: Conv2d, link: Link, config: MacroConfig, size: tuple[int, int]) -> tuple[int, int]:
-    """Macros and lines of all patches of ``size``, as if none lay at an edge."""
+    """Number of macros and of input rows of all patches of ``size``, without the savings at the edges of the image."""
     patches, lines = 1, link.shape[0]
     for n, out, kernel, side in zip(size, link.output[1:], layer.weights.shape[2:], link.shape[1:], strict=True):
         patches *= -(-out // n)
@@ -264,7 +297,7 @@ def _cost(layer: Conv2d, link: Link, config: MacroConfig, size: tuple[int, int])
 
 
 def _positions(layer: Conv2d, link: Link, axis: int, out: range) -> Indices:
-    """Rows (axis 0) or columns (axis 1) of the image that the windows of the outputs ``out`` see, with repetition."""
+    """Image rows (axis 0) or columns (axis 1) in the receptive fields of the outputs ``out``, with repetitions."""
     kernel, side = layer.weights.shape[2 + axis], link.shape[1 + axis]
     seen = (np.array(out)[:, None] * layer.stride - layer.padding + np.arange(kernel)).ravel()
     return seen[(seen >= 0) & (seen < side)]

@@ -29,19 +29,19 @@ __all__ = ["MappedNetwork", "Network", "RunReport"]
 
 
 class MappedNetwork:
-    """Any layers that the array computes, on as many macros as they need (``mapping.py``), calibrated by ``table``.
+    """A network of any layers that the array can compute, on as many macros as needed (``mapping.py``).
 
     Args:
-        layers: of ``network/layers.py``.
-        shape: of an input, one sample in one step.
-        table: the calibration; ``None``: the reference table of the macro's technology.
-        macro: the macro of all layers, or one a layer of neurons.
-        compare: update organisations whose latency and energy the report gives beside the macros' own; ``None``: all that
-            the table holds for the macros of every layer.
+        layers: layers of ``network.layers``.
+        shape: shape of the input of one sample in one time step.
+        table: calibration table. ``None``: the reference table of the macro's technology.
+        macro: the macro of all layers, or one macro for each layer of neurons.
+        compare: update organisations whose latency and energy the report also gives. ``None``: all that the table holds
+            for the macros of each layer.
 
     Raises:
-        DataError, ConfigError: see ``mapping.map_layers``.
-        TableError: see ``calibration.calibrate``.
+        DataError, ConfigError: as ``mapping.map_layers``.
+        TableError: as ``calibration.calibrate``.
     """
 
     def __init__(
@@ -59,13 +59,18 @@ class MappedNetwork:
 
     @property
     def sha256(self) -> str:
-        """Hash of everything that decides the network's answers."""
+        """Hash of everything that decides the network's answers: the types of the layers and all their fields.
+
+        Before the bytes of an array come its type and its shape, so that different networks are hashed as different bytes.
+        """
         digest = hashlib.sha256(repr(self.mapping.shape).encode())
         for layer in self.mapping.layers:
-            for name, value in sorted(vars(layer).items()):
-                digest.update(
-                    name.encode() + (value.tobytes() if isinstance(value, np.ndarray) else repr(value).encode())
-                )
+            arrays = {name: value for name, value in vars(layer).items() if isinstance(value, np.ndarray)}
+            others = {name: value for name, value in vars(layer).items() if name not in arrays}
+            forms = [(name, value.dtype.str, value.shape) for name, value in sorted(arrays.items())]
+            digest.update(repr((type(layer).__name__, sorted(others.items()), forms)).encode())
+            for _, value in sorted(arrays.items()):
+                digest.update(value.tobytes())
         return digest.hexdigest()
 
     def run(
@@ -80,13 +85,16 @@ class MappedNetwork:
 
         Args:
             spikes: 0 or 1, (time, batch, *shape of an input), as for ``kernels.run.fast_run``.
-            labels: class of every sample, for the accuracy.
+            labels: class of each sample, (batch,), for the accuracy; by default no accuracy.
             energy: ``exact``, ``expected`` or ``none``, see ``run.py``.
-            threads: by default one a processor; no result depends on them.
+            threads: number of threads; by default one for each processor. The result does not depend on this number.
+
+        Returns:
+            Predictions, energies, latencies and counts.
 
         Raises:
-            DataError: for spikes or labels of another form.
-            ConfigError: for another mode.
+            DataError: if spikes or labels have another form.
+            ConfigError: if ``energy`` is no mode, or ``threads`` is below 1.
         """
         spikes = as_sliceable(spikes)
         shape = tuple(spikes.shape)
@@ -155,7 +163,15 @@ class MappedNetwork:
         )
 
     def _updates(self, runs: Sequence[LayerRun], steps: int) -> tuple[dict[str, float], dict[str, float]]:
-        """Latency of an inference by update, the macros' own first, s; and the energy of each compared unit, J."""
+        """Latency and update energy of one inference.
+
+        Args:
+            runs: operations of each layer.
+            steps: number of time steps.
+
+        Returns:
+            Latency by update in seconds, the update of the macros first. Energy of each compared unit in joules.
+        """
         names = [name for name in self.layers[0].compared if all(name in each.compared for each in self.layers)]
         own = UPDATES[self.mapping.maps[0].config.organisation.update].latency
         latency, energy = {own: 0.0} | {UPDATES[name].latency: 0.0 for name in names}, {}
@@ -171,16 +187,16 @@ class MappedNetwork:
 
 
 class Network(MappedNetwork):
-    """The network of a file, each layer on one macro of its own size, calibrated by ``table``.
+    """The network of a file, with each layer on one macro of the layer's size.
 
     Args:
-        network: the layers.
-        table: the calibration; by default the reference table of ``technology``.
+        network: network file.
+        table: calibration table; by default the reference table of ``technology``.
         compare: as for ``MappedNetwork``.
-        conditions: fields of ``MacroConfig`` other than the layer's own (``vdd``, ``process``, ``rows``, ...).
+        conditions: fields of ``MacroConfig`` that do not come from the layer, e.g. ``vdd``, ``process`` or ``rows``.
 
     Raises:
-        ConfigError, TableError: see ``MappedNetwork``.
+        ConfigError, TableError: as ``MappedNetwork``.
     """
 
     def __init__(
@@ -208,17 +224,17 @@ class Network(MappedNetwork):
 
     @property
     def macros(self) -> list[Macro]:
-        """The macro of every layer."""
+        """The macro of each layer."""
         return [Macro(layer.mapped.config, self.table) for layer in self.layers]
 
     @property
     def sha256(self) -> str:
-        """Hash of the network file."""
+        """SHA-256 of the network file."""
         return self.network.sha256
 
 
 def _before(layer: CalibratedLayer) -> list[int]:
-    """Kinds of operations that update the membranes before the inputs of a step."""
+    """Kinds of operations that run before the inputs of a time step, i.e. the state update."""
     return layer.mapped.program.kinds(Guard.BEFORE_INPUTS)
 
 

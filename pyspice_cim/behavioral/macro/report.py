@@ -10,29 +10,34 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RunReport:
-    """What a run of a network gave and cost. Energies in J and times in s are means of one inference (one sample).
+    """Results and cost of a run. Energies and times are means of one inference, i.e. of one sample.
 
-    Without energies (mode ``none``) their mappings are empty and ``energy`` is NaN.
+    In the mode ``none`` the mappings of energies are empty, and ``energy`` is NaN.
 
     Attributes:
-        predictions: class of every sample [batch].
-        spike_counts, membranes: of the last layer [batch, classes].
-        accuracy: share of right predictions, ``None`` without labels.
-        energy_components: component to energy; ``leakage`` is the leakage power of all macros times the parallel latency.
-        energy_operations: operation to energy, all but leakage.
-        operations: operation to its mean count.
-        sops: synaptic operations (active inputs x neurons that see them).
-        latency: ``parallel`` in-array decay, ``sequential`` linear decay one neuron after the other, and
-            ``sequential_exponential`` with a multiplication by beta; the macros of a layer work in parallel, each with a
-            sequential unit of its own, and the layers of a step follow each other.
-        state_update_energy: of all decays of an inference: ``parallel``, ``sequential``, ``sequential_exponential``.
-        active_inputs: mean number of active inputs a step, by layer.
-        cycle: s, by layer.
-        energy_error: relative RMS error of the mode ``expected``; the table's own is in ``residual``.
-        residual: RMS error of the energy of one column's operation in the table's calibration, the worst layer's.
-        outside_table: look-ups that were clipped.
-        macros, utilisation: how many macros a layer takes, and the share of their weight cells that it uses, by layer.
-        provenance: where all this comes from.
+        predictions: class of each sample, (batch,).
+        spike_counts: spikes of the last layer over all time steps, (batch, classes).
+        membranes: membranes of the last layer after the last time step, (batch, classes).
+        accuracy: share of correct predictions, 0 to 1. ``None`` without labels.
+        samples: number of samples.
+        energy_components: energy of each component in joules. ``leakage`` is the leakage power of all macros times the
+            latency of the macros' own update.
+        energy_operations: energy of each operation without leakage, in joules.
+        operations: number of operations by name.
+        sops: number of synaptic operations: active inputs, each times the neurons that see the input.
+        latency: latency with each update organisation in seconds. ``parallel``: decay in the array. ``sequential``:
+            linear decay neuron by neuron. ``sequential_exponential``: multiplication by beta neuron by neuron. The
+            macros of a layer work in parallel, each with its own sequential unit. The layers of a time step are
+            sequential.
+        state_update_energy: energy of all decays with each update organisation, in joules, by the names of ``latency``.
+        active_inputs: mean number of active inputs in a time step, by layer.
+        cycle: cycle time in seconds, by layer.
+        energy_error: relative RMS error of the mode ``expected``, without the error of the table.
+        residual: relative RMS error of the energy of one column's operation in the table, largest of all layers.
+        outside_table: number of look-ups outside of the table that were clipped.
+        macros: number of macros, by layer.
+        utilisation: share of the macros' weight cells that hold a weight of a neuron, 0 to 1, by layer.
+        provenance: versions and hashes of the package, the network and the table.
     """
 
     predictions: NDArray[np.int64]
@@ -57,16 +62,16 @@ class RunReport:
 
     @property
     def energy(self) -> float:
-        """Energy of one inference, J."""
+        """Energy of one inference in joules."""
         return sum(self.energy_components.values()) if self.energy_components else float("nan")
 
     @property
     def energy_per_sop(self) -> float:
-        """Energy of one synaptic operation, J: all the energy of an inference over its synaptic operations."""
+        """Energy of one inference divided by its synaptic operations, in joules."""
         return self.energy / self.sops if self.sops else float("nan")
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data, per-sample arrays left out."""
+        """The report as plain data, without the arrays that have one entry a sample."""
         return {
             "accuracy": self.accuracy,
             "samples": self.samples,

@@ -1,8 +1,10 @@
-"""A run of a mapped network: bits by ``fast_run``, operations by counting, energies by one of three modes.
+"""A run of a mapped network: spikes, counted operations, and energies by one of three modes.
 
-``none``       spikes, operations and latency alone
-``expected``   every operation costs the mean of its kind (``expected.py``)
-``exact``      every operation of every column is executed as the netlist executes it, and its events are counted
+``none``       no energy: spikes, operations and latency only
+``expected``   each operation costs the mean of its kind (``expected.py``)
+``exact``      each operation of each column is executed as the netlist executes it, and its events are counted
+
+The spikes come from the kernels of ``fast_run``, or in the mode ``exact`` from the executed operations. Both are equal.
 """
 
 from collections.abc import Sequence
@@ -25,7 +27,7 @@ from pyspice_cim.errors import ConfigError, DataError
 EnergyMode = Literal["none", "expected", "exact"]
 MODES = ("none", "expected", "exact")
 Ints = NDArray[np.int64]
-# The values that are kept for counting should fit in the cache; smaller tiles cost more in the hand-over between threads.
+# The values that are kept for counting should fit in the cache. Smaller tiles cost more time between threads.
 _COUNT_BYTES = 1 << 23
 
 
@@ -34,8 +36,8 @@ class MappedRun:
     """Result of ``run_mapped``.
 
     Attributes:
-        spike_counts, membranes, spikes: as in ``kernels.FastRun``.
-        layers: one a layer of neurons.
+        spike_counts, membranes, spikes: as in ``kernels.run.FastRun``.
+        layers: operations and events, one entry a layer of neurons.
     """
 
     spike_counts: Ints
@@ -54,12 +56,20 @@ def run_mapped(
     record: bool = False,
     tile_bytes: int = TILE_BYTES,
 ) -> MappedRun:
-    """Run ``mapping`` from rest, once.
+    """Run a mapped network from rest, once.
+
+    Peak memory is as for ``kernels.run.fast_run``; in the mode ``exact`` as for ``execution.execute``, and in the mode
+    ``expected`` as for ``expected.expected_events``.
 
     Args:
-        layers: one a layer of neurons.
-        spikes, threads, record, tile_bytes: as for ``kernels.fast_run``; peak memory likewise, and in the mode ``exact``
-            as ``execution.execute``.
+        mapping: network on macros.
+        layers: calibration of each layer of neurons.
+        spikes: 0 or 1, as for ``kernels.run.fast_run``.
+        energy: mode, as the module defines it.
+        threads, record, tile_bytes: as for ``kernels.run.fast_run``.
+
+    Returns:
+        Spikes, membranes, operations and events.
 
     Raises:
         DataError: if the spikes have another shape or other values than 0 and 1.
@@ -143,8 +153,17 @@ def _run_plan(
 def _count(
     counted: Counted, run: LayerRun, some: slice, values: NDArray[np.uint8], before: NDArray[np.uint8], own: slice
 ) -> None:
-    """Add what the samples ``own`` of ``some`` did to ``run``."""
-    # Imported at the first run: Numba takes a second to import, and nothing else here needs it.
+    """Count the operations of one layer in the samples ``own`` of the tile, and add them to ``run``.
+
+    Args:
+        counted: arrays from which the operations of the layer are counted.
+        run: result of the layer, is added to.
+        some: samples of the tile.
+        values: uint8, (steps, samples of the tile, values).
+        before: values of the time step before the tile, uint8, (samples of the tile, values).
+        own: samples to count, within the tile.
+    """
+    # Imported at the first run: Numba takes a second to import, and nothing else in this module needs Numba.
     from pyspice_cim.behavioral.kernels.counts import count_operations
 
     found = (run.operations[some], run.path[some], run.active[some], run.sops[some])

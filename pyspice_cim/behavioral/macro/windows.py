@@ -1,10 +1,15 @@
-"""Windows of a run: some steps of one sample, with all that macros need to be executed there and nowhere else.
+"""Windows of a run: some time steps of one sample, with the state that macros need to execute these steps alone.
 
-At the start of a window, the words and flags of the home macros follow from membranes and spikes (``Update.after_step``). Four
-things do not follow from them: what a reset to zero left in a word,
-sums below the range of a membrane, the last words of macros that only add, and what was last received from them. The first
-two are gone after a step, the others once these macros were active; so a window is led in by some steps, which are executed
-and not counted.
+The words and flags of the home macros at the start of a window follow from membranes and spikes
+(``Update.after_step``). Four things do not follow from membranes and spikes:
+
+1. the word that a reset to zero leaves,
+2. a sum below the range of a membrane,
+3. the last words of the partial-sum macros,
+4. the last received sums in the scratch rows.
+
+The first two have no effect after one time step. The others have no effect once the partial-sum macros were active.
+Some time steps before each window are therefore executed and not counted (the lead).
 """
 
 from collections.abc import Sequence
@@ -23,7 +28,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """Steps ``start`` to ``stop`` - 1 of ``sample``."""
+    """Time steps ``start`` to ``stop - 1`` of the sample ``sample``."""
 
     sample: int
     start: int
@@ -31,13 +36,17 @@ class Window:
 
     @property
     def length(self) -> int:
-        """Steps."""
+        """Number of time steps."""
         return self.stop - self.start
 
 
 class LayerWindows(NamedTuple):
-    """One layer in some windows, which end together: ``state`` (windows) at the start of the steps that lead in, and as
-    ``kernels.macro.run_macros`` takes them inputs ``values`` (steps, windows, inputs) and spikes ``fired`` (1 + steps, ..).
+    """State and spikes of one layer in some windows. All windows end at the last step of the arrays.
+
+    Attributes:
+        state: state of the macros at the start of the lead of each window. The axis of samples runs over the windows.
+        values: inputs, uint8, (steps, windows, inputs), as for ``kernels.macro.run_macros``.
+        fired: spikes, uint8, (1 + steps, windows, neurons). Entry 0 is the time step before.
     """
 
     state: State
@@ -45,7 +54,12 @@ class LayerWindows(NamedTuple):
     fired: NDArray[np.uint8]
 
     def of(self, which: Ints, steps: int) -> "LayerWindows":
-        """Copies of the windows ``which``, of their last ``steps`` alone."""
+        """A copy of some windows with their last time steps.
+
+        Args:
+            which: numbers of the windows, int64.
+            steps: number of time steps to keep.
+        """
         return LayerWindows(
             State(*(each[which] for each in self.state)),
             np.ascontiguousarray(self.values[-steps:, which]),
@@ -54,9 +68,14 @@ class LayerWindows(NamedTuple):
 
 
 class _Ends:
-    """Samples of ``spikes``, each up to a step of its own, as one batch that ends there together; silent before step 0.
+    """Parts of the samples of ``spikes`` as one batch, in which all parts end at the last time step.
 
-    A network at rest stays there without input, so the silence changes nothing. Steps are read when they are asked for.
+    Each part runs from step 0 of its sample to its own end. Before step 0 the part is silent. Silence changes nothing,
+    because a network at rest stays at rest without input. Time steps are read from ``spikes`` when they are needed.
+
+    Args:
+        spikes: input of the run, (time, batch, ...).
+        ends: sample and end of each part.
     """
 
     def __init__(self, spikes: Any, ends: Sequence[tuple[int, int]]) -> None:
@@ -85,12 +104,24 @@ def open_windows(
     threads: int,
     tile_bytes: int,
 ) -> list[LayerWindows]:
-    """Each layer of neurons in ``windows``, led in by ``lead`` steps where there are as many.
+    """State and spikes of each layer of neurons in all windows.
 
-    Peak memory: that of ``kernels.run.fast_run``, and the values of all layers in the steps of all windows.
+    Peak memory is as for ``kernels.run.fast_run``, with the values of all layers in the steps of all windows on top.
+
+    Args:
+        mapping: network on macros.
+        layouts: layouts of the layers.
+        spikes: input of the run, as for ``kernels.run.fast_run``.
+        windows: windows of the run.
+        lead: number of time steps before each window. A window near step 0 has fewer.
+        threads: number of threads.
+        tile_bytes: bound of the memory for tiles in bytes.
+
+    Returns:
+        One entry a layer of neurons.
     """
     plan, number = plan_of(mapping.layers, mapping.shape), len(windows)
-    # One step more than is executed: recurrent spikes and flags are those of the step before.
+    # One step more than is executed, because recurrent spikes and flags come from the step before.
     length = 1 + lead + max(each.length for each in windows)
     ends = [(each.sample, each.stop) for each in windows]
     ends += [(each.sample, max(0, each.start - lead)) for each in windows]
@@ -118,7 +149,15 @@ def open_windows(
 def _states(
     mapped: LayerMap, layout: Layout, membranes: NDArray[np.int32], fired: NDArray[np.uint8], rest: NDArray[np.bool_]
 ) -> State:
-    """States after steps that left ``membranes`` and in which neurons ``fired``, (windows, neurons); at ``rest`` before all."""
+    """State of the macros of a layer after some time step of each window.
+
+    Args:
+        mapped: layer on macros.
+        layout: layout of the layer.
+        membranes: membranes after this time step, (windows, neurons).
+        fired: spikes of this time step, (windows, neurons).
+        rest: windows that start before the first time step, (windows,). Their state is the state at rest.
+    """
     state = state_at_rest(mapped, layout, len(membranes))
     homes = layout.group_tiles[:-1]
     v = np.zeros((len(membranes), len(homes), mapped.config.neurons), np.int64)
@@ -130,7 +169,7 @@ def _states(
     word, flag = columns.word, columns.flag
     later = np.flatnonzero(~rest)[:, None]
     state.words[later, homes] = planes_of(word[later[:, 0]], mapped.config.bits)
-    # A step ends with a fire, whose last sum bit is the flag.
+    # A time step ends with a fire. The sum latch then equals the flag.
     state.latches[later, homes] = planes_of(flag[later[:, 0]], 1)
     return state
 
@@ -138,8 +177,21 @@ def _states(
 def busiest(
     mapping: Mapping, counted: Counted, spikes: Any, sample: int, kind: int, length: int, tile_bytes: int
 ) -> tuple[Window, Ints]:
-    """Of the windows of ``length`` steps, one after the other, that in which ``sample`` has most operations of ``kind``, and
-    its operations (kinds,).
+    """The window in which a sample has most operations of one kind.
+
+    The time steps of the sample are divided into consecutive windows of ``length`` steps.
+
+    Args:
+        mapping: network on macros.
+        counted: arrays from which the operations of the layer are counted.
+        spikes: input of the run.
+        sample: number of the sample.
+        kind: kind of operation.
+        length: number of time steps of a window.
+        tile_bytes: bound of the memory for tiles in bytes.
+
+    Returns:
+        The window, and its number of operations by kind, (kinds,).
     """
     from pyspice_cim.behavioral.kernels.counts import count_operations
 

@@ -24,7 +24,8 @@ from pyspice_cim.errors import ConfigError, DataError
 EncoderKind = Literal["bernoulli", "regular", "latency"]
 KINDS = ("bernoulli", "regular", "latency")
 _GOLDEN_FRACTION = (5**0.5 - 1) / 2
-# What a sum of thousands of float64 steps may lose, so that a change of exactly one threshold counts.
+# What a sum of thousands of float64 steps may lose. A change of exactly one threshold, or a sum that is exactly the next
+# whole number, must count in its own step.
 _ROUNDING = 1e-9
 
 
@@ -108,7 +109,7 @@ def regular_encode(values01: NDArray[np.floating[Any]], steps: int, *, max_rate:
     else:
         due = np.zeros((steps + 1, len(values), values.shape[-1]))
         np.cumsum(max_rate * np.moveaxis(values, 1, 0), axis=0, out=due[1:])
-    whole = np.floor(due + phase)
+    whole = np.floor(due + phase + _ROUNDING)
     return (whole[1:] > whole[:-1]).astype(np.uint8)
 
 

@@ -35,6 +35,7 @@ from pyspice_cim.resources import write_atomically
 SCHEMA = "pyspice-cim network"
 VERSIONS = (1, 2)
 MAX_LAYER_WEIGHTS = 1 << 26
+_RECURRENT = b"recurrent "
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -136,12 +137,23 @@ class NetworkFile:
 
     @property
     def sha256(self) -> str:
-        """Hash of everything that decides the network's answers (not of ``meta``)."""
+        """Hash of everything that decides the network's answers. ``meta`` is left out.
+
+        A network has this hash before it is saved and after it is loaded: what a file does not hold (``beta`` of a rule
+        that has none) is left out, too. Different networks are hashed as different bytes.
+        """
         digest = hashlib.sha256(repr((self.version, self.steps, self.encoder)).encode())
         for layer in self.layers:
             shape = (layer.inputs, layer.neurons)
-            digest.update(repr((shape, layer.weight_bits, layer.params)).encode())
-            digest.update(layer.weights.tobytes())
+            digest.update(repr((shape, layer.weight_bits, _params_of_file(layer.params))).encode())
+            digest.update(layer.input_weights.tobytes())
+            if layer.recurrent_weights is not None:
+                own = layer.recurrent_weights.tobytes()
+                # These weights could spell what the next layer begins with. Only such weights get a mark of their own, so
+                # that the hash of every other network stays what it has always been.
+                if own.startswith((f"(({layer.neurons}, ".encode(), _RECURRENT)):
+                    digest.update(_RECURRENT)
+                digest.update(own)
         return digest.hexdigest()
 
 
@@ -251,6 +263,16 @@ def _read_params(group: h5py.Group, version: int) -> LDLIFParams:
     if version == 1 or fields["decay"] in DECAYS:
         return LDLIFParams(**fields)
     return NeuronParams(**fields, beta=_value(group, "beta", _pair) if fields["decay"] == "exponential" else None)
+
+
+def _params_of_file(params: LDLIFParams) -> LDLIFParams:
+    """``params`` as a file gives them back."""
+    common: dict[str, Any] = {
+        name: getattr(params, name) for name in ("lambda_", "theta", "membrane_bits", "decay", "reset")
+    }
+    if params.decay in DECAYS:
+        return LDLIFParams(**common)
+    return NeuronParams(**common, beta=params.factor if params.decay == "exponential" else None)
 
 
 def _group(file: h5py.File, name: str) -> h5py.Group:

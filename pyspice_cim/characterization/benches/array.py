@@ -14,19 +14,20 @@ from pyspice_cim.characterization.spice.simulation import Simulation, reducer_na
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.microcode import ColumnState, Operation, execute, schedule
 from pyspice_cim.microcode.schedule import ACTIVE_LOW, Window, line_kind
+from pyspice_cim.netlists.analysis import Options, Tran, rounded
 from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES, ArrayShape, build_array, column_supply
-from pyspice_cim.netlists.deck import Deck, pwl, wrapped
+from pyspice_cim.netlists.deck import DrawnDeck, Layout, pwl
 from pyspice_cim.netlists.waves import Timing, line_waveforms
 from pyspice_cim.technology import Corner, Technology, model_text
 
 # Trapezoidal, with a charge tolerance for nodes below 1 fF: the default of 1e-14 C is a few percent of such a node's charge.
 # Against reltol=1e-4 chgtol=1e-17 with default vntol, abstol and no bypass this moves every supply's energy by less than
 # 0.7 % and is six times faster: most transistors of an array are at rest, and bypass skips their evaluation.
-OPTIONS = "method=trap reltol=1e-3 chgtol=1e-16 vntol=1e-4 abstol=1e-10 bypass=1"
+OPTIONS = Options.of(method="trap", reltol="1e-3", chgtol="1e-16", vntol="1e-4", abstol="1e-10", bypass="1")
 # For runs that ask only whether the bits are right.
-QUICK_OPTIONS = "method=trap reltol=3e-3 chgtol=3e-16 vntol=1e-4 abstol=1e-9 bypass=1"
+QUICK_OPTIONS = Options.of(method="trap", reltol="3e-3", chgtol="3e-16", vntol="1e-4", abstol="1e-9", bypass="1")
 # Leakage currents of a picoampere need ngspice's own current tolerance, and less of its shunt conductance.
-STATIC_OPTIONS = "method=gear reltol=1e-4 abstol=1e-15 gmin=1e-15"
+STATIC_OPTIONS = Options.of(method="gear", reltol="1e-4", abstol="1e-15", gmin="1e-15")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +65,8 @@ def array_deck(
     *,
     title: str,
     probes: Sequence[str] = (),
-    options: str = OPTIONS,
-) -> Deck:
+    options: Options = OPTIONS,
+) -> DrawnDeck:
     """The deck of ``run``; ``probes`` are further vectors to save, e.g. ``v(rv_0)``.
 
     An empty program with ``STATIC_OPTIONS`` gives the leakage of the idle array.
@@ -95,28 +96,26 @@ def array_deck(
     saved += [f"v({node})" for node in netlist.flag_nodes]
     saved += [] if run.drivers else [f"v({line})" for line in shape.lines]
     saved += [probe for probe in probes if probe not in saved]
-    initial = [f"v({node})={vdd * level:g}" for node, level in netlist.initial.items()]
-    text = "\n".join(
-        [
-            str(circuit).replace(".title ", "* ", 1).rstrip(),
-            *lines,
-            model_text(technology, corner.process),
-            wrapped(".ic", initial),
-            wrapped(".save", saved, 20),
-            f".temp {corner.temperature_c:g}",
-            f".options {options}",
-            _analysis(timing, stop, static),
-            ".end\n",
-        ]
+    return DrawnDeck.of(
+        circuit,
+        model_text(technology, corner.process),
+        *lines,
+        temperature_c=corner.temperature_c,
+        options=options,
+        analysis=_analysis(timing, stop, static),
+        saves=tuple(saved),
+        initial=tuple((node, vdd * level) for node, level in netlist.initial.items()),
+        layout=Layout.SAVES_FIRST,
+        saves_per_line=20,
     )
-    return Deck(text=text, vectors=("time", *saved), stop_time=stop)
 
 
-def _analysis(timing: Timing, stop: float, static: bool) -> str:
+def _analysis(timing: Timing, stop: float, static: bool) -> Tran:
     if static:
         # Long enough for the charge of the initial state to settle.
-        return f".tran 1n {stop:g} 0 50n"
-    return f".tran {min(20e-12, timing.cycle / 50):.5g} {stop:.7g} 0 {min(200e-12, timing.cycle / 8):.5g}"
+        return Tran(step=1e-9, stop=stop, max_step=50e-9, letter="n")
+    step, longest = min(20e-12, timing.cycle / 50), min(200e-12, timing.cycle / 8)
+    return Tran(step=rounded(step, 5), stop=stop, max_step=rounded(longest, 5), stop_digits=7)
 
 
 def array_simulation(
@@ -126,7 +125,7 @@ def array_simulation(
     *,
     title: str,
     accept_wrong_bits: bool = False,
-    options: str = OPTIONS,
+    options: Options = OPTIONS,
 ) -> Simulation:
     """The simulation of ``run``: energies per cycle and column, and line by line.
 

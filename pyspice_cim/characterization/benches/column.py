@@ -23,6 +23,7 @@ from pyspice_cim.characterization.benches.array import (
 )
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
+from pyspice_cim.errors import NetlistError
 from pyspice_cim.microcode import EVENTS, ColumnState, Operation, cycle_events
 from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES, ArrayShape, column_supply
 from pyspice_cim.netlists.waves import Timing
@@ -36,7 +37,7 @@ LINE_KINDS = (
     *("rwv", "wwv", "rww", "pcs"),
 )
 # A run of a few short words is enough: what a cycle costs does not depend on how many follow.
-_BITS, _WEIGHT_BITS = 6, 4
+_BITS, _WEIGHT_BITS, _INPUTS = 6, 4, 2
 # Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
 _CYCLE_RATIO = 1.04
 _REFERENCE_CYCLE = 0.4e-9
@@ -44,6 +45,24 @@ _REFERENCE_CYCLE = 0.4e-9
 _FIRST_STEP, _LAST_STEP = -35, 79
 # Energies and delays are measured at the cycle that a macro works at by default: the minimum and a tenth.
 WORKING_MARGIN = 1.10
+
+
+def check_column(*, rows: int, segments: int) -> None:
+    """Check that the programs of the bench fit in a column with ``rows`` rows a segment and ``segments`` weight segments.
+
+    Raises:
+        NetlistError: if they do not, with the numbers that would.
+    """
+    if rows < _BITS:
+        raise NetlistError(
+            f"rows = {rows} hold no word of the bench, which has {_BITS} bits; give {_BITS} rows at least"
+        )
+    needed = _INPUTS * _WEIGHT_BITS
+    if rows * segments < needed:
+        raise NetlistError(
+            f"segments = {segments} with rows = {rows} do not hold the bench's {needed} bits of weights in a column; give "
+            f"segments = {-(-needed // rows)} at least, or rows = {-(-needed // segments)}"
+        )
 
 
 def column_bench(
@@ -59,14 +78,18 @@ def column_bench(
     Args:
         seed: of the random program and data behind the energies of events.
         bitcell: name of the bit cell of the column.
+
+    Raises:
+        NetlistError: for a column in which the programs of the bench do not fit (``check_column``).
     """
+    check_column(rows=rows, segments=segments)
     shape = ArrayShape(
         columns=2,
         bits=_BITS,
-        inputs=2,
+        inputs=_INPUTS,
         weight_bits=_WEIGHT_BITS,
         rows=rows,
-        segments=max(segments, -(-8 // rows)),
+        segments=segments,
         bitcell=bitcell,
     )
     stress = _stress_run(replace(shape, bits=_BITS - 1))

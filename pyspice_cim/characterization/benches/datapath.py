@@ -20,7 +20,7 @@ from pyspice_cim.characterization.spice.simulation import Simulation, reducer_na
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cell import Cell
 from pyspice_cim.netlists.columns.datapath import bus_length, multiply_unit, subtract_unit, word_bus
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
 CONSTANT_BITS = 8
@@ -125,8 +125,8 @@ def unit_simulation(technology: Technology, corner: Corner, unit: Unit, tau: flo
     return Simulation(deck=deck, reducer=reducer_name(reduce_unit), arguments=arguments)
 
 
-def unit_deck(technology: Technology, corner: Corner, unit: Unit, tau: float) -> tuple[Deck, dict[str, Any]]:
-    """Deck of ``unit``, and the reducer's arguments; ``tau`` is the gate delay in s."""
+def unit_deck(technology: Technology, corner: Corner, unit: Unit, tau: float) -> tuple[DrawnDeck, dict[str, Any]]:
+    """DrawnDeck of ``unit``, and the reducer's arguments; ``tau`` is the gate delay in s."""
     title = f"{unit.cell.name} of {unit.bits} bits, inputs {' '.join(map(str, (unit.start, *unit.words)))}"
     bench = BenchCircuit(technology, corner, title)
     bench.define(unit.cell)
@@ -215,7 +215,7 @@ def _last(vectors: Vectors, name: str, count: int, start: float, end: float, vdd
     return float(times[(times >= start) & (times <= end)].max())
 
 
-def example_decks(technology: Technology) -> dict[str, Deck]:
+def example_decks(technology: Technology) -> dict[str, DrawnDeck]:
     """A deck to run by hand: the 8-bit subtraction at the nominal corner."""
     corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
     unit = subtract(technology, 8)

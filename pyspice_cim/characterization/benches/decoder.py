@@ -26,7 +26,7 @@ from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.decoder import address_bits, address_groups, row_decoder
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
 # Accesses of each kind, in their order; the first kind has two pulses.
@@ -93,8 +93,8 @@ def decoder_simulation(technology: Technology, corner: Corner, *, rows: int, tau
     return Simulation(deck=deck, reducer=reducer_name(reduce_decoder), arguments=arguments)
 
 
-def decoder_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[Deck, dict[str, Any]]:
-    """Deck of one access after the other, and the reducer's arguments; ``tau`` is the gate delay in s."""
+def decoder_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[DrawnDeck, dict[str, Any]]:
+    """DrawnDeck of one access after the other, and the reducer's arguments; ``tau`` is the gate delay in s."""
     selected = addresses(rows)
     drawn = sorted(set(selected))
     bench = BenchCircuit(technology, corner, f"row decoder of {rows} rows")
@@ -186,7 +186,7 @@ def reduce_decoder(
     }
 
 
-def example_decks(technology: Technology) -> dict[str, Deck]:
+def example_decks(technology: Technology) -> dict[str, DrawnDeck]:
     """A deck to run by hand: 64 rows at the nominal corner."""
     corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
     deck, _ = decoder_deck(technology, corner, rows=64, tau=50e-12 * technology.scale)

@@ -9,14 +9,15 @@ from pyspice_cim.characterization.spice.measure import crossings, value_at, wind
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.analysis import Options, Tran
 from pyspice_cim.netlists.cell import library
 from pyspice_cim.netlists.cells.drivers import line_driver
-from pyspice_cim.netlists.deck import Deck, wrapped
+from pyspice_cim.netlists.deck import DrawnDeck, Layout
 from pyspice_cim.technology import Corner, Technology, model_text
 
 # Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
 LOADS = (0.25e-15, 0.5e-15, 1e-15, 2e-15, 3e-15, 4e-15, 6e-15, 10e-15)
-OPTIONS = "method=trap reltol=1e-4 chgtol=1e-17"
+OPTIONS = Options.of(method="trap", reltol="1e-4", chgtol="1e-17")
 # Rise and fall times of a driver's input, rail to rail, s; and the one of them that all other benches have.
 SLEWS = (10e-12, 30e-12, 100e-12, 300e-12)
 _SLEW = 30e-12
@@ -66,6 +67,17 @@ def _measurements(
 def driver_simulation(
     technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW, loads: Sequence[float] = LOADS
 ) -> Simulation:
+    """The simulation of a ``driver_deck``."""
+    return Simulation(
+        deck=driver_deck(technology, corner, units=units, slew=slew, loads=loads),
+        reducer=reducer_name(driver_pulse),
+        arguments={"vdd": corner.vdd, "drivers": len(loads)},
+    )
+
+
+def driver_deck(
+    technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW, loads: Sequence[float] = LOADS
+) -> DrawnDeck:
     """One deck with a driver of ``units`` for every load (times ``units``), each with a supply of its own."""
     corner.check(technology)
     circuit = Circuit("unit drivers of control lines")
@@ -79,20 +91,15 @@ def driver_simulation(
         circuit.X(f"d{n}", f"driver{units}", "pulse", f"o{n}", f"s{n}")
         circuit.C(f"l{n}", f"o{n}", "0", load * units)
     saved = ["v(pulse)", *(f"i(vs{n})" for n in range(len(loads))), *(f"v(o{n})" for n in range(len(loads)))]
-    text = "\n".join(
-        [
-            str(circuit).replace(".title ", "* ", 1).rstrip(),
-            model_text(technology, corner.process),
-            wrapped(".save", saved),
-            f".temp {corner.temperature_c:g}",
-            f".options {OPTIONS}",
-            f".tran 5p {_STOP:g} 0 20p",
-            ".end\n",
-        ]
-    )
-    deck = Deck(text=text, vectors=("time", *saved), stop_time=_STOP)
-    return Simulation(
-        deck=deck, reducer=reducer_name(driver_pulse), arguments={"vdd": corner.vdd, "drivers": len(loads)}
+    return DrawnDeck.of(
+        circuit,
+        model_text(technology, corner.process),
+        temperature_c=corner.temperature_c,
+        options=OPTIONS,
+        analysis=Tran(step=5e-12, stop=_STOP, max_step=20e-12, letter="p"),
+        saves=tuple(saved),
+        layout=Layout.SAVES_FIRST,
+        saves_per_line=12,
     )
 
 

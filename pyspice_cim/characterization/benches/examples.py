@@ -11,10 +11,11 @@ import numpy as np
 
 from pyspice_cim.characterization.benches import datapath, decoder, sram6t, sram8t
 from pyspice_cim.characterization.benches.array import ArrayRun, array_deck
-from pyspice_cim.characterization.benches.driver import driver_simulation
+from pyspice_cim.characterization.benches.driver import driver_deck
 from pyspice_cim.microcode import ColumnState, Operation, column_bits, columns_at_rest
+from pyspice_cim.netlists.analysis import Dc, Tran
 from pyspice_cim.netlists.columns.array import ArrayShape
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.organisation import NeuronConstants, Organisation
 from pyspice_cim.technology import Corner, Technology
@@ -27,7 +28,7 @@ _MEMBRANE, _LAMBDA, _THETA, _WEIGHT, _MEMBRANE_BITS = 60, 9, 50, 7, 8
 _MOST_LEVELS = 48
 
 
-def example_decks(technology: Technology) -> dict[str, Deck]:
+def example_decks(technology: Technology) -> dict[str, DrawnDeck]:
     """File name to deck, in the order in which a reader meets the blocks.
 
     Raises:
@@ -37,43 +38,43 @@ def example_decks(technology: Technology) -> dict[str, Deck]:
     decks = {
         **sram6t.example_decks(technology),
         **sram8t.example_decks(technology),
-        "line_driver.cir": driver_simulation(technology, corner).deck,
+        "line_driver.cir": driver_deck(technology, corner),
         **decoder.example_decks(technology),
         **datapath.example_decks(technology),
     }
-    finished = {name: by_hand(deck, name, technology) for name, deck in decks.items()}
-    finished |= _column_decks(technology, corner)
-    finished["macro.cir"] = _macro_deck(technology, corner)
-    return finished
+    examples = {name: finished(deck, name, technology) for name, deck in decks.items()}
+    examples |= _column_decks(technology, corner)
+    examples["macro.cir"] = _macro_deck(technology, corner)
+    return examples
 
 
-def by_hand(
-    deck: Deck, name: str, technology: Technology, notes: Sequence[str] = (), *, driven: Sequence[str] = ()
-) -> Deck:
+def finished(
+    deck: DrawnDeck, name: str, technology: Technology, notes: Sequence[str] = (), *, driven: Sequence[str] = ()
+) -> DrawnDeck:
     """``deck`` with comments after its title and with cards that print the saved voltages.
 
-    A transient prints them at its end; a sweep prints the largest value of each; an operating point prints itself.
-    Lines that are ``driven`` say nothing new.
+    A transient prints the voltages at its end, and a sweep prints the largest value of each. An operating point prints
+    itself.
+
+    Args:
+        name: file name of the deck.
+        notes: comments.
+        driven: control lines, whose voltages say nothing new.
     """
-    title, _, rest = deck.text.partition("\n")
-    comments = [
-        f"* Technology {technology.name} (sha256 {technology.sha256[:16]}). Run it with: ngspice -b {name}",
-        *(f"* {note}" for note in notes),
-    ]
-    nodes = [vector[2:-1] for vector in deck.vectors if vector.startswith("v(")]
+    first = f"Technology {technology.name} (sha256 {technology.sha256[:16]}). Run it with: ngspice -b {name}"
+    nodes = [vector[2:-1] for vector in deck.saves if vector.startswith("v(")]
     measures = []
     for node in [node for node in nodes if node not in driven][:_MOST_LEVELS]:
         vector, result = f"v({node})", node.replace(".", "_")
-        if "\n.dc " in deck.text:
+        if isinstance(deck.analysis, Dc):
             measures.append(f".meas dc {result}_max max {vector}")
-        elif deck.stop_time is not None:
+        elif isinstance(deck.analysis, Tran):
             # A little before the last time point, which rounding could put outside the run.
-            measures.append(f".meas tran {result}_end find {vector} at={0.9999 * deck.stop_time:.7g}")
-    body = rest.removesuffix(".end\n")
-    return replace(deck, text="\n".join([title, *comments, body.rstrip("\n"), *measures, ".end\n"]))
+            measures.append(f".meas tran {result}_end find {vector} at={0.9999 * deck.analysis.stop:.7g}")
+    return replace(deck, notes=(first, *notes, *deck.notes), outputs=(*deck.outputs, *measures))
 
 
-def _column_decks(technology: Technology, corner: Corner) -> dict[str, Deck]:
+def _column_decks(technology: Technology, corner: Corner) -> dict[str, DrawnDeck]:
     """A column through the operations of one time step, a deck each."""
     weights = np.array([[_WEIGHT]], dtype=np.int64)
     bits = column_bits(weights, _MEMBRANE_BITS)
@@ -94,11 +95,11 @@ def _column_decks(technology: Technology, corner: Corner) -> dict[str, Deck]:
             f"Before: {_columns_note(before, bits)}",
             f"After:  {_columns_note(after, bits)}  (qv0_0_end is the lowest bit, fs0_end the flag)",
         ]
-        decks[name] = by_hand(deck, name, technology, notes, driven=shape.lines)
+        decks[name] = finished(deck, name, technology, notes, driven=shape.lines)
     return decks
 
 
-def _macro_deck(technology: Technology, corner: Corner) -> Deck:
+def _macro_deck(technology: Technology, corner: Corner) -> DrawnDeck:
     """Two neurons with two inputs, drivers included, through one whole time step."""
     weights = np.array([[5, -3], [2, -6]], dtype=np.int64)
     membrane_bits, lambda_, theta = 5, 2, 9
@@ -121,7 +122,7 @@ def _macro_deck(technology: Technology, corner: Corner) -> Deck:
         f"Operations: {', '.join(operation.name for operation in program)}; a flag of 0 after the fire is a spike.",
         *(f"After {op.name}: {_columns_note(state, bits)}" for op, state in zip(program, run.states(), strict=True)),
     ]
-    return by_hand(deck, "macro.cir", technology, notes)
+    return finished(deck, "macro.cir", technology, notes)
 
 
 def _operation_note(operation: Operation) -> str:

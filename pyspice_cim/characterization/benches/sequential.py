@@ -30,6 +30,8 @@ from pyspice_cim.characterization.benches.word6t import (
 from pyspice_cim.characterization.benches.words import BITWISE, DATA, Data, balanced_words
 from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
+from pyspice_cim.errors import NetlistError
+from pyspice_cim.netlists.cells.decoder import address_groups
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -77,6 +79,21 @@ _QUANTITIES: Mapping[str, list[Quantity]] = {
         "operand to latched result, slowest of the words",
     ),
 }
+
+
+# Bits of a word whose operands numpy's integers hold.
+_MOST_BITS = 63
+
+
+def check_sequential(*, rows: int, membrane_bits: int) -> None:
+    """Check that there is a decoder for ``rows`` words, and that words of ``membrane_bits`` bits can be drawn.
+
+    Raises:
+        NetlistError: if not, with the numbers that can.
+    """
+    address_groups(rows)
+    if membrane_bits > _MOST_BITS:
+        raise NetlistError(f"membrane_bits = {membrane_bits} are too many; give {_MOST_BITS} at most")
 
 
 def sequential_bench(

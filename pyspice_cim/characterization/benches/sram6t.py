@@ -25,8 +25,9 @@ from pyspice_cim.characterization.devices.timescale import gate_delay, gate_dela
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.analysis import Dc
 from pyspice_cim.netlists.cells.bitcells import sram6t
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
 # The stored bit starts at 0: each write flips it, each read moves the output.
@@ -110,7 +111,7 @@ def _every_run(technology: Technology, corner: Corner, rows: int, write_pulse: f
     return done + measurements(_ACCESS, summarised(access))
 
 
-def static_deck(technology: Technology, corner: Corner, step: float = 0.005) -> Deck:
+def static_deck(technology: Technology, corner: Corner, step: float = 0.005) -> DrawnDeck:
     """DC sweep of a bitline from V_DD to 0: cell ``h`` is held (leakage), cell ``w`` is written by the sweep."""
     bench = BenchCircuit(technology, corner, "6T cell: leakage, and write margin by a bitline sweep")
     cell = sram6t(technology)
@@ -125,7 +126,7 @@ def static_deck(technology: Technology, corner: Corner, step: float = 0.005) -> 
         bench.initial |= {f"q{k}": corner.vdd, f"qb{k}": 0.0}
     points = max(2, round(corner.vdd / step))
     vectors = ["v(qh)", "v(qw)", "v(qbw)", *(f"i(v{name})" for name in _HELD)]
-    return bench.dc(f".dc Vbl {corner.vdd:.9g} 0 {-corner.vdd / points:.9g}", vectors)
+    return bench.dc(Dc(source="Vbl", start=corner.vdd, stop=0, step=-corner.vdd / points), vectors)
 
 
 def reduce_static(vectors: Vectors, *, vdd: float) -> dict[str, float]:
@@ -150,7 +151,7 @@ def reduce_margins(vectors: Vectors, *, vdd: float) -> dict[str, float]:
     return {"hold": butterfly(vectors, vdd, "hold").snm, "read": butterfly(vectors, vdd, "read").snm}
 
 
-def example_decks(technology: Technology) -> dict[str, Deck]:
+def example_decks(technology: Technology) -> dict[str, DrawnDeck]:
     """Decks to run by hand, at the nominal corner and 64 rows."""
     corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
     word = Word(technology=technology, corner=corner, rows=64, columns=1, tau=50e-12 * technology.scale)

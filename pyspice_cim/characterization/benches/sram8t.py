@@ -19,9 +19,10 @@ from pyspice_cim.characterization.spice.measure import bits_at, crossings, first
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cells.bitcells import sram8t
 from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
 TRANSITIONS = ("0->0", "0->1", "1->0", "1->1")
@@ -134,7 +135,7 @@ def sram8t_bench(
     return done
 
 
-def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[Deck, dict[str, Any]]:
+def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[DrawnDeck, dict[str, Any]]:
     """Columns ``0`` and ``1``, each with sources of its own, that read these bits; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: reads of 0 and 1")
     reader = read_column(technology, rows)
@@ -158,7 +159,7 @@ def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) 
 
 def write_deck(
     technology: Technology, corner: Corner, *, rows: int, tau: float, pulse: float = WRITE_PULSE
-) -> tuple[Deck, dict[str, Any]]:
+) -> tuple[DrawnDeck, dict[str, Any]]:
     """Four columns with sources of their own, one for each of ``TRANSITIONS``; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: the four writes")
     writer = write_column(technology, rows)
@@ -268,7 +269,7 @@ def _settled(vectors: Vectors, tag: str, bit: int, opened: float, vdd: float) ->
     return last - wordline
 
 
-def leakage_deck(technology: Technology, corner: Corner) -> Deck:
+def leakage_deck(technology: Technology, corner: Corner) -> DrawnDeck:
     """Operating point of four idle cells: each bit with each state of the write bitlines."""
     bench = BenchCircuit(technology, corner, "8T cell: leakage by stored bit and write bitline")
     cell = sram8t(technology)
@@ -282,7 +283,7 @@ def leakage_deck(technology: Technology, corner: Corner) -> Deck:
             instance(bench.circuit, tag, cell, nodes)
             bench.initial |= {f"q{tag}": bit * corner.vdd, f"qb{tag}": (1 - bit) * corner.vdd}
     vectors = [f"{kind}{bit}{held})" for bit in (0, 1) for held in (0, 1) for kind in ("v(q", "i(vvc")]
-    return bench.dc(".op", vectors)
+    return bench.dc(Op(), vectors)
 
 
 def reduce_leakage(vectors: Vectors, *, vdd: float) -> dict[str, list[float]]:
@@ -301,7 +302,7 @@ def reduce_leakage(vectors: Vectors, *, vdd: float) -> dict[str, list[float]]:
     return {"leakage": powers}
 
 
-def example_decks(technology: Technology) -> dict[str, Deck]:
+def example_decks(technology: Technology) -> dict[str, DrawnDeck]:
     """Decks to run by hand, at the nominal corner and 32 rows."""
     corner = Corner(vdd=technology.supply.nominal_v, temperature_c=technology.temperature.nominal_c)
     tau = 50e-12 * technology.scale

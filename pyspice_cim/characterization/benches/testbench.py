@@ -10,16 +10,17 @@ from dataclasses import dataclass, field, replace
 from PySpice.Spice.Netlist import Circuit
 
 from pyspice_cim.characterization.benches.quantities import line_vector
-from pyspice_cim.characterization.devices.curves import dc_options, finished_deck
+from pyspice_cim.characterization.devices.curves import dc_deck
+from pyspice_cim.netlists.analysis import Dc, Op, Options, Tran, rounded
 from pyspice_cim.netlists.cell import Cell, library
-from pyspice_cim.netlists.deck import Deck, pwl, wrapped
+from pyspice_cim.netlists.deck import DrawnDeck, pwl
 from pyspice_cim.technology import Corner, Technology, model_text
 
 # Nodes of a bit cell hold less than 1 fF.
-CELL_TOLERANCES = "reltol=1e-4 chgtol=1e-17"
+CELL_TOLERANCES = Options.of(reltol="1e-4", chgtol="1e-17")
 # For everything larger than a column: up to 0.5 % off in energy and delay against the above, and four times as fast.
 # Ten times more charge tolerance would put the glitches of a multiplier 12 % off in delay.
-LOGIC_TOLERANCES = "reltol=1e-3 chgtol=1e-16"
+LOGIC_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-16")
 
 
 def stepped(start: float, changes: Iterable[tuple[float, float]], edge: float) -> list[tuple[float, float]]:
@@ -84,26 +85,29 @@ class BenchCircuit:
         """Save node voltages; those of driven lines and the currents of all sources are saved in any case."""
         self.saved += [f"v({node})".lower() for node in nodes]
 
-    def transient(self, stop: float, step: float, edge: float, tolerances: str = CELL_TOLERANCES) -> Deck:
+    def transient(self, stop: float, step: float, edge: float, tolerances: Options = CELL_TOLERANCES) -> DrawnDeck:
         """The deck of a transient until ``stop`` s, with time steps of at most ``step`` s.
 
         ``.ic`` and an operating point, never ``uic``: starting without one adds a false energy of several percent.
         """
-        options = f".options temp={self.corner.temperature_c:g} tnom=27 {tolerances} gmin=1e-15 method=trap\n"
-        if self.initial:
-            options += wrapped(".ic", [f"v({node})={value:.6g}" for node, value in self.initial.items()]) + "\n"
         levels = [line_vector(source) for source in self.lines]
         currents = [f"i({source})" for source in (*self.supplies, *self.lines)]
         vectors = list(dict.fromkeys([*self.saved, *levels, *currents]))
-        analysis = f".tran {edge / 5:.4g} {stop:.12g} 0 {step:.4g}"
-        models = model_text(self.technology, self.corner.process)
-        return finished_deck(self.circuit, models, options, analysis, [v.lower() for v in vectors], stop)
+        return DrawnDeck.of(
+            self.circuit,
+            model_text(self.technology, self.corner.process),
+            temperature_c=self.corner.temperature_c,
+            options=tolerances.changed(gmin="1e-15", method="trap"),
+            analysis=Tran(step=rounded(edge / 5, 4), stop=stop, max_step=rounded(step, 4)),
+            saves=tuple(vector.lower() for vector in vectors),
+            initial=tuple(self.initial.items()),
+        )
 
-    def dc(self, analysis: str, vectors: Iterable[str]) -> Deck:
+    def dc(self, analysis: Dc | Op, vectors: Iterable[str]) -> DrawnDeck:
         """The deck of a DC analysis; ``initial`` chooses the state of bistable cells and binds nothing."""
-        start = wrapped(".nodeset", [f"v({node})={value:.6g}" for node, value in self.initial.items()]) + "\n"
-        options = dc_options(self.corner) + (start if self.initial else "")
-        return finished_deck(self.circuit, model_text(self.technology, self.corner.process), options, analysis, vectors)
+        models = model_text(self.technology, self.corner.process)
+        initial = tuple(self.initial.items())
+        return dc_deck(self.circuit, models, self.corner, analysis, vectors, initial=initial)
 
     @property
     def sources(self) -> dict[str, list[str]]:
@@ -111,18 +115,15 @@ class BenchCircuit:
         return {"supplies": [s.lower() for s in self.supplies], "lines": [s.lower() for s in self.lines]}
 
 
-def by_hand(deck: Deck, explanation: str) -> Deck:
+def by_hand(deck: DrawnDeck, explanation: str) -> DrawnDeck:
     """``deck`` with comments on top, and a ``.print`` of a few voltages: without, ``ngspice -b FILE`` runs nothing.
 
     An operating point is printed in any case.
     """
-    title, _, rest = deck.text.partition("\n")
-    comments = "".join(f"* {line}\n" for line in explanation.splitlines())
-    kind = "tran" if deck.stop_time is not None else "dc"
-    shown = [name for name in deck.vectors if name.startswith("v(")][:6]
-    body = rest.removesuffix(".end\n")
-    printed = "" if "\n.op\n" in body else f".print {kind} {' '.join(shown)}\n"
-    return replace(deck, text=f"{title}\n{comments}{body}{printed}.end\n")
+    kind = "tran" if isinstance(deck.analysis, Tran) else "dc"
+    shown = [name for name in deck.saves if name.startswith("v(")][:6]
+    printed = () if isinstance(deck.analysis, Op) else (f".print {kind} {' '.join(shown)}",)
+    return replace(deck, notes=(*explanation.splitlines(), *deck.notes), outputs=(*deck.outputs, *printed))
 
 
 def instance(circuit: Circuit, name: str, cell: Cell, nodes: Mapping[str, str] | Sequence[str]) -> None:

@@ -14,8 +14,9 @@ from pyspice_cim.characterization.benches.testbench import BenchCircuit, instanc
 from pyspice_cim.characterization.devices.snm import MODES, largest_square
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Outcome, Simulation, reducer_name
+from pyspice_cim.netlists.analysis import Dc
 from pyspice_cim.netlists.cells.bitcells import sram6t
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -40,7 +41,7 @@ def _whole_cell(technology: Technology, corner: Corner, simulation: Simulation) 
     return Simulation(deck=deck, reducer=reducer_name(reduce_whole_cell), arguments={"vdd": corner.vdd})
 
 
-def whole_cell_deck(technology: Technology, corner: Corner, step: float = 0.005) -> Deck:
+def whole_cell_deck(technology: Technology, corner: Corner, step: float = 0.005) -> DrawnDeck:
     """DC sweep of both inner nodes of the 6T cell, wordline off (``hold``) and on with both bitlines at V_DD (``read``)."""
     bench = BenchCircuit(technology, corner, "6T cell: butterfly of the whole cell")
     cell = sram6t(technology)
@@ -52,7 +53,7 @@ def whole_cell_deck(technology: Technology, corner: Corner, step: float = 0.005)
             instance(bench.circuit, f"{mode}_{free}", cell, ("vdd", "vdd", wordline, q, qb, "vdd"))
     points = max(2, round(corner.vdd / step))
     vectors = [f"v({mode}_{free})" for mode in MODES for free in ("qb", "q")]
-    return bench.dc(f".dc Vin 0 {corner.vdd:.9g} {corner.vdd / points:.9g}", vectors)
+    return bench.dc(Dc(source="Vin", start=0, stop=corner.vdd, step=corner.vdd / points), vectors)
 
 
 def reduce_whole_cell(vectors: Vectors, *, vdd: float) -> dict[str, float]:

@@ -1,6 +1,5 @@
 """Waveforms of one real column through one time step, to look at."""
 
-from collections.abc import Generator
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +10,7 @@ from pyspice_cim.characterization.benches.column import WORKING_MARGIN
 from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.spice.measure import value_at
 from pyspice_cim.characterization.spice.rawfile import Vectors
-from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
+from pyspice_cim.characterization.spice.simulation import Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.microcode import ColumnState, column_bits, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
@@ -57,7 +56,7 @@ def column_waveforms(table: Table, engine: Engine) -> ColumnWaveforms:
     """Simulate the column at the point of ``table`` next to nominal, at the working cycle of its fewest segments.
 
     Raises:
-        SimulationError: if ngspice fails.
+        SimulationError: if ngspice fails, or the engine's budget is over before.
         TechnologyError: if the table's technology is not built in.
     """
     technology = technology_of(table)
@@ -75,15 +74,7 @@ def column_waveforms(table: Table, engine: Engine) -> ColumnWaveforms:
         reducer=reducer_name(sampled),
         arguments={"stop": deck.stop_time, "samples": _SAMPLES_PER_CYCLE * len(run.program) * run.shape.bits},
     )
-    found: list[Outcome] = []
-
-    def bench() -> Generator[list[Simulation], list[Outcome], list[Measurement]]:
-        found.extend((yield [simulation]))
-        return []
-
-    runner: Bench = bench()
-    engine.run([runner])
-    outcome = found[0]
+    (outcome,) = engine.simulate([simulation])
     if not outcome.ok:
         raise SimulationError(f"the column's waveforms could not be simulated: {outcome.reason}")
     states = run.states()

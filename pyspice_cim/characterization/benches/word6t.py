@@ -21,7 +21,7 @@ from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, reducer_name
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.periphery6t import column6t, wordline_driver
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology
 
 # V between the bitlines at which the sense amplifier fires: about 3 sigma of the offset of a latch of this size.
@@ -63,8 +63,8 @@ def access_deck(
     split_time: float | None,
     stored: int,
     write_pulse: float = WRITE_PULSE,
-) -> tuple[Deck, dict[str, Any]]:
-    """Deck of ``operations`` on a row that holds ``stored``, and the reducer's arguments.
+) -> tuple[DrawnDeck, dict[str, Any]]:
+    """DrawnDeck of ``operations`` on a row that holds ``stored``, and the reducer's arguments.
 
     Args:
         split_time: s from row select to sense enable; ``None`` for a read that develops a split and is not sensed.

@@ -15,7 +15,7 @@ Ieff is the effective current of Na et al., "The effective drive current in CMOS
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,10 @@ from PySpice.Spice.Netlist import Circuit
 
 from pyspice_cim.characterization.spice.ngspice import SimResult
 from pyspice_cim.errors import SimulationError
+from pyspice_cim.netlists.analysis import Analysis, Dc, Options
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
-from pyspice_cim.technology.binning import without_unused_bins
 
 Array = NDArray[np.float64]
 
@@ -69,20 +69,36 @@ class TransferCurves:
     length: float
 
 
-def dc_options(corner: Corner) -> str:
-    """Option cards of a DC bench. Leakage needs ``gmin`` far below the device's own off conductance."""
-    return f".options temp={corner.temperature_c:g} tnom=27 gmin=1e-18 abstol=1e-18 reltol=1e-5 vntol=1e-7 itl1=500\n"
+# Options of a DC bench. Leakage needs ``gmin`` far below the device's own off conductance.
+DC_OPTIONS = Options.of(gmin="1e-18", abstol="1e-18", reltol="1e-5", vntol="1e-7", itl1="500")
 
 
-def finished_deck(
-    circuit: Circuit, models: str, options: str, analysis: str, vectors: Iterable[str], stop: float | None = None
-) -> Deck:
-    """The deck of ``circuit``: its text, models, options, one analysis card and the vectors to save."""
-    names = tuple(vectors)
-    saves = "\n".join(f".save {name}" for name in names)
-    drawn = str(circuit).rstrip()
-    text = f"{drawn}\n{without_unused_bins(models, drawn)}{options}{saves}\n{analysis}\n.end\n"
-    return Deck(text=text, vectors=names, stop_time=stop)
+def dc_deck(
+    circuit: Circuit, models: str, corner: Corner, analysis: Analysis, saves: Iterable[str], **parts: Any
+) -> DrawnDeck:
+    """The deck of a DC bench of ``circuit``.
+
+    Args:
+        models: model cards.
+        corner: its temperature is the deck's.
+        saves: vectors to save.
+        parts: further attributes of ``DrawnDeck``.
+    """
+    return DrawnDeck.of(
+        circuit,
+        models,
+        temperature_c=corner.temperature_c,
+        options=DC_OPTIONS,
+        analysis=analysis,
+        saves=tuple(saves),
+        **parts,
+    )
+
+
+def sweep(source: str, corner: Corner, step: float) -> Dc:
+    """A sweep of ``source`` from 0 to V_DD in even steps of about ``step`` V, two at least."""
+    points = max(2, round(corner.vdd / step))
+    return Dc(source=source, start=0, stop=corner.vdd, step=corner.vdd / points)
 
 
 def transfer_deck(
@@ -93,7 +109,7 @@ def transfer_deck(
     models: str | None = None,
     step: float = 0.01,
     width: float = BENCH_WIDTH,
-) -> Deck:
+) -> DrawnDeck:
     """Bench of I_D against V_GS for several devices at once, each at three drain voltages.
 
     Args:
@@ -124,10 +140,8 @@ def transfer_deck(
                 width=width,
             )
             vectors.append(f"i(v{tag})".lower())
-    points = max(2, round(corner.vdd / step))
     text = model_text(technology, corner.process) if models is None else models
-    analysis = f".dc Vgate 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, text, dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, text, corner, sweep("Vgate", corner, step), vectors)
 
 
 def transfer_curves(
@@ -213,7 +227,7 @@ def good_vectors(result: SimResult) -> Mapping[str, Array]:
     return result.vectors
 
 
-def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, step: float = 0.02) -> Deck:
+def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, step: float = 0.02) -> DrawnDeck:
     """Bench of I_D against V_DS for ``nmos`` and ``pmos`` at ``gate_steps`` gate voltages up to V_DD, for a figure."""
     circuit = Circuit(f"output curves {technology.name} {corner.process}")
     circuit.V("drain", "drain", circuit.gnd, 0)
@@ -234,9 +248,7 @@ def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, ste
                 width=BENCH_WIDTH,
             )
             vectors.append(f"i(v{tag})")
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vdrain 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, model_text(technology, corner.process), dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, model_text(technology, corner.process), corner, sweep("Vdrain", corner, step), vectors)
 
 
 def output_curves(

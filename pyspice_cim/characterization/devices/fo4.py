@@ -11,11 +11,11 @@ Source: N. H. E. Weste, D. M. Harris, "CMOS VLSI Design", chapter 8.
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from pyspice_cim.characterization.devices.curves import finished_deck
 from pyspice_cim.characterization.spice.measure import first_crossing
 from pyspice_cim.characterization.spice.rawfile import Vectors
+from pyspice_cim.netlists.analysis import Options, Tran, rounded
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck, pwl
+from pyspice_cim.netlists.deck import DrawnDeck, pwl
 from pyspice_cim.technology import Corner, Technology, model_text
 
 # Widths at a gate length of 45 nm, in m; they scale with the gate length. The logic of the column has the same ratio,
@@ -45,7 +45,7 @@ def fo4_deck(
     *,
     half_period: float = 2e-9,
     widths: tuple[float, float] | None = None,
-) -> Deck:
+) -> DrawnDeck:
     """Transient of the chain, one rising and one falling input edge ``half_period`` seconds apart.
 
     Args:
@@ -86,10 +86,14 @@ def fo4_deck(
                 multiplier=4**stage,
             )
     stop = 2.2 * half_period
-    options = f".options temp={corner.temperature_c:g} tnom=27 reltol=1e-4 chgtol=1e-17 method=trap\n"
-    vectors = [f"v(s{stage})" for stage in range(STAGES + 1)]
-    analysis = f".tran {edge / 10:.4g} {stop:.6g} 0 {half_period / 400:.4g}"
-    return finished_deck(circuit, model_text(technology, corner.process), options, analysis, vectors, stop)
+    return DrawnDeck.of(
+        circuit,
+        model_text(technology, corner.process),
+        temperature_c=corner.temperature_c,
+        options=Options.of(reltol="1e-4", chgtol="1e-17", method="trap"),
+        analysis=Tran(step=edge / 10, stop=stop, max_step=rounded(half_period / 400, 4), stop_digits=6),
+        saves=tuple(f"v(s{stage})" for stage in range(STAGES + 1)),
+    )
 
 
 def fo4_delays(vectors: Vectors, vdd: float) -> dict[str, float]:

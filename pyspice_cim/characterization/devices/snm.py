@@ -15,10 +15,10 @@ from typing import Literal
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
-from pyspice_cim.characterization.devices.curves import Array, dc_options, finished_deck
+from pyspice_cim.characterization.devices.curves import Array, dc_deck, sweep
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
 
 Mode = Literal["hold", "read"]
@@ -41,7 +41,7 @@ class Butterfly:
     corner: tuple[float, float]
 
 
-def butterfly_deck(technology: Technology, corner: Corner, step: float = 0.005) -> Deck:
+def butterfly_deck(technology: Technology, corner: Corner, step: float = 0.005) -> DrawnDeck:
     """DC sweep of two half cells of ``technology.cell_6t``: node ``hold`` has the wordline off, ``read`` has it on."""
     circuit = Circuit(f"butterfly {technology.name} {corner.process}")
     circuit.V("dd", "vdd", circuit.gnd, corner.vdd)
@@ -54,10 +54,8 @@ def butterfly_deck(technology: Technology, corner: Corner, step: float = 0.005) 
             ("ax", ("vdd", wordline, mode, "0"), "nmos", cell.access_um),
         ):
             mosfet(circuit, f"{name}_{mode}", terminals, technology=technology, device=device, width=width * 1e-6)
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vin 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
     models = model_text(technology, corner.process)
-    return finished_deck(circuit, models, dc_options(corner), analysis, [f"v({mode})" for mode in MODES])
+    return dc_deck(circuit, models, corner, sweep("Vin", corner, step), [f"v({mode})" for mode in MODES])
 
 
 def butterfly(vectors: Vectors, vdd: float, mode: Mode) -> Butterfly:

@@ -1,4 +1,4 @@
-"""Outcomes stored by content: one small file per simulation, written whole or not at all."""
+"""Outcomes stored by content: one small file for each simulation, written whole or not at all."""
 
 import hashlib
 import json
@@ -9,25 +9,29 @@ from typing import Any
 import numpy as np
 from platformdirs import user_cache_path
 
-from pyspice_cim.characterization.spice.retries import LADDER
+from pyspice_cim.characterization.spice.retries import RETRIES
 from pyspice_cim.characterization.spice.simulation import Outcome
 from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically
 
-_LADDER = repr(LADDER)
+# What other retries gave is not what these would give.
+_RETRIES = repr(RETRIES)
 
 
 def default_cache_folder() -> Path:
-    """``PYSPICE_CIM_CACHE``, else the platform's cache folder."""
+    """The folder that ``PYSPICE_CIM_CACHE`` names, else the platform's cache folder."""
     named = os.environ.get("PYSPICE_CIM_CACHE")
     return Path(named) if named else user_cache_path("pyspice_cim")
 
 
 class Cache:
-    """Outcomes by their key: values, and what a reducer refused (wrong bits stay wrong).
+    """Outcomes by the key of their simulation: values, and failures of a reducer (wrong bits stay wrong).
 
-    What ngspice itself failed at (a crash, a timeout, a full disk) is not stored: the next run tries it again.
+    Failures of ngspice itself (a crash, a timeout, a full disk) are not stored: the next run tries again.
+
+    Args:
+        folder: where the files are; by default ``default_cache_folder``.
     """
 
     def __init__(self, folder: Path | None = None) -> None:
@@ -39,9 +43,8 @@ class Cache:
             stored = json.loads(self._path(key).read_text())
             if stored.pop("sha256") != _checksum(stored):
                 return None
-            # What another ladder gave is not what this one would give.
-            climbed = "ladder" in stored
-            if climbed and stored["ladder"] != _LADDER:
+            retried = "retries" in stored
+            if retried and stored["retries"] != _RETRIES:
                 return None
             status, words = stored["failure"] or (None, "")
             values = {name: np.array(value, dtype=np.float64) for name, value in stored["values"].items()}
@@ -51,23 +54,27 @@ class Cache:
                 deck_sha256=stored["deck_sha256"],
                 cpu_seconds=stored["cpu_seconds"],
                 cached=True,
-                rung=stored.get("rung", ""),
-                climbed=climbed,
+                retry=stored.get("retry", ""),
+                retried=retried,
             )
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return None
 
     def put(self, key: str, outcome: Outcome) -> None:
-        """Store an outcome that would be the same again."""
+        """Store ``outcome`` if it would be the same again.
+
+        Raises:
+            CimError: if the folder cannot be written.
+        """
         if not outcome.judged:
             return
-        climbed = {"rung": outcome.rung, "ladder": _LADDER} if outcome.climbed else {}
+        retried = {"retry": outcome.retry, "retries": _RETRIES} if outcome.retried else {}
         # repr of a float is exact, so a cached run gives the same table bit for bit.
         stored = {
             "failure": outcome.failure and [outcome.failure.status.value, outcome.failure.reason],
             "deck_sha256": outcome.deck_sha256,
             "cpu_seconds": outcome.cpu_seconds,
-            **climbed,
+            **retried,
             "values": {name: value.tolist() for name, value in outcome.values.items()},
         }
         path = self._path(key)

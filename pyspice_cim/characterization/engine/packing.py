@@ -1,8 +1,8 @@
 """Many independent copies in one deck: samples of a Monte Carlo run, each with its own supplies.
 
-A process per sample spends most of its time on starting ngspice and reading models. Copies of one deck share its time
-steps, so that what is in a pack is part of the result: packs are cut by sample index, never by the number of workers.
-One bad copy can fail a pack. Then the pack is bisected until the copy stands alone, and that one climbs the ladder.
+A process for each sample would spend most of its time on starting ngspice and reading models. The copies of a deck share
+its time steps, so the members of a pack are part of the result. Packs are therefore cut by sample index, never by the number
+of workers. One bad copy can fail a pack. Then the pack is bisected until the copy stands alone, and that one is retried.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -11,18 +11,25 @@ from dataclasses import dataclass, replace
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, Values
 from pyspice_cim.characterization.spice.status import Failure
 
-# Copies in a deck: more no longer save time, and lose more when one is bad.
+# Copies in a deck. More copies save no more time, and lose more when one is bad.
 PACK = 32
 
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """What became of one copy: its values (the pack's arrays at its place), or a reason; its deck, and the rung if any."""
+    """Result of one copy.
+
+    Attributes:
+        values: the pack's arrays at the copy's place; empty after a failure.
+        failure: why there are no values.
+        deck_sha256: hash of the copy's deck.
+        retry: name of the convergence retry that the deck needed, ``""`` for none.
+    """
 
     values: Values
     failure: Failure | None
     deck_sha256: str
-    rung: str = ""
+    retry: str = ""
 
     @property
     def ok(self) -> bool:
@@ -68,5 +75,5 @@ def _copy(outcome: Outcome, place: int) -> Copy:
         values={name: value[place] for name, value in outcome.values.items()},
         failure=outcome.failure,
         deck_sha256=outcome.deck_sha256,
-        rung=outcome.rung,
+        retry=outcome.retry,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pyspice_cim.characterization.engine.cache import Cache
-from pyspice_cim.characterization.engine.engine import BenchRun
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
 from pyspice_cim.errors import CimError
 from pyspice_cim.resources import write_atomically

@@ -43,7 +43,7 @@ class DeckTrace:
         listed: whether the table names it for this point; a search for a limit tries others, too.
         source: where its outcome is from; ``nowhere``: the cache does not hold it.
         reason: why it gave no values, ``""`` if it did.
-        rung: the retry rung that it needed, ``""`` for none.
+        retry: name of the convergence retry that the simulation needed, ``""`` for none.
     """
 
     sha256: str
@@ -51,7 +51,7 @@ class DeckTrace:
     listed: bool
     source: Literal["cache", "ngspice", "nowhere"]
     reason: str
-    rung: str
+    retry: str
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -240,7 +240,7 @@ def _point(
                 listed=simulation.deck.sha256 in node.decks,
                 source="nowhere" if _nowhere(outcome) else "cache" if outcome.cached else "ngspice",
                 reason=outcome.reason,
-                rung=outcome.rung,
+                retry=outcome.retry,
             )
             for simulation, outcome in seen
         ),

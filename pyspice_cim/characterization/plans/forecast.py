@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import Tally
 from pyspice_cim.characterization.plans.costs import Costs
 from pyspice_cim.characterization.plans.plan import Plan, plan_points, started
 from pyspice_cim.characterization.plans.quality import held_out_points
@@ -42,7 +43,7 @@ def forecast(plan: Plan, engine: Engine, *, load: Callable[[str], Technology] = 
     """
     technology = load(plan.technology)
     points = [*plan_points(plan, technology), *(point for point, _ in held_out_points(plan))]
-    still = replace(engine, simulate=False, budget=None)
+    still = replace(engine, cache_only=True, budget=None, tally=Tally())
     runs = still.run([started(plan, technology, point) for point in points])
     costs = Costs.load(engine.cache)
     for point, run in zip(points, runs, strict=True):

@@ -26,7 +26,7 @@ from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.plans.settings import DEFAULT_SETTINGS, BenchSettings, once, rising
 from pyspice_cim.characterization.spice.simulation import Bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
-from pyspice_cim.errors import PlanError
+from pyspice_cim.errors import NetlistError, PlanError
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -56,6 +56,7 @@ MAX_COORDINATE = 4096
 Axis = Annotated[
     tuple[Annotated[int, Strict(), Field(gt=0, le=MAX_COORDINATE)], ...], Field(min_length=1), AfterValidator(rising)
 ]
+
 Floats = Annotated[tuple[Annotated[FiniteFloat, Strict()], ...], Field(min_length=1), AfterValidator(rising)]
 
 
@@ -171,11 +172,19 @@ class Plan(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One bench at one place of its grid."""
+    """One bench at one operating condition and size.
+
+    Attributes:
+        bench: name of the bench.
+        corner: process, supply and temperature.
+        coordinates: axis of the bench to its value.
+        index: place in the arrays of the table; ``()`` for a point off the grid.
+    """
 
     bench: str
     corner: Corner
     coordinates: dict[str, int]
+    index: tuple[int, ...] = ()
 
     @property
     def key(self) -> tuple[Any, ...]:
@@ -248,6 +257,17 @@ def load_plan(path: str | Path) -> Plan:
             f"plan {path} asks for {sum(counts.values()):,} points, {counts[most]:,} of them of benches.{most}; "
             f"at most {MAX_POINTS:,} are run: give fewer values along its axes or corners, or split the plan"
         )
+    for field in ("vdd", "temperature_c"):
+        for value in getattr(plan.corners, field):
+            # The results of a deck would be stored beside a number that the deck does not state.
+            if value != float(f"{value:g}"):
+                raise PlanError(f"plan {path}: corners.{field}: {value!r}: a deck states six digits; give {value:g}")
+    for bench, asked in plan.benches.items():
+        for _, coordinates in _coordinates(bench, asked):
+            try:
+                BENCHES[bench].check(**coordinates)
+            except NetlistError as error:
+                raise PlanError(f"plan {path}: benches.{bench}: {error}") from error
     return plan
 
 
@@ -302,8 +322,18 @@ def plan_points(plan: Plan, technology: Technology) -> list[Point]:
 def _points(plan: Plan, technology: Technology) -> Iterator[Point]:
     grid = plan.corners
     for bench, asked in plan.benches.items():
-        for process, vdd, temperature in itertools.product(grid.process, grid.vdd, grid.temperature_c):
+        conditions = (enumerate(grid.process), enumerate(grid.vdd), enumerate(grid.temperature_c))
+        for (p, process), (v, vdd), (t, temperature) in itertools.product(*conditions):
             corner = Corner(process=process, vdd=vdd, temperature_c=temperature).check(technology)
-            names = list(BENCHES[bench].axes)
-            for values in itertools.product(*(asked.axes[name] for name in names)):
-                yield Point(bench=bench, corner=corner, coordinates=dict(zip(names, values, strict=True)))
+            for own, coordinates in _coordinates(bench, asked):
+                yield Point(bench=bench, corner=corner, coordinates=coordinates, index=(p, v, t, *own))
+
+
+def _coordinates(bench: str, asked: BenchPlan) -> Iterator[tuple[tuple[int, ...], dict[str, int]]]:
+    """Every combination of values along the bench's axes, after its index."""
+    names = list(BENCHES[bench].axes)
+    for numbered in itertools.product(*(enumerate(asked.axes[name]) for name in names)):
+        yield (
+            tuple(number for number, _ in numbered),
+            {name: value for name, (_, value) in zip(names, numbered, strict=True)},
+        )

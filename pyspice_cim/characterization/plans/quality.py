@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from pyspice_cim.characterization.engine.engine import BenchRun
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans.plan import Plan, Point
 from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.spice.retries import tightened
@@ -91,8 +91,9 @@ def _axes(plan: Plan, bench: str) -> dict[str, tuple[float, ...]]:
 
 def _between(axis: str, low: float, high: float) -> float | None:
     if axis in _CORNER_AXES:
-        # Rounded to what a plan would say.
-        return round((low + high) / 2, 6)
+        # Rounded to what a plan may say, which is what a deck states.
+        middle = float(f"{(low + high) / 2:.6g}")
+        return middle if low < middle < high else None
     middle = round(math.sqrt(low * high))
     return float(middle) if low < middle < high else None
 
@@ -145,14 +146,14 @@ def _interpolated(table: Table, look: Lookup, point: Point, measured: Measuremen
 
 
 def audit_points(plan: Plan, points: list[Point], runs: list[BenchRun]) -> list[int]:
-    """Numbers of the points to audit: of every bench so many that needed no rung, chosen by a hash of where they are."""
+    """Numbers of the points to audit: some of every bench that needed no convergence retry, chosen by a hash of their place."""
     chosen: list[int] = []
     for bench in plan.audit.benches or plan.benches:
         if not BENCHES[bench].samples:
             good = [
                 n
                 for n, (point, run) in enumerate(zip(points, runs, strict=True))
-                if point.bench == bench and run.status == "done" and not run.rungs
+                if point.bench == bench and run.status == "done" and not run.retries
             ]
             good.sort(key=lambda n: hashlib.sha256(repr(points[n].key).encode()).hexdigest())
             chosen += sorted(good[: plan.audit.points])
@@ -160,7 +161,7 @@ def audit_points(plan: Plan, points: list[Point], runs: list[BenchRun]) -> list[
 
 
 def audited(bench: Bench) -> Bench:
-    """``bench`` with every deck at a tenth of its tolerances; no rung of the ladder, which would loosen them again."""
+    """``bench`` with every deck at a tenth of its tolerances, without convergence retries, which would loosen them again."""
     wanted = next(bench)
     while True:
         outcomes = yield [replace(each, deck=tightened(each.deck), retry=False) for each in wanted]

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pyspice_cim.characterization.benches.column import column_bench
+from pyspice_cim.characterization.benches.column import check_column, column_bench
 from pyspice_cim.characterization.benches.decoder import decoder_bench
 from pyspice_cim.characterization.benches.driver import driver_bench
-from pyspice_cim.characterization.benches.sequential import sequential_bench
+from pyspice_cim.characterization.benches.sequential import check_sequential, sequential_bench
 from pyspice_cim.characterization.benches.sram8t import sram8t_bench
 from pyspice_cim.characterization.benches.user_cell6t import cell6t_bench
 from pyspice_cim.characterization.plans.settings import (
@@ -22,6 +22,7 @@ from pyspice_cim.characterization.plans.settings import (
 from pyspice_cim.characterization.spice.simulation import Bench
 from pyspice_cim.characterization.variation.montecarlo import monte_carlo_bench, tail_bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
+from pyspice_cim.netlists.cells.decoder import address_groups
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -35,6 +36,7 @@ class BenchKind:
         settings: names of the ``BenchSettings`` that a plan may give.
         arguments: what ``run`` is called with for them.
         samples: whether it draws samples: then its numbers are neither interpolated to judge them nor audited.
+        check: called as ``check(**{axis: value})``; raises ``NetlistError`` for values that the bench cannot simulate.
     """
 
     run: Callable[..., Bench]
@@ -42,6 +44,7 @@ class BenchKind:
     settings: tuple[str, ...] = ()
     arguments: Callable[[BenchSettings], Arguments] = lambda settings: {}
     samples: bool = False
+    check: Callable[..., object] = lambda **coordinates: None
 
     def start(
         self,
@@ -66,14 +69,16 @@ BENCHES = {
         {"rows": "rows of a segment", "segments": "weight segments on the global read line"},
         settings=("data_seed",),
         arguments=program_arguments,
+        check=check_column,
     ),
     "driver": BenchKind(driver_bench, {}, settings=("line_load_ff", "input_slew_ps"), arguments=driver_arguments),
-    "decoder": BenchKind(decoder_bench, {"rows": "rows to choose from"}),
+    "decoder": BenchKind(decoder_bench, {"rows": "rows to choose from"}, check=address_groups),
     "sequential": BenchKind(
         sequential_bench,
         {"rows": "words of the memory", "membrane_bits": "bits of a word"},
         settings=("data_words", "data_seed"),
         arguments=data_arguments,
+        check=check_sequential,
     ),
     "monte_carlo": BenchKind(monte_carlo_bench, {"rows": "cells on a bitline"}, samples=True),
     "tail": BenchKind(tail_bench, {"rows": "cells on a bitline"}, samples=True),

@@ -1,14 +1,15 @@
-"""From a plan to a table: run every point, put every measurement in its place, say what failed and why, and how good it is."""
+"""From a plan to a table: run every point, put every measurement in its place, say what failed and why, and judge the table."""
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import xarray as xr
 
 from pyspice_cim import __version__
-from pyspice_cim.characterization.engine.engine import BenchRun, Engine
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans.costs import Costs
 from pyspice_cim.characterization.plans.plan import MAX_POINTS, Plan, Point, plan_points, point_count, started
 from pyspice_cim.characterization.plans.quality import (
@@ -35,48 +36,94 @@ _LOGARITHMIC_UNITS = ("W", "s")
 def characterize(
     plan: Plan, engine: Engine | None = None, *, load: Callable[[str], Technology] = load_technology
 ) -> Table:
-    """Run ``plan`` and return its table. Points that fail, or for which the budget had no time, are in it and say so.
+    """Run ``plan`` stage by stage and return its table.
 
-    After the grid, the points of ``plan.held_out`` are run and the grid is refined by ``plan.refine``; then
-    ``plan.audit``. What these find stands in the table beside what they judge.
+    A point that fails, or for which the budget had no time, is in the table with its reason. The stages are the grid with
+    the points of ``plan.held_out``, the refinements of ``plan.refine``, and ``plan.audit``. What a stage finds stands in the
+    table beside the quantity that it judges.
+
+    Args:
+        plan: what to run.
+        engine: what runs it; by default one with all cores and the default cache.
+        load: technology by the name that the plan gives.
 
     Raises:
-        TechnologyError: if the plan asks for a technology or corner that there is not.
+        TechnologyError: if the plan asks for a technology or corner that does not exist.
         MissingDependencyError: if ngspice is not there.
     """
     runner = _Runner(plan, engine or Engine(), load(plan.technology))
-    held: list[tuple[Interval | None, list[Check]]] = []
-    for halvings in range(plan.refine.rounds + 1):
-        points = plan_points(plan, runner.technology)
-        table = assemble(plan, points, runner.run(points), origin=runner.origin)
-        judged = list(held_out_points(plan))
-        runs = runner.run([point for point, _ in judged])
-        held = [
-            (interval, interpolation_checks(table, point, run))
-            for (point, interval), run in zip(judged, runs, strict=True)
-        ]
-        finer = refined(plan, held) if halvings < plan.refine.rounds else plan
-        if finer == plan:
-            break
-        wanted = sum(point_count(finer, bench) for bench in finer.benches)
-        if wanted > MAX_POINTS:
-            table.dataset.attrs["refinement"] = (
-                f"stopped: the next grid would have {wanted:,} points, over {MAX_POINTS:,}"
-            )
-            break
-        plan = finer
-    found = runner.run(points)
-    chosen = audit_points(plan, points, found)
-    tight = runner.audit([points[number] for number in chosen])
-    audits = [
-        (number, audit_checks(points[number], found[number], run)) for number, run in zip(chosen, tight, strict=True)
-    ]
+    swept = _grid(runner, plan)
+    for stage in (*plan.refine.rounds * (_refinement,), _audit):
+        swept = stage(runner, swept)
     runner.costs.save()
-    return _with_quality(table, [check for _, checks in held for check in checks], audits)
+    return _with_quality(swept.table, [check for _, checks in swept.held for check in checks], swept.audits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Swept:
+    """What the stages have found so far.
+
+    Attributes:
+        plan: the plan with the nodes that refinements have added.
+        points, runs: points of the grid in the order of the table, and the result of each.
+        table: table of the grid.
+        held: held-out points: the interval that a midpoint halves, and the checks at the point.
+        audits: number of an audited point along ``points``, and the checks at the point.
+    """
+
+    plan: Plan
+    points: list[Point]
+    runs: list[BenchRun]
+    table: Table
+    held: list[tuple[Interval | None, list[Check]]]
+    audits: list[tuple[int, list[Check]]] = field(default_factory=list)
+
+
+def _grid(runner: "_Runner", plan: Plan) -> _Swept:
+    """Run the grid of ``plan`` and its held-out points."""
+    points = plan_points(plan, runner.technology)
+    runs = runner.run(points)
+    table = assemble(plan, points, runs, origin=runner.origin)
+    judged = list(held_out_points(plan))
+    found = runner.run([point for point, _ in judged])
+    held = [
+        (interval, interpolation_checks(table, point, run))
+        for (point, interval), run in zip(judged, found, strict=True)
+    ]
+    return _Swept(plan=plan, points=points, runs=runs, table=table, held=held)
+
+
+def _refinement(runner: "_Runner", swept: _Swept) -> _Swept:
+    """Add nodes where the interpolation is poor, and run them; the same result where there is no such place."""
+    finer = refined(swept.plan, swept.held)
+    wanted = sum(point_count(finer, bench) for bench in finer.benches)
+    if finer == swept.plan:
+        return swept
+    if wanted > MAX_POINTS:
+        stopped = f"stopped: the next grid would have {wanted:,} points, over {MAX_POINTS:,}"
+        return replace(swept, table=Table(dataset=swept.table.dataset.assign_attrs(refinement=stopped)))
+    return _grid(runner, finer)
+
+
+def _audit(runner: "_Runner", swept: _Swept) -> _Swept:
+    """Run some points again at tighter tolerances."""
+    chosen = audit_points(swept.plan, swept.points, swept.runs)
+    tight = runner.audit([swept.points[number] for number in chosen])
+    audits = [
+        (number, audit_checks(swept.points[number], swept.runs[number], run))
+        for number, run in zip(chosen, tight, strict=True)
+    ]
+    return replace(swept, audits=audits)
 
 
 class _Runner:
-    """Runs points, each once."""
+    """Runs points, each once.
+
+    Attributes:
+        origin: technology and ngspice, as the table's attributes are to say.
+        known: key of a point to its result.
+        costs: what points have cost, for the forecast of the next run.
+    """
 
     def __init__(self, plan: Plan, engine: Engine, technology: Technology) -> None:
         self.plan, self.engine, self.technology = plan, engine, technology
@@ -92,6 +139,7 @@ class _Runner:
         self.costs = Costs.load(engine.cache)
 
     def run(self, points: list[Point]) -> list[BenchRun]:
+        """The results of ``points``; those that were run before are not run again."""
         fresh = list({point.key: point for point in points if point.key not in self.known}.values())
         runs = self.engine.run([self._bench(point) for point in fresh])
         for point, run in zip(fresh, runs, strict=True):
@@ -100,6 +148,7 @@ class _Runner:
         return [self.known[point.key] for point in points]
 
     def audit(self, points: list[Point]) -> list[BenchRun]:
+        """The results of ``points`` at tighter tolerances."""
         return self.engine.run([audited(self._bench(point)) for point in points])
 
     def _bench(self, point: Point) -> Bench:
@@ -129,7 +178,7 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
         index = np.full(shape, -1)
         for number, point in enumerate(points):
             if point.bench == bench:
-                index[_place(plan, point)] = number
+                index[point.index] = number
         variables[f"{bench}_point"] = xr.Variable(dims, index, {"long_name": "index along point"})
     shapes = _prototypes(measured)
     for point, results in zip(points, measured, strict=True):
@@ -143,14 +192,14 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
                 variables[result.name] = xr.Variable((*known.dims, *like.dims), empty, attributes)
                 coords |= {dim: np.array(like.labels[dim]) for dim in like.dims}
             if result.value is not None:
-                variables[result.name].values[_place(plan, point)] = result.value
+                variables[result.name].values[point.index] = result.value
     variables |= {
         f"point_{what}": xr.Variable(("point",), np.array(values, dtype=np.str_))
         for what, values in {
             "bench": [point.bench for point in points],
             "status": [_status(run) for run in runs],
             "reason": [run.reason or _reasons(run.measurements) for run in runs],
-            "rung": [" ".join(run.rungs) for run in runs],
+            "rung": [" ".join(run.retries) for run in runs],
             "decks": [" ".join(dict.fromkeys(d for m in results for d in m.decks)) for results in measured],
         }.items()
     }
@@ -222,17 +271,6 @@ def _prototypes(measured: list[list[Measurement]]) -> dict[str, Measurement]:
             if result.name not in found or (found[result.name].value is None and result.value is not None):
                 found[result.name] = result
     return found
-
-
-def _place(plan: Plan, point: Point) -> tuple[int, ...]:
-    """Index of ``point`` in the arrays of its bench."""
-    corner, axes = point.corner, plan.benches[point.bench].axes
-    return (
-        plan.corners.process.index(corner.process),
-        plan.corners.vdd.index(corner.vdd),
-        plan.corners.temperature_c.index(corner.temperature_c),
-        *(axes[axis].index(point.coordinates[axis]) for axis in BENCHES[point.bench].axes),
-    )
 
 
 def _reasons(results: list[Measurement]) -> str:

@@ -1,7 +1,7 @@
 """A simulation request is plain data; running it is one call.
 
 A ``Simulation`` names a deck and the reducer that turns the waveforms into a few numbers. A *bench* is a generator that
-yields batches of simulations, gets their outcomes back, and returns measurements: it never runs anything itself, so the
+yields batches of simulations, gets their outcomes back, and returns measurements. A bench never runs anything itself. So the
 engine decides about processes, caches and order, and a test can drive a bench with outcomes of its own.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.characterization.spice.ngspice import Simulator
 from pyspice_cim.characterization.spice.rawfile import Vectors
-from pyspice_cim.characterization.spice.retries import LADDER
+from pyspice_cim.characterization.spice.retries import RETRIES
 from pyspice_cim.characterization.spice.sources import sources_sha256
 from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.errors import SimulationError
@@ -34,11 +34,11 @@ class Simulation:
 
     Attributes:
         deck: what ngspice runs.
-        reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. It raises
-            ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
+        reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. The reducer
+            raises ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
         arguments: JSON-able arguments of the reducer.
-        retry: whether ``LADDER`` is climbed after a failure; a pack of copies is taken apart instead, and an audit is
-            not to loosen what it tightens.
+        retry: whether convergence retries follow a failure. A pack of copies is taken apart instead. An audit must not
+            loosen what it tightens.
     """
 
     deck: Deck
@@ -47,12 +47,12 @@ class Simulation:
     retry: bool = True
 
     def key(self, simulator_version: str) -> str:
-        """Hash of all that the outcome depends on: deck, simulator, reducer, arguments, sources that judge and reduce."""
+        """Hash of all that the outcome depends on: deck, simulator, reducer, arguments, and the sources behind both."""
         parts = [
             self.deck.sha256,
             simulator_version,
             self.reducer,
-            # This module runs and judges what the reducer's then reduces.
+            # This module runs and judges the deck; the reducer's module reduces the waveforms.
             sources_sha256(__name__, self.reducer.partition(":")[0]),
             json.dumps(self.arguments, sort_keys=True),
         ]
@@ -61,17 +61,18 @@ class Simulation:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What came of a simulation: values, or the reason why there are none.
+    """Result of a simulation: values, or the failure.
 
     Attributes:
         values: what the reducer read off the waveforms.
         failure: why there are no values; ``None`` where there are.
-        deck_sha256: of the deck as it was asked for; the rung says how it was run.
-        cpu_seconds: CPU time of ngspice, all tries together.
-        judged: ngspice itself ran well, so that values or reason are the reducer's and would be the same again.
-        rung: name of the rung of ``LADDER`` that worked, ``""`` where none was needed.
-        climbed: ``LADDER`` was asked, so that another ladder might give another outcome.
-        other_cpu_seconds: CPU time of the worker around ngspice: reading, reducing.
+        deck_sha256: hash of the deck as the bench asked for it; ``retry`` says how the deck was run.
+        cpu_seconds: CPU time of ngspice in all tries together, in seconds.
+        judged: whether ngspice itself ran well. Then values or failure are the reducer's and would be the same again.
+        cached: whether the outcome is from the cache.
+        retry: name of the convergence retry that worked; ``""`` where none was needed.
+        retried: whether convergence retries were tried. Then another list of retries might give another outcome.
+        other_cpu_seconds: CPU time of the worker around ngspice (reading, reducing), in seconds.
     """
 
     values: Values
@@ -80,8 +81,8 @@ class Outcome:
     cpu_seconds: float
     judged: bool = True
     cached: bool = False
-    rung: str = ""
-    climbed: bool = False
+    retry: str = ""
+    retried: bool = False
     other_cpu_seconds: float = 0.0
 
     @property
@@ -102,19 +103,20 @@ class Outcome:
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One quantity of one point: an array (a scalar has no dims), or a reason.
+    """One quantity of one point: an array, or a reason why there is none.
 
     Attributes:
         name: quantity, e.g. ``sram6t_read_energy``.
         unit: SI unit, e.g. ``J``.
         value: array over ``dims``; ``None`` where it could not be measured.
-        dims: names of the array's axes beyond the point's own coordinates, e.g. ``("component", "event")``.
-        labels: for each of ``dims`` the labels along it.
+        dims: names of the array's axes beyond the point's own coordinates, e.g. ``("component", "event")``; none for a
+            scalar.
+        labels: labels along each of ``dims``.
         reason: why there is no value.
         status: status of the run that failed, where one run decided.
         decks: hashes of the decks behind the value.
-        resolution: relative width of the grid that the value was searched on, 0 for a measured one.
-        scale: how a table interpolates it, one of ``tables.lookup.SCALES``, where its unit does not say.
+        resolution: relative width of the grid on which the value was searched; 0 for a value that was measured.
+        scale: how a table interpolates the quantity, one of ``tables.lookup.SCALES``; ``""`` where the unit decides.
         description: what the quantity means, in one line.
     """
 
@@ -132,6 +134,7 @@ class Measurement:
 
     @cached_property
     def ok(self) -> bool:
+        """Whether the value is there and finite."""
         if self.value is None:
             return False
         # A sampled write that does not happen takes for ever, and a confidence bound beyond the sample is infinite.
@@ -143,36 +146,38 @@ Bench = Generator[list[Simulation], list[Outcome], list[Measurement]]
 
 
 def execute(simulation: Simulation, simulator: Simulator) -> Outcome:
-    """Run one simulation and reduce it. A failure is an outcome with a reason, not an exception.
+    """Run one simulation and reduce its waveforms. A failure is an outcome with a reason, not an exception.
 
-    Where it fails in a way that other options may mend, ``LADDER`` is climbed until a rung works; the reason of a
-    simulation that never did is that of its first try. Where a rung meets a full disk or is killed, nothing is known of
-    the deck: that is the reason then, and the next run tries again. What the reducer refuses is a fact of a transient; but an
-    operating point may be another solution of the same equations (both nodes of a cell half way), so it climbs too.
+    Convergence retries follow a failure that other options may mend, until one works. If none works, the outcome keeps the
+    reason of the first try. If a retry meets a full disk or is killed, nothing is known of the deck. Then that is the
+    reason, and the next run tries the deck again.
+
+    A transient that the reducer refuses is a fact. A refused operating point may be another solution of the same equations
+    (both nodes of a cell half way), so it is retried.
     """
     started = time.thread_time()
     first = found = _tried(simulation, simulator, simulation.deck)
-    cpu_seconds, rung = first.cpu_seconds, ""
-    climbed = simulation.retry and _mendable(simulation, first)
-    if climbed:
-        for step in LADDER:
-            found = _tried(simulation, simulator, step.apply(simulation.deck))
+    cpu_seconds, worked = first.cpu_seconds, ""
+    retried = simulation.retry and _mendable(simulation, first)
+    if retried:
+        for retry in RETRIES:
+            found = _tried(simulation, simulator, retry.apply(simulation.deck))
             cpu_seconds += found.cpu_seconds
             if found.failure is not None and found.failure.status.of_the_machine:
                 break
             if found.judged and not _mendable(simulation, found):
-                rung = step.name
+                worked = retry.name
                 break
         else:
             assert first.failure is not None
-            words = f"{first.failure.reason}; nor with {', '.join(step.name for step in LADDER)}"
+            words = f"{first.failure.reason}; nor with {', '.join(retry.name for retry in RETRIES)}"
             found = replace(first, failure=replace(first.failure, reason=words))
     return replace(
         found,
         deck_sha256=simulation.deck.sha256,
         cpu_seconds=cpu_seconds,
-        rung=rung,
-        climbed=climbed,
+        retry=worked,
+        retried=retried,
         other_cpu_seconds=time.thread_time() - started,
     )
 
@@ -209,5 +214,5 @@ def _function(reducer: str) -> Callable[..., Mapping[str, Any]]:
 
 
 def reducer_name(function: Callable[[Vectors], Mapping[str, Any]] | Callable[..., Mapping[str, Any]]) -> str:
-    """The text by which a ``Simulation`` names ``function``, which must be a public function of a module."""
+    """The text by which a ``Simulation`` names ``function``, a public function of a module."""
     return f"{function.__module__}:{function.__qualname__}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 
 class Status(enum.Enum):
-    """The ways in which a run fails. The value is the word that a table shows."""
+    """The reasons why there is no value. The text of a status is the word that a table shows."""
 
     TIMEOUT = "timeout"
     KILLED = "killed"
@@ -19,6 +19,8 @@ class Status(enum.Enum):
     DISK_FULL = "disk full"
     REJECTED = "rejected"
     NOT_CACHED = "not in the cache"
+    NOT_SIMULATED = "not simulated"
+    NO_NETLIST = "no netlist"
 
     @property
     def meaning(self) -> str:
@@ -38,7 +40,7 @@ class Status(enum.Enum):
     @property
     def of_the_machine(self) -> bool:
         """Whether the status describes the machine and not the deck."""
-        return self in (Status.TIMEOUT, Status.KILLED, Status.DISK_FULL, Status.NOT_CACHED)
+        return self in (Status.TIMEOUT, Status.KILLED, Status.DISK_FULL)
 
 
 _MEANINGS = {
@@ -51,6 +53,8 @@ _MEANINGS = {
     Status.DISK_FULL: "there was no room for the deck or the result",
     Status.REJECTED: "ngspice ran well; the waveforms are not what they must be",
     Status.NOT_CACHED: "the cache does not hold the outcome, and nothing was run",
+    Status.NOT_SIMULATED: "the time limit ended before the simulation began",
+    Status.NO_NETLIST: "the netlist could not be made",
 }
 
 

@@ -20,9 +20,9 @@ from pyspice_cim.characterization.benches.examples import example_decks
 from pyspice_cim.characterization.devices.curves import (
     BENCH_WIDTH,
     THRESHOLD_CURRENT,
-    dc_options,
+    dc_deck,
     device_figures,
-    finished_deck,
+    sweep,
     threshold,
     transfer_curves,
     transfer_deck,
@@ -48,8 +48,9 @@ from pyspice_cim.characterization.technology_check.judges import (
     machine_remedy,
 )
 from pyspice_cim.errors import NetlistError, TechnologyError
+from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cell import mosfet
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.technology import Corner, Technology, model_text
 
 Progress = Callable[[str], None]
@@ -152,7 +153,7 @@ def check_technology(technology: Technology, simulator: Simulator, progress: Pro
     )
 
 
-def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> Deck:
+def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -> DrawnDeck:
     """Sweeps of V_GS at V_DS = V_DD: each device alone, twice as wide, two in parallel, shifted by ``SHIFT``."""
     circuit = Circuit(f"instances {technology.name} {corner.process}")
     circuit.V("gate", "gate", circuit.gnd, 0)
@@ -179,9 +180,7 @@ def instances_deck(technology: Technology, corner: Corner, step: float = 0.01) -
                 dvt=dvt,
             )
             vectors.append(f"i(v{tag})")
-    points = max(2, round(corner.vdd / step))
-    analysis = f".dc Vgate 0 {corner.vdd:.9g} {corner.vdd / points:.9g}"
-    return finished_deck(circuit, model_text(technology, corner.process), dc_options(corner), analysis, vectors)
+    return dc_deck(circuit, model_text(technology, corner.process), corner, sweep("Vgate", corner, step), vectors)
 
 
 def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, device: str) -> dict[str, Figures]:
@@ -209,7 +208,7 @@ def instance_figures(vectors: Vectors, technology: Technology, corner: Corner, d
     return found
 
 
-def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> Deck:
+def sizes_deck(technology: Technology, corner: Corner, device: str, width: float, length: float) -> DrawnDeck:
     """The operating point of one transistor of ``width`` and ``length`` in m, switched on."""
     circuit = Circuit(f"size {technology.name} {device}")
     sign = 1 if technology.device(device).polarity == "n" else -1
@@ -225,7 +224,7 @@ def sizes_deck(technology: Technology, corner: Corner, device: str, width: float
         length=length,
     )
     models = model_text(technology, corner.process)
-    return finished_deck(circuit, models, dc_options(corner), ".op", ["i(vdrain)"])
+    return dc_deck(circuit, models, corner, Op(), ["i(vdrain)"])
 
 
 def _first_look(technology: Technology, corner: Corner, simulator: Simulator) -> list[Problem]:

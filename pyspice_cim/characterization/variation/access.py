@@ -21,6 +21,7 @@ from pyspice_cim.characterization.spice.measure import Array, first_crossing
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Simulation, reducer_name
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.columns.access6t import access_column6t
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.flat import FlatCell, draw_flat
@@ -29,7 +30,7 @@ ACCESS_VALUES = ("write_delay", "write_energy", "differential", "read_energy", "
 # Against exact runs, the error of a value is below a quarter of the value's sigma, and its bias below 5 %
 # (tests/characterization/variation/test_montecarlo.py). The option `bypass` would save a tenth of the time and add
 # errors of one sigma.
-ACCESS_TOLERANCES = "reltol=3e-3 chgtol=1e-16 trtol=7 vntol=1e-4 abstol=1e-9"
+ACCESS_TOLERANCES = Options.of(reltol="3e-3", chgtol="1e-16", trtol="7", vntol="1e-4", abstol="1e-9")
 # Time from precharge to the end of the write and of the read, in gate delays.
 _WRITE_RECOVERY, _READ_RECOVERY = 12.0, 8.0
 # Time in which the slowest nominal bitline gets its differential, in gate delays: a constant, and an addition per row.
@@ -92,7 +93,7 @@ def access_copies_deck(
     cell: FlatCell,
     shifts: Array,
     sense_delay: float | None,
-    tolerances: str = ACCESS_TOLERANCES,
+    tolerances: Options = ACCESS_TOLERANCES,
     step: float = _STEP,
 ) -> tuple[Deck, dict[str, Any]]:
     """Return the deck of one write and one read of every copy, and the arguments of ``reduce_access_copies``.

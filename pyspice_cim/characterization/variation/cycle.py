@@ -32,6 +32,7 @@ from pyspice_cim.characterization.spice.simulation import Simulation, reducer_na
 from pyspice_cim.characterization.variation.access import last_rise
 from pyspice_cim.characterization.variation.fixture import Fixture, at_time, place_copies, traces
 from pyspice_cim.microcode.schedule import Window
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.flat import draw_flat
 from pyspice_cim.netlists.waves import Timing
@@ -39,7 +40,7 @@ from pyspice_cim.netlists.waves import Timing
 # In gate delays: start of the wordline, longest pulse of a read (a constant, and an addition per row) and of a write,
 # recovery.
 _OPENED, _READ, _READ_PER_ROW, _WRITE, _RECOVERY = 2.0, 10.0, 0.5, 16.0, 6.0
-_TOLERANCES = "reltol=1e-3 chgtol=1e-16 trtol=3 vntol=1e-5 abstol=1e-10"
+_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-16", trtol="3", vntol="1e-5", abstol="1e-10")
 
 
 def read_fixture(word: Word) -> Fixture:

@@ -23,6 +23,7 @@ from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, reducer_name
 from pyspice_cim.characterization.variation.fixture import CopyResults, Fixture, at_time, run_copies, traces
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.netlists.cells.periphery6t import sense_amplifier
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.netlists.flat import FlatCell, Transistor, draw_flat
@@ -33,7 +34,7 @@ _FIRED = 1.0
 # delays. The first round spans seven sigma of a latch of minimum length. A later measurement contains more of the
 # latch's decision.
 _ROUNDS = (((-0.24, -0.1, 0.0, 0.1, 0.24), 0.7), ((-0.012, 0.012), 1.6), ((-0.005, 0.005), 2.5))
-_TOLERANCES = "reltol=1e-3 chgtol=1e-17"
+_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-17")
 
 
 def sense_transistors(word: Word) -> tuple[Transistor, ...]:

@@ -25,6 +25,7 @@ from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Simulation, reducer_name
 from pyspice_cim.characterization.variation.fixture import Fixture, traces
+from pyspice_cim.netlists.analysis import Dc
 from pyspice_cim.netlists.cells.bitcells import sram6t
 from pyspice_cim.netlists.flat import FlatCell, draw_flat
 from pyspice_cim.technology import Corner, Technology
@@ -100,7 +101,7 @@ def _sweep(
     bench.circuit.V("x", "x", bench.circuit.gnd, corner.vdd)
     tags = [(f"{part}_{copy}", cell, row) for part, cell in parts.items() for copy, row in enumerate(shifts.tolist())]
     bench.circuit.raw_spice += "".join(cell.copy(tag, row) for tag, cell, row in tags)
-    analysis = f".dc Vx {corner.vdd:.9g} 0 {-corner.vdd / (points - 1):.9g}"
+    analysis = Dc(source="Vx", start=corner.vdd, stop=0, step=-corner.vdd / (points - 1))
     return Simulation(
         deck=bench.dc(analysis, [f"v({tag})" for tag, _, _ in tags]),
         reducer=reducer,

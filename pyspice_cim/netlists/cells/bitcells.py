@@ -46,6 +46,20 @@ def sram8t(technology: Technology, name: str = "sram8t") -> Cell:
     return bit_cell(technology, SRAM8T, name)
 
 
+def draw_6t(circuit: Netlist, cell: Cell, supply: str) -> None:
+    """Draw the selected cell of a 6T column between the nodes ``bl``, ``blb``, ``wl``, ``q``, ``qb`` and ``supply``."""
+    nodes = SRAM6T.connected(
+        write_bitlines=("bl", "blb"),
+        write_wordline="wl",
+        read_bitline="bl",
+        read_wordline="wl",
+        bit="q",
+        complement="qb",
+        supply=supply,
+    )
+    circuit.X("cell", cell.name, *nodes)
+
+
 def draw_off_rows(
     circuit: Netlist, technology: Technology, kind: BitCell, *, name: str, port: str, node: str, supply: str, rows: int
 ) -> None:

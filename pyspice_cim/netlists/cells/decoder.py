@@ -16,6 +16,7 @@ from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell, mosfet
 from pyspice_cim.netlists.cells.gates import inverter, nfet, nm, pfet
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
 # Capacitance in fF of one input of a row gate, for the sizing of the predecoder's driver.
 _GATE_LOAD = 0.35
@@ -96,7 +97,7 @@ def row_decoder(technology: Technology, rows: int, drawn: Sequence[int]) -> Cell
     if outside:
         raise NetlistError(f"rows {outside} are not among the {rows} rows of the decoder")
     groups = address_groups(rows)
-    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_6t.height_um * rows
+    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_sizes(SRAM6T).height_um * rows
     buffer = inverter(technology, "address_buffer", 270, 405)
     row_gate = nand(technology, len(groups), "row_gate", _ROW_GATE_N, _ROW_GATE_P)
     driver_load = inverter(technology, "wordline_input", 270, 405)

@@ -7,7 +7,7 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell
-from pyspice_cim.netlists.cells.bitcells import draw_off_rows, sram6t
+from pyspice_cim.netlists.cells.bitcells import draw_6t, draw_off_rows, sram6t
 from pyspice_cim.netlists.cells.gates import inverter, nfet, nm, nor2, pfet
 from pyspice_cim.technology import Technology
 from pyspice_cim.technology.bitcells import SRAM6T
@@ -156,17 +156,17 @@ def column6t(technology: Technology, rows: int) -> Cell:
     """
     if rows < 1:
         raise NetlistError(f"rows = {rows}: a column needs at least 1")
-    geometry = technology.cell_6t
-    wire = technology.wire.c_ff_per_um * 1e-15 * geometry.height_um * rows
+    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_sizes(SRAM6T).height_um * rows
+    cell = sram6t(technology)
     uses = (
-        sram6t(technology),
+        cell,
         precharge(technology, rows),
         sense_amplifier(technology),
         bitline_writer(technology, rows),
     )
 
     def build(c: SubCircuit) -> None:
-        c.X("cell", "sram6t", "bl", "blb", "wl", "q", "qb", "vcell")
+        draw_6t(c, cell, "vcell")
         for side, bitline in (("l", "bl"), ("r", "blb")):
             c.C(f"wire{side}", bitline, "0", f"{wire:.6g}")
             draw_off_rows(

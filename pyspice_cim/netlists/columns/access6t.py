@@ -9,7 +9,7 @@ from PySpice.Spice.Netlist import SubCircuit
 
 from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell
-from pyspice_cim.netlists.cells.bitcells import draw_off_rows, sram6t
+from pyspice_cim.netlists.cells.bitcells import draw_6t, draw_off_rows, sram6t
 from pyspice_cim.netlists.cells.gates import nfet, nm
 from pyspice_cim.netlists.cells.periphery6t import bitline_drive, precharge
 from pyspice_cim.technology import Technology
@@ -28,12 +28,12 @@ def access_column6t(technology: Technology, rows: int) -> Cell:
     """
     if rows < 1:
         raise NetlistError(f"rows = {rows}: a column needs at least 1")
-    geometry = technology.cell_6t
-    wire = technology.wire.c_ff_per_um * 1e-15 * geometry.height_um * rows
+    wire = technology.wire.c_ff_per_um * 1e-15 * technology.cell_sizes(SRAM6T).height_um * rows
+    cell = sram6t(technology)
     pull = 540 * bitline_drive(rows)
 
     def build(c: SubCircuit) -> None:
-        c.X("cell", "sram6t", "bl", "blb", "wl", "q", "qb", "vdd")
+        draw_6t(c, cell, "vdd")
         c.X("pre", "precharge", "bl", "blb", "pcb", "vdd")
         for side, bitline in (("l", "bl"), ("r", "blb")):
             nfet(c, technology, f"write{side}", bitline, f"pull_{bitline}", "0", pull)
@@ -53,5 +53,5 @@ def access_column6t(technology: Technology, rows: int) -> Cell:
         "qb": "its complement",
         "vdd": "supply of all",
     }
-    uses = (sram6t(technology), precharge(technology, rows))
+    uses = (cell, precharge(technology, rows))
     return Cell(name="access_column6t", ports=ports, sizes={"pull": nm(technology, pull)}, build=build, uses=uses)

@@ -27,7 +27,7 @@ from pyspice_cim.netlists.columns.slice import SLICE_PORTS, column_slice, line_p
 from pyspice_cim.technology import Technology
 from pyspice_cim.technology.bitcells import GROUND, BitCell, bitcell, table_names
 
-# Supplies of a column, by the component whose energy they carry.
+# Component of a column's energy -> node of the supply that feeds the component.
 COLUMN_SUPPLIES = {"logic": "vdd", "precharge": "vp", "write_drivers": "vw", "cells": "vc"}
 _SHARED = (*CLOCK_LINES, *MASK_LINES, *CONSTANT_LINES)
 

@@ -16,6 +16,7 @@ from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cell import Cell
 from pyspice_cim.netlists.cells.gates import inverter, latch, nfet, nm, nor2, pfet
 from pyspice_cim.technology import Technology
+from pyspice_cim.technology.bitcells import SRAM6T
 
 
 def full_adder(technology: Technology, carry_n: float = 135, sum_n: float = 90) -> Cell:
@@ -195,7 +196,7 @@ def bus_length(technology: Technology, rows: int, columns: int) -> float:
         technology: technology with the footprint of the 6T cell.
         rows, columns: cells along the height and the width of the memory.
     """
-    cell = technology.cell_6t
+    cell = technology.cell_sizes(SRAM6T)
     return (rows * columns * cell.width_um * cell.height_um) ** 0.5 * 1e-6
 
 

@@ -1,20 +1,26 @@
-r"""Update organisation ``in_array``: all membranes decay, saturate and fire in place, in parallel, bit-serially.
+r"""Update organisation ``in_array``: all columns decay, saturate and fire at once, in place and bit-serially.
 
-With ``FS`` the flag of a column, :math:`\lambda` the decay, :math:`\theta` the threshold and :math:`V_{MAX} = 2^{B-1} - 1`:
+Source of the neuron: LD-LIF, arXiv 2603.12739. Source of bit-serial columns: Eckert et al., "Neural Cache", ISCA 2018.
+
+FS is the flag of a column, :math:`\lambda` the decay, :math:`\theta` the threshold and :math:`B` the membrane's bits.
+The largest membrane is :math:`V_{MAX} = 2^{B-1} - 1`. Each operation adds a constant to the word:
 
 =========  ==========================  ==========================  ==================================================
 operation  constant where FS = 0       constant where FS = 1       remark
 =========  ==========================  ==========================  ==================================================
-decay      :math:`-\lambda`            :math:`\theta - \lambda`    undoes the threshold that the last fire took off
-                                                                   where it did not fire; new FS = 1: negative
-saturate   :math:`-V_{MAX}`            :math:`-V_{MAX}`            only after an input; new FS = 0: at least VMAX
-fire       :math:`V_{MAX} - \theta`    :math:`V_{MAX} - \theta`    masks the columns that saturated; spike = not FS
-fire       :math:`-\theta`             :math:`-\theta`             in a step without input: masks what the decay left
-                                                                   negative
+decay      :math:`-\lambda`            :math:`\theta - \lambda`    adds back theta where the last fire gave no spike;
+                                                                   afterwards FS = 1 where the sum is negative
+saturate   :math:`-V_{MAX}`            :math:`-V_{MAX}`            only after an input; afterwards FS = 0 where the
+                                                                   membrane is at least VMAX
+fire       :math:`V_{MAX} - \theta`    :math:`V_{MAX} - \theta`    after saturate; masks the columns with FS = 0;
+                                                                   afterwards FS = 0 where the neuron spikes
+fire       :math:`-\theta`             :math:`-\theta`             in a step without input; masks the columns that
+                                                                   the decay left negative
 =========  ==========================  ==========================  ==================================================
 
-A fire does not restore: a column that did not fire holds :math:`v - \theta` with FS = 1 until the next decay adds
-:math:`\theta` back. Reset by subtraction needs nothing more; reset to zero masks the columns with FS = 0 in the decay.
+The fire subtracts theta from every column. A column without a spike thus holds :math:`v - \theta` with FS = 1.
+The next decay adds theta back to this column. A column with a spike needs no operation for the reset by subtraction.
+For the reset to zero, the next decay masks the columns with FS = 0.
 """
 
 import numpy as np
@@ -29,7 +35,12 @@ Ints = NDArray[np.int64]
 
 
 def before(neuron: Neuron, cost: str = COLUMNS) -> tuple[Row, ...]:
-    """The decay, which begins a step; ``cost`` names who computes the decay."""
+    """The program row of the decay, which begins a time step.
+
+    Args:
+        neuron: parameters of the neurons.
+        cost: cost class of the decay (``Row.cost``).
+    """
     return (
         Row(
             name="decay",
@@ -44,7 +55,7 @@ def before(neuron: Neuron, cost: str = COLUMNS) -> tuple[Row, ...]:
 
 
 def after(neuron: Neuron) -> tuple[Row, ...]:
-    """Saturate and fire, which end a step."""
+    """The program rows of saturate and fire, which end a time step."""
     vmax = 2 ** (neuron.membrane_bits - 1) - 1
     rest = vmax - neuron.theta
     return (
@@ -55,16 +66,23 @@ def after(neuron: Neuron) -> tuple[Row, ...]:
 
 
 def after_step(membranes: Ints, spikes: Ints, neuron: Neuron) -> ColumnState:
-    """Columns after a step: word ``v - theta`` and FS = 1 without a spike, word ``v`` and FS = 0 with one.
+    """The columns that a time step leaves.
 
-    The last sum bit of a fire is the flag.
+    A neuron without a spike has the word ``v - theta`` and FS = 1. A neuron with a spike has the word ``v`` and FS = 0.
+    The sum latch equals FS, because the fire ends with the sign of its sum.
+    The netlist does not clear the word at a reset to zero. The next decay masks this word, so its value has no effect.
+
+    Args:
+        membranes: membranes after the time step, int64, any shape, in units of the least significant bit.
+        spikes: 0 or 1, of the same shape.
+        neuron: parameters of the neurons.
     """
     flag = 1 - np.asarray(spikes, np.int64)
     return ColumnState(word=np.asarray(membranes, np.int64) - neuron.theta * flag, flag=flag, last_sum=flag)
 
 
 def membranes(state: ColumnState, neuron: Neuron) -> Ints:
-    """Membranes after a step, see ``microcode.membranes``."""
+    """Membranes after a time step, int64, of the shape of ``state.word`` (``microcode.membranes`` has the equation)."""
     return microcode.membranes(state, theta=neuron.theta, membrane_bits=neuron.membrane_bits, reset=neuron.reset)
 
 

@@ -1,14 +1,18 @@
-"""Update organisations ``sequential`` and ``sequential_exponential``: one neuron after the other, by read-modify-write.
+"""Update organisations ``sequential`` and ``sequential_exponential``: read-modify-write, neuron by neuron.
 
-A row decoder selects the word of a neuron. The word is read, carried to one update datapath, updated, carried back and
-written:
+A row decoder selects the word of one neuron. The word is read and carried to a datapath beside the array.
+The datapath updates the word. The word is carried back and written. Time and energy of one neuron are sums:
 
-    t = t_decode + t_read + t_transport + t_update + t_write,   and the energy likewise.
+    t = t_decode + t_read + t_transport + t_update + t_write
+    E = E_decode + E_read + E_transport + E_update + E_write
 
-The table's ``decode`` covers the row selects of the read and of the write, the table's ``transport`` both ways. The update is
-a subtraction with clamp (linear decay) or a multiplication by beta (exponential decay). No stage is pipelined: say so
-wherever this organisation is compared. The unit computes the decay; the columns accumulate, saturate and fire as in
-``in_array``, so the bits are those of ``in_array``.
+The table's ``decode`` covers two row selects, one for the read and one for the write. The table's ``transport`` covers
+both directions. ``sequential`` updates by a subtraction with a clamp, the linear decay.
+``sequential_exponential`` updates by a multiplication by beta, the exponential decay.
+
+The stages are not pipelined. Every comparison with this organisation should state this.
+The unit beside the array computes the decay only. The columns accumulate, saturate and fire as in ``in_array``.
+The bits are therefore the bits of ``in_array``, for both names.
 """
 
 from typing import Literal

@@ -40,8 +40,8 @@ def user_cell(technology: Technology, cell: BitCell) -> UserCell | None:
     """The user cell in place of the bit cell ``cell``; ``None`` if the technology names no netlist.
 
     Raises:
-        TechnologyError: for a file outside the language of ``parse.py``, a port that has no role, a model that the
-            technology does not have, a size outside its device's range, or a width that the technology states otherwise.
+        TechnologyError: for a file outside the language of ``parse.py``, a port without a role, an unknown model, a size
+            outside the range of its device, or a width that differs from the stated one.
     """
     netlist, field = technology.cell_sizes(cell).netlist, cell.section
     if netlist is None:

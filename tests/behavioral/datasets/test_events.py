@@ -133,3 +133,22 @@ def test_bad_bins_are_named():
     for steps, dt, inputs in ((0, 0.1, 4), (5, 0.0, 4), (5, np.nan, 4), (5, 0.1, 0)):
         with pytest.raises(ConfigError, match="must be"):
             bin_events([one], steps, dt, inputs)
+
+
+@pytest.mark.parametrize("step_seconds", [0.1, 1e-3, 0.7, 1 / 3, 1.4 / 50, 0.3 / 11])
+def test_an_event_at_the_start_of_a_step_is_in_that_step(step_seconds):
+    """Starts as products, and as decimals (0.3, 0.6, 0.7 s) where the step is one: they differ in the last place."""
+    steps = np.arange(1, 300)
+    starts = [steps * step_seconds, *[np.round(steps * step_seconds, 4)] * (step_seconds in (0.1, 1e-3, 0.7))]
+    for times in starts:
+        for at, shift in ((steps, 0.0), (steps - 1, -1e-9 * step_seconds), (steps, 1e-9 * step_seconds)):
+            spikes = bin_events([Events(times=times + shift, inputs=np.zeros(299, int))], 300, step_seconds, 1)
+            assert np.flatnonzero(spikes).tolist() == at.tolist()
+
+
+@given(st.lists(st.integers(0, 2**23 - 1), min_size=1, max_size=20, unique=True), st.integers(1, 5000))
+def test_microseconds_are_binned_as_integers_are(scratch, when, step_us):
+    scratch.write_bytes(nmnist_bytes([(0, 0, 0, each) for each in when]))
+    steps = max(when) // step_us + 1
+    spikes = bin_events([read_nmnist(scratch)], steps, step_us * 1e-6, 1)
+    assert np.flatnonzero(spikes).tolist() == sorted({each // step_us for each in when})

@@ -34,6 +34,16 @@ def test_a_constant_signal_is_coded_as_its_value(kind):
     assert np.array_equal(encoder.encode(signal, 9), encoder.encode(images, 9))
 
 
+@pytest.mark.parametrize("max_rate", [1.0, 0.5, 0.1])
+def test_a_sum_that_is_the_next_whole_number_fires_in_its_step(max_rate):
+    """Ten times 0.1 is 0.9999999999999999 when it is added up, and 50 times 0.58 is below 29 when it is multiplied."""
+    images = np.arange(101)[:, None] / 100
+    spikes = regular_encode(images, 100, max_rate=max_rate)
+    assert np.array_equal(regular_encode(np.repeat(images[:, None], 100, axis=1), 100, max_rate=max_rate), spikes)
+    whole = np.arange(101)[None] * np.arange(1, 101)[:, None] * round(10 * max_rate) // 1000
+    assert np.array_equal(np.cumsum(spikes[:, :, 0], axis=0, dtype=int), whole)
+
+
 def test_regular_counts_of_a_signal_follow_its_sum():
     counts = np.cumsum(regular_encode(SIGNALS, 9, max_rate=0.6), axis=0)
     due = np.moveaxis(np.cumsum(0.6 * SIGNALS, axis=1), 1, 0)

@@ -1,5 +1,6 @@
 """Network files: round trip, equal bytes, and a named error for every kind of bad file."""
 
+import itertools
 import time
 from dataclasses import replace
 
@@ -243,3 +244,39 @@ def test_a_giant_array_is_refused_before_it_is_read(path):
         file.create_dataset("layers/0/weights", shape=(1 << 20, 1 << 20), dtype=np.int8, chunks=(1024, 1024))
     with pytest.raises(DataError, match="layers/0/weights is int8"):
         load_network(path)
+
+
+@pytest.mark.parametrize("name", ["digits.h5", "spoken_digits.h5"])
+def test_the_hash_of_a_shipped_network_stays(name):
+    known = {"digits.h5": "7655870b50d584f3", "spoken_digits.h5": "0ec221f6670554e4"}
+    assert load_network(shipped("networks", name)).sha256.startswith(known[name])
+
+
+def test_recurrent_weights_that_spell_the_next_layer_have_another_hash():
+    """Two networks whose weights, parameters and shapes are one and the same row of bytes."""
+    latency = {"steps": 5, "encoder": Encoder(kind="latency")}
+    rng = np.random.default_rng(8)
+    for neurons, outputs, theta, lambda_ in itertools.product(range(9, 16), range(1, 9), (9, 10, 100), (1, 10)):
+        last = Layer(
+            weights=rng.integers(-128, 128, (neurons, outputs)),
+            weight_bits=8,
+            params=LDLIFParams(lambda_=lambda_, theta=theta),
+        )
+        spelled = repr(((neurons, outputs), 8, last.params)).encode() + last.weights.tobytes()
+        if len(spelled) == neurons**2:
+            break
+    else:
+        raise AssertionError("no text has the length of such weights")
+    first = Layer(weights=rng.integers(-128, 128, (4, neurons)), weight_bits=8, params=last.params)
+    own = np.frombuffer(spelled, np.int8).reshape(neurons, neurons)
+    recurrent = replace(first, weights=np.concatenate([first.weights, own]), recurrent=True)
+    networks = NetworkFile(layers=(first, last), **latency), NetworkFile(layers=(recurrent,), **latency)
+    assert networks[0].sha256 != networks[1].sha256
+
+
+@pytest.mark.parametrize("decay", ["clamp", "toward_zero", "none", "exponential"])
+def test_the_hash_is_the_same_before_saving_and_after_loading(tmp_path, decay):
+    params = NeuronParams(lambda_=1, theta=20, decay=decay, beta=(3, 2))
+    network = NetworkFile(layers=(replace(layer(4, 3), params=params),), steps=3, encoder=Encoder())
+    save_network(network, tmp_path / "net.h5")
+    assert load_network(tmp_path / "net.h5").sha256 == network.sha256

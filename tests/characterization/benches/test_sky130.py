@@ -12,9 +12,8 @@ from pyspice_cim.characterization.benches.column import column_bench
 from pyspice_cim.characterization.benches.sram6t import sram6t_bench
 from pyspice_cim.characterization.benches.sram8t import sram8t_bench
 from pyspice_cim.characterization.devices.curves import (
-    dc_options,
+    dc_deck,
     device_figures,
-    finished_deck,
     transfer_curves,
     transfer_deck,
 )
@@ -23,6 +22,7 @@ from pyspice_cim.characterization.devices.snm import MODES, butterfly, butterfly
 from pyspice_cim.characterization.engine.engine import run_one
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.errors import NetlistError
+from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cell import mosfet
 from pyspice_cim.netlists.deck import Deck
 from pyspice_cim.technology import Corner, load_technology, model_text
@@ -102,13 +102,13 @@ def test_a_bin_alone_is_the_device_with_all_its_bins() -> None:
             nodes = (f"d{tag}", rail, "0", "0")
             size = {"width": width * 1e-6, "length": length * 1e-6}
             mosfet(circuit, tag, nodes, technology=technology, device=device, **size)
-    ours = finished_deck(circuit, model_text(technology, "ss"), dc_options(at("ss")), ".op", names)
+    ours = dc_deck(circuit, model_text(technology, "ss"), at("ss"), Op(), names)
     assert ours.text.count("\n.subckt") < 2 * len(sizes)
     files = [*technology.include_paths("ss"), *technology.binned_paths("ss")]
     parameters = "".join(f".param {name}={value:g}\n" for name, value in technology.models.params.items())
     whole = parameters + "".join(f"{path.read_text()}\n" for path in files)
-    theirs = finished_deck(circuit, whole, dc_options(at("ss")), ".op", names)
-    theirs = replace(theirs, text=re.sub(r"__bin\d+", "", theirs.text))
+    theirs = dc_deck(circuit, whole, at("ss"), Op(), names)
+    theirs = replace(theirs, circuit=re.sub(r"__bin\d+", "", theirs.circuit))
     found, expected = vectors(ours), vectors(theirs)
     assert [float(found[name][0]) for name in names] == pytest.approx(
         [float(expected[name][0]) for name in names], rel=1e-7

@@ -1,13 +1,14 @@
 """The engine, with an analytic simulator in the place of ngspice: order, batches, cache, failures."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import numpy as np
 import pytest
 
 from pyspice_cim.characterization.engine.cache import Cache
-from pyspice_cim.characterization.engine.engine import Engine, Tally, run_one
+from pyspice_cim.characterization.engine.engine import Engine, run_one
+from pyspice_cim.characterization.engine.tally import Tally
 from pyspice_cim.characterization.spice.ngspice import SimResult
 from pyspice_cim.characterization.spice.simulation import Measurement, Simulation, reducer_name
 from pyspice_cim.characterization.spice.status import Failure, Status
@@ -62,7 +63,7 @@ def totals(runs):
     return [(m.value, m.reason) for run in runs for m in run.measurements]
 
 
-EXPECTED = [(14.0, ""), (126.0, ""), (None, "unlucky"), (None, "rejected: too large to be true"), (0.0, "")]
+EXPECTED = [(14.0, ""), (126.0, ""), (None, "untrusted: unlucky"), (None, "rejected: too large to be true"), (0.0, "")]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 8])
@@ -105,7 +106,7 @@ def test_the_key_depends_on_all_that_matters():
 
 def test_the_forecast_counts_down_between_points(monkeypatch):
     now = 100.0
-    monkeypatch.setattr("pyspice_cim.characterization.engine.engine.time.monotonic", lambda: now)
+    monkeypatch.setattr("pyspice_cim.characterization.engine.tally.time.monotonic", lambda: now)
     tally = Tally(benches=4, started=100.0)
     assert tally.seconds_left is None
     tally.benches_done, tally.last_done, now = 1, 10.0, 110.0
@@ -114,6 +115,31 @@ def test_the_forecast_counts_down_between_points(monkeypatch):
     assert tally.seconds_left == 15.0
     now = 200.0
     assert tally.seconds_left == 0.0
+
+
+def test_outcomes_come_in_the_order_of_their_simulations(tmp_path):
+    wanted = [simulation(number) for number in (3, 13, 3, 2000, 1)]
+    with ThreadPoolExecutor(2) as pool:
+        engine = Engine(simulator=Analytic(), cache=Cache(tmp_path), executor=pool)
+        found = engine.simulate(wanted)
+    assert [o.deck_sha256 for o in found] == [each.deck.sha256 for each in wanted]
+    assert [float(o.values["last"]) for o in found if o.ok] == [9.0, 9.0, 1.0]
+    assert [o.status for o in found] == [None, Status.UNTRUSTED, None, Status.REJECTED, None]
+
+
+def test_a_simulation_that_is_not_run_has_an_outcome_that_says_why(tmp_path):
+    with ThreadPoolExecutor(1) as pool:
+        engine = Engine(simulator=Analytic(), cache=Cache(tmp_path), executor=pool)
+        engine.simulate([simulation(1)])
+        late = replace(engine, budget=0.0).simulate([simulation(2)])
+        looked_up = replace(engine, cache_only=True).simulate([simulation(1), simulation(2)])
+    assert [o.reason for o in late] == ["not simulated: the budget of 0 s ran out"]
+    assert [(o.ok, o.cached, o.reason) for o in looked_up] == [(True, True, ""), (False, False, "not in the cache")]
+
+
+def test_an_engine_is_changed_by_making_another():
+    with pytest.raises(FrozenInstanceError):
+        Engine(cache=None).budget = 1.0
 
 
 def test_run_one_needs_no_executor():

@@ -14,9 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pyspice_cim.characterization.engine import engine
+from pyspice_cim.characterization.engine import workers
 from pyspice_cim.characterization.engine.cache import Cache
-from pyspice_cim.characterization.engine.engine import BenchRun, Engine
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans.costs import Cost, Costs
 from pyspice_cim.characterization.plans.plan import load_plan
 from pyspice_cim.characterization.plans.sweep import characterize
@@ -270,7 +271,7 @@ def test_no_worker_and_no_ngspice_outlives_the_program(script, tmp_path, how):
 
 def hold(path):
     """Pool code that must not be interrupted, such as the sending of a result, and then the wait for work."""
-    engine._begin_worker()
+    workers.begin_worker()
     (path / "held").write_text("1")
     time.sleep(0.2)
     (path / "released").write_text("")
@@ -382,7 +383,7 @@ def test_a_cache_that_cannot_be_written_names_the_remedy(tmp_path):
 def test_no_table_is_lost_for_the_costs_of_its_points(tmp_path):
     (tmp_path / "costs.json").mkdir()
     costs = Costs.load(Cache(tmp_path))
-    costs.add("mine", "driver", BenchRun(status="done", simulations=2, decks=2, cpu_seconds=3.0))
+    costs.add("mine", "driver", BenchRun(simulations=2, decks=2, cpu_seconds=3.0))
     costs.save()
     assert costs.of("mine", "driver") == (Cost(1, 3.0, 2), "mine")
 

@@ -1,4 +1,4 @@
-"""Packs: one bad copy is found by bisection and the others keep their values; only a copy that stands alone climbs."""
+"""Packs: one bad copy is found by bisection and the others keep their values; only a copy that stands alone is retried."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pyspice_cim.characterization.engine.packing import Copy, in_packs
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, SimResult
-from pyspice_cim.characterization.spice.retries import LADDER
+from pyspice_cim.characterization.spice.retries import RETRIES
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, execute, reducer_name
 from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.characterization.variation.static import write_margin_fixture
@@ -62,25 +62,25 @@ def run(packs, simulator) -> list[Copy]:
 
 
 @given(count=st.integers(1, 70), size=st.integers(1, 40), bad=st.frozensets(st.integers(0, 69), max_size=4))
-def test_only_the_bad_copies_fail_and_only_they_climb(count: int, size: int, bad: frozenset[int]) -> None:
+def test_only_the_bad_copies_fail_and_only_they_are_retried(count: int, size: int, bad: frozenset[int]) -> None:
     simulator = Squares(bad)
     copies = packed(simulator, count, size)
     assert [copy.ok for copy in copies] == [index not in bad for index in range(count)]
     assert all(copy.values["square"] == index**2 for index, copy in enumerate(copies) if copy.ok)
     assert all("not converged" in copy.reason for copy in copies if not copy.ok)
-    climbed = [text for text in simulator.decks if ".options" in text]
-    assert {len(text.splitlines()[0].split()) for text in climbed} <= {1}
-    assert len(climbed) == len(LADDER) * sum(index < count for index in bad)
+    retried = [text for text in simulator.decks if ".options" in text]
+    assert {len(text.splitlines()[0].split()) for text in retried} <= {1}
+    assert len(retried) == len(RETRIES) * sum(index < count for index in bad)
     # A bad copy costs two decks a halving, no more.
     halvings = int(np.ceil(np.log2(size)))
     first = -(-count // size)
-    assert len(simulator.decks) - len(climbed) <= first + 2 * halvings * max(len(bad), 1)
+    assert len(simulator.decks) - len(retried) <= first + 2 * halvings * max(len(bad), 1)
 
 
-def test_a_copy_that_a_rung_mends_says_which() -> None:
-    rung = LADDER[2]
-    copies = packed(Squares(frozenset({5}), mended=rung.options), 16, 8)
-    assert [copy.rung for copy in copies] == [rung.name if index == 5 else "" for index in range(16)]
+def test_a_copy_that_a_retry_mends_says_which() -> None:
+    retry = RETRIES[2]
+    copies = packed(Squares(frozenset({5}), mended=retry.options.text), 16, 8)
+    assert [copy.retry for copy in copies] == [retry.name if index == 5 else "" for index in range(16)]
     assert all(copy.ok for copy in copies)
 
 

@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 
 from pyspice_cim.characterization.benches.driver import driver_pulse
 from pyspice_cim.characterization.engine.cache import Cache
-from pyspice_cim.characterization.engine.engine import BenchRun, Engine
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans.costs import Costs
 from pyspice_cim.characterization.plans.plan import load_plan
 from pyspice_cim.characterization.plans.registry import BENCHES
@@ -129,7 +130,7 @@ def test_what_waits_in_the_executor_is_not_begun_after_the_budget(pool):
 
 
 def test_a_worker_with_a_fast_clock_does_not_end_the_run(monkeypatch):
-    monkeypatch.setattr("pyspice_cim.characterization.engine.engine.Engine.deadline", 1.0)
+    monkeypatch.setattr("pyspice_cim.characterization.engine.scheduler.Budget.deadline", 1.0)
     with ThreadPoolExecutor(1) as pool:
         engine = Engine(simulator=Slow(), cache=None, executor=pool, workers=1, budget=60.0)
         runs = engine.run([bench(f"{number}", 2) for number in range(3)])
@@ -266,7 +267,7 @@ def test_defaults_are_scaled_by_what_was_measured_here(pace, points):
     default = Costs(None).expected("mine", "driver")
     costs = Costs(None)
     for _ in range(points):
-        ran = BenchRun(status="done", simulations=3, decks=3, cpu_seconds=pace * default.cpu_seconds)
+        ran = BenchRun(simulations=3, decks=3, cpu_seconds=pace * default.cpu_seconds)
         costs.add("mine", "driver", ran)
     assert costs.expected("mine", "column").cpu_seconds == pytest.approx(
         pace * Costs(None).expected("mine", "column").cpu_seconds
@@ -314,7 +315,7 @@ def test_settings_have_costs_of_their_own(tmp_path):
     default = costs.expected("mine", names[1])
     assert default == costs.expected("mine", "sequential")
     for name, seconds in zip(names[:2], (30.0, 10.0), strict=True):
-        costs.add("mine", name, BenchRun(status="done", simulations=3, decks=3, cpu_seconds=seconds))
+        costs.add("mine", name, BenchRun(simulations=3, decks=3, cpu_seconds=seconds))
     # The third never ran: it costs what the bench does without settings.
     assert [costs.expected("mine", name).cpu_seconds for name in names] == [30.0, 10.0, 30.0]
 

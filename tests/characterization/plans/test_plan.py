@@ -4,7 +4,7 @@ import tracemalloc
 
 import pytest
 
-from pyspice_cim.characterization.plans.plan import load_plan, plan_points
+from pyspice_cim.characterization.plans.plan import load_plan, plan_points, started
 from pyspice_cim.errors import PlanError, TechnologyError
 from pyspice_cim.resources import shipped, shipped_names
 from pyspice_cim.technology import load_technology
@@ -129,6 +129,50 @@ def test_a_plan_of_ten_million_points_is_refused_at_once(tmp_path):
         assert word in str(caught.value)
     # A list of the points would be gigabytes; the text of the plan and its numbers are not one byte a point.
     assert peak < 10_000_000
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("rows = [16]\nsegments = [1, 4]", "rows = [6]\nsegments = [1]", "segments = 2 at least, or rows = 8"),
+        (
+            "rows = [16]\nsegments = [1, 4]",
+            "rows = [7, 16]\nsegments = [1, 4]",
+            "segments = 1 with rows = 7 do not hold",
+        ),
+        ("rows = [16]", "rows = [4, 16]", "benches.column: rows = 4 hold no word of the bench, which has 6 bits"),
+        (
+            "[benches.driver]",
+            "[benches.decoder]\nrows = [1, 4]",
+            "benches.decoder: rows = 1: the decoder serves 2 to 4096",
+        ),
+        ("[benches.driver]", "[benches.sequential]\nrows = [1]\nmembrane_bits = [8]", "benches.sequential: rows = 1"),
+        (
+            "[benches.driver]",
+            "[benches.sequential]\nrows = [4]\nmembrane_bits = [64]",
+            "membrane_bits = 64 are too many",
+        ),
+        (
+            "vdd = [1.0, 1.1]",
+            "vdd = [1.0, 1.1000001]",
+            "corners.vdd: 1.1000001: a deck states six digits; give 1.1",
+        ),
+        ("temperature_c = [27.0]", "temperature_c = [27.12348]", "a deck states six digits; give 27.1235"),
+    ],
+)
+def test_a_plan_asks_for_nothing_that_a_bench_would_change(tmp_path, old, new, message):
+    with pytest.raises(PlanError, match="plan.toml") as caught:
+        load_plan(write(tmp_path, GOOD.replace(old, new)))
+    assert message in str(caught.value)
+
+
+def test_segments_of_few_rows_are_taken_where_the_weights_fit(tmp_path):
+    plan = load_plan(write(tmp_path, GOOD.replace("rows = [16]\nsegments = [1, 4]", "rows = [6, 7]\nsegments = [2]")))
+    points = [point for point in plan_points(plan, load_technology("generic45lp")) if point.bench == "column"]
+    for point in points:
+        simulation = next(started(plan, load_technology("generic45lp"), point))[0]
+        # Each segment has a row of read-wordlines of its own: as many segments as the table will say.
+        assert simulation.deck.text.count("\nXseg") == 2 * point.coordinates["segments"]
 
 
 def test_absent_plan(tmp_path):

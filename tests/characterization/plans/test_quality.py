@@ -1,7 +1,7 @@
 """Held-out points, refinement and audit, by quantities whose errors are known on paper; no SPICE."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -9,14 +9,17 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pyspice_cim.characterization.engine.engine import BenchRun, Engine
+from pyspice_cim.characterization.engine.engine import Engine
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans import quality, registry
 from pyspice_cim.characterization.plans.plan import Plan, load_plan, plan_points
 from pyspice_cim.characterization.plans.quality import Interval, audit_points, audited, held_out_points, refined
 from pyspice_cim.characterization.plans.registry import BenchKind
 from pyspice_cim.characterization.plans.sweep import characterize
 from pyspice_cim.characterization.spice.simulation import Measurement, Outcome, Simulation
-from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.characterization.spice.status import Failure, Status
+from pyspice_cim.netlists.analysis import Options, Tran
+from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.tables import Lookup, Table, load_table, save_table
 from pyspice_cim.tables.table import CORNER_AXES
 from pyspice_cim.technology import load_technology
@@ -33,6 +36,7 @@ size = {size}
 {more}
 """
 TIGHT = 1 + 2**-10
+LATE = Failure(Status.NOT_SIMULATED, "no time")
 
 
 def measured(vdd, celsius, size, *, tight=False):
@@ -52,36 +56,47 @@ def measured(vdd, celsius, size, *, tight=False):
     ]
 
 
-@dataclass
+class Analytic:
+    version = "analytic"
+
+
+@dataclass(frozen=True)
 class Counting(Engine):
     """An engine without processes, which counts the batches of points that it was given."""
 
-    def __post_init__(self):
-        self.simulator = type("Analytic", (), {"version": "analytic"})()
-        self.cache, self.asked, self.failing = None, [], set()
+    simulator: Analytic = field(default_factory=Analytic)
+    cache: None = None
+    asked: list = field(default_factory=list)
+    failing: set = field(default_factory=set)
 
     def run(self, benches):
         found = [drive(bench) for bench in benches]
         self.asked.append([place for place, _ in found])
-        return [
-            BenchRun(status="missing", reason="no time")
-            if place in self.failing
-            else BenchRun(status="done", measurements=m)
-            for place, m in found
-        ]
+        return [BenchRun(failure=LATE) if place in self.failing else BenchRun(measurements=m) for place, m in found]
+
+
+def drawn(title, **options):
+    return DrawnDeck(
+        circuit=f"{title}\nR1 a 0 1",
+        models="",
+        temperature_c=27.0,
+        options=Options.of(**{"reltol": "1e-3", **options}),
+        analysis=Tran(step=1e-12, stop=1e-9, max_step=1e-11, letter="p"),
+        saves=("v(a)",),
+    )
 
 
 def parabola(technology, corner, *, size):
     """A bench with one deck, whose text an audit changes; the "outcome" is where it was measured."""
-    deck = Deck(text=f"{corner.process} {corner.vdd!r} {corner.temperature_c!r} {size}\n.options reltol=1e-4\n.end\n")
+    deck = drawn(f"{corner.process} {corner.vdd!r} {corner.temperature_c!r} {size}")
     (outcome,) = yield [Simulation(deck=deck, reducer="nowhere:nothing")]
     return measured(corner.vdd, corner.temperature_c, size, tight=bool(outcome.values["tight"]))
 
 
 def drive(bench):
     (simulation,) = next(bench)
-    place, tolerance = simulation.deck.text.split("\n")[:2]
-    tight = tolerance == ".options reltol=1e-05"
+    place = simulation.deck.text.split("\n")[0]
+    tight = simulation.deck.options["reltol"] == "0.0001"
     assert simulation.retry is not tight
     outcome = Outcome(values={"tight": np.array(float(tight))}, deck_sha256="", cpu_seconds=0.0)
     try:
@@ -195,9 +210,9 @@ def test_errors_of_interpolation_are_those_of_the_formula(plan, tmp_path):
 
 def test_a_node_that_is_needed_and_missing_is_no_small_error(plan):
     engine = Counting()
-    engine.failing = {
+    engine.failing.update(
         f"tt {vdd!r} {celsius!r} {size}" for vdd in (0.9, 1.0, 1.2) for celsius in (0.0, 50.0) for size in (1, 4)
-    }
+    )
     data = characterize(plan("[held_out]\n[refine]\nrounds = 2"), engine).dataset
     assert np.isnan(data["held_out_error"].values).all()
     assert "interpolation_error" not in data["energy"].attrs
@@ -210,13 +225,13 @@ def test_a_point_held_out_that_was_not_simulated_says_so(plan):
         f"{p.corner.process} {p.corner.vdd!r} {p.corner.temperature_c!r} {p.coordinates['size']}"
         for p, _ in held_out_points(wanted)
     ]
-    engine.failing = {places_held[0]}
+    engine.failing.add(places_held[0])
     data = characterize(wanted, engine).dataset
     of_all = [json.loads(place)["vdd"] for place in data["held_out_coordinates"].values]
     # The quantity that no point measures has a reason of its own.
     quantities, reasons = data["held_out_quantity"].values, data["held_out_reason"].values
     assert set(quantities) == {"energy", "delay", "failing"} and len(of_all) == 3 * len(places_held)
-    lost = reasons == "no time"
+    lost = reasons == str(LATE)
     assert set(quantities[lost]) == {"energy", "delay", "failing"}
     assert set(reasons[~lost & (quantities == "failing")]) == {"never"}
     assert (reasons[~lost & (quantities != "failing")] == "").all()
@@ -225,19 +240,19 @@ def test_a_point_held_out_that_was_not_simulated_says_so(plan):
     assert data["energy"].attrs["interpolation_error"] > 0
 
 
-@dataclass
+@dataclass(frozen=True)
 class NoAudit(Counting):
     """An engine that has no time for audits."""
 
     def run(self, benches):
         found = super().run(benches)
-        return found if len(self.asked) == 1 else [BenchRun(status="missing", reason="no time") for _ in found]
+        return found if len(self.asked) == 1 else [BenchRun(failure=LATE) for _ in found]
 
 
 def test_an_audit_that_there_was_no_time_for_says_so(plan):
     data = characterize(plan("[audit]\npoints = 2"), NoAudit()).dataset
     assert set(data["audit_quantity"].values) == {"energy", "delay"} and data.sizes["audit"] == 4
-    assert set(data["audit_reason"].values) == {"no time"} and np.isnan(data["audit_error"].values).all()
+    assert set(data["audit_reason"].values) == {str(LATE)} and np.isnan(data["audit_error"].values).all()
     assert "numerical_error" not in data["energy"].attrs
 
 
@@ -275,7 +290,7 @@ def test_what_the_search_grid_hides_is_not_refined(plan, monkeypatch):
     for resolution, added in ((0.0, True), (0.004, True), (0.01, False)):
         (energy, *_) = measured(1.1, 50.0, 4)
         coarse = Measurement(**{**vars(energy), "resolution": resolution})
-        checks = quality.interpolation_checks(table, point, BenchRun(status="done", measurements=[coarse]))
+        checks = quality.interpolation_checks(table, point, BenchRun(measurements=[coarse]))
         assert (refined(wanted, [(interval, checks)]) != wanted) is added
 
 
@@ -298,22 +313,22 @@ def test_an_audit_of_named_benches_leaves_the_others_alone(plan):
     named = plan("[audit]\npoints = 5\nbenches = ['parabola']")
     assert named.audit.benches == ["parabola"]
     points = plan_points(named, load_technology(named.technology))
-    runs = [BenchRun(status="done", measurements=[]) for _ in points]
+    runs = [BenchRun(measurements=[]) for _ in points]
     assert len(audit_points(named, points, runs)) == 5
     others = named.model_copy(update={"audit": named.audit.model_copy(update={"benches": ["driver"]})})
     assert not audit_points(others, points, runs)
 
 
-def test_points_that_needed_a_rung_are_not_audited(plan):
+def test_points_that_needed_a_retry_are_not_audited(plan):
     wanted = plan("[audit]\npoints = 100")
     points = plan_points(wanted, load_technology("generic45lp"))
-    runs = [BenchRun(status="done", rungs=("gmin",) if number % 2 else ()) for number in range(len(points))]
-    runs[0] = BenchRun(status="missing")
+    runs = [BenchRun(retries=("gmin",) if number % 2 else ()) for number in range(len(points))]
+    runs[0] = BenchRun(failure=LATE)
     assert quality.audit_points(wanted, points, runs) == list(range(2, len(points), 2))
 
 
-def test_an_audit_changes_tolerances_and_climbs_no_ladder():
-    deck = Deck(text="* x\n.options reltol=1e-3 chgtol=1e-16\n.tran 1p 1n 0 10p\n.end\n")
+def test_an_audit_changes_tolerances_and_is_not_retried():
+    deck = drawn("* x", reltol="1e-3", chgtol="1e-16")
 
     def bench():
         first = yield [Simulation(deck=deck, reducer="a:b")]
@@ -322,7 +337,8 @@ def test_an_audit_changes_tolerances_and_climbs_no_ladder():
 
     driven = audited(bench())
     (only,) = next(driven)
-    assert only.deck.text == "* x\n.options reltol=0.0001 chgtol=1e-17\n.tran 1p 1n 0 5p\n.end\n" and not only.retry
+    assert only.deck.options == Options.of(reltol="0.0001", chgtol="1e-17") and not only.retry
+    assert ".tran 1p 1e-09 0 5p\n" in only.deck.text
     assert [s.reducer for s in driven.send(["one"])] == ["a:c", "a:d"]
     with pytest.raises(StopIteration) as stopped:
         driven.send(["two", "three"])

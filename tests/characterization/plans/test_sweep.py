@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pyspice_cim.characterization.engine.engine import BenchRun
+from pyspice_cim.characterization.engine.tally import BenchRun
 from pyspice_cim.characterization.plans.plan import Plan, load_plan, plan_points
 from pyspice_cim.characterization.plans.sweep import assemble
 from pyspice_cim.characterization.spice.simulation import Measurement
@@ -55,7 +55,7 @@ def fake(plan, failing):
                 )
             ]
         )
-    runs = [BenchRun(measurements=found, status="done") for found in measured]
+    runs = [BenchRun(measurements=found) for found in measured]
     origin = {"technology": technology.name, "technology_sha256": technology.sha256, "ngspice": "ngspice-fake"}
     return assemble(plan, points, runs, origin=origin)
 

@@ -28,6 +28,7 @@ from pyspice_cim.characterization.variation.mechanisms import Conditions, find_m
 from pyspice_cim.characterization.variation.montecarlo import MECHANISMS, monte_carlo_bench, tail_bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings, Population, standard_normals
 from pyspice_cim.characterization.variation.sense import latch_deck, latch_differences, sense_offset, sense_transistors
+from pyspice_cim.netlists.analysis import Options
 from pyspice_cim.technology import Corner, load_technology
 
 TECHNOLOGY, CORNER = load_technology("generic45lp"), Corner(vdd=1.1)
@@ -66,7 +67,8 @@ def access(sense_delay: float):
 def test_an_access_is_as_accurate_as_it_says(access, sense_delay: float) -> None:
     shifts = drawn(access.transistors, 16)
     fast = execute(access.build(shifts), SIMULATOR)
-    deck, _ = access_copies_deck(WORD, column_cell(WORD), shifts, sense_delay, "reltol=1e-5 chgtol=1e-18", 0.5)
+    exactly = Options.of(reltol="1e-5", chgtol="1e-18")
+    deck, _ = access_copies_deck(WORD, column_cell(WORD), shifts, sense_delay, exactly, 0.5)
     exact = execute(replace(access.build(shifts), deck=deck), SIMULATOR)
     assert fast.ok and exact.ok
     for name in ("write_delay", "write_energy", "differential", "read_energy"):
