@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.errors import CimError, ConfigError, DataError
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped, shipped_names
 from pyspice_cim.terminal import visible
 
@@ -61,10 +61,19 @@ class _NothingWrittenError(Exception):
     """Leaves ``atomic_write`` without a file."""
 
 
-def check_picture(option: str, path: Path) -> None:
-    """Raise ``ConfigError`` if the suffix of ``path``, the value of ``option``, is no format of a picture."""
+def check_picture(option: str, path: Path, error: type[CimError] = ConfigError) -> None:
+    """Check that the suffix of ``path`` is a format of a picture.
+
+    Args:
+        option: name of the option that gives ``path``, for the message.
+        path: file to write.
+        error: kind of the error.
+
+    Raises:
+        CimError: of the kind ``error``, if the suffix is another one.
+    """
     if path.suffix.lower() not in {".png", ".pdf", ".svg"}:
-        raise ConfigError(f"{option} {path}: give a name that ends in .png, .pdf or .svg")
+        raise error(f"{option} {path}: give a name that ends in .png, .pdf or .svg")
 
 
 def open_table(table: Path | None, technology: str | None) -> "Table":

@@ -165,7 +165,7 @@ def show(
         temperature_c=loaded.temperature.nominal_c if temperature is None else temperature,
     )
     if figure is not None:
-        check_picture("--figure", figure)
+        check_picture("--figure", figure, TechnologyError)
     simulator = NgspiceSimulator()
     measured = measure_technology(loaded, condition, simulator)
     if as_json:

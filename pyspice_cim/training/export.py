@@ -18,13 +18,26 @@ from pyspice_cim.training.layers import LDLIFLayer, LDLIFNetwork
 def export(
     network: LDLIFNetwork, *, steps: int, encoder: Encoder, meta: Mapping[str, str] | None = None
 ) -> NetworkFile:
-    """The integers of a quantized ``network``; run as integers they give the answers of ``network``, to the sample."""
+    """Return the integers of a quantized ``network`` as a network file.
+
+    Args:
+        network: a network after ``start_quantized``.
+        steps: time steps of a sample.
+        encoder: how values become input spikes.
+        meta: notes, name to text.
+
+    Returns:
+        The network file. It gives the same answer as ``network`` for every sample.
+    """
     layers = tuple(file_layer(layer) for layer in integer_layers(network))
     return NetworkFile(layers=layers, steps=steps, encoder=encoder, meta=meta or {})
 
 
 def integer_layers(network: LDLIFNetwork) -> tuple[FullyConnected, ...]:
-    """The layers of a quantized ``network`` for ``run_integer`` and ``fast_run``, which give its answers, to the sample."""
+    """Return the layers of a quantized ``network`` for ``run_integer`` and ``fast_run``.
+
+    Both give the same answer as ``network`` for every sample.
+    """
     layers = []
     for layer in network.layers:
         whole = layer.integers()

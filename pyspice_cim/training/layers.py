@@ -10,7 +10,8 @@ import itertools
 import math
 from typing import NamedTuple
 
-from pyspice_cim.behavioral.neuron.ldlif import Reset
+from pyspice_cim.behavioral.neuron.ldlif import MAX_MEMBRANE_BITS, RESETS, Reset
+from pyspice_cim.checks import check_choice, check_flag, check_integer, check_sequence
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.training._torch import torch
 from pyspice_cim.training.decay import DECAYS
@@ -55,7 +56,7 @@ class LDLIFLayer(torch.nn.Module):
     ``recurrent``, ``recurrent_weight`` (neurons, neurons) from its own spikes of the step before.
 
     Raises:
-        ConfigError: for another decay rule.
+        ConfigError: if an argument is of another type or out of range.
     """
 
     def __init__(
@@ -70,8 +71,12 @@ class LDLIFLayer(torch.nn.Module):
         reset: Reset = "subtract",
     ) -> None:
         super().__init__()
-        if decay not in DECAYS:
-            raise ConfigError(f"decay is {decay!r}; choose one of {', '.join(DECAYS)}")
+        inputs, neurons = check_integer("inputs", inputs, 1), check_integer("neurons", neurons, 1)
+        check_choice("decay", decay, DECAYS)
+        check_choice("reset", reset, RESETS)
+        check_flag("recurrent", recurrent)
+        weight_bits = check_integer("weight_bits", weight_bits, 2, 8)
+        membrane_bits = check_integer("membrane_bits", membrane_bits, 2, MAX_MEMBRANE_BITS)
         self.weight = torch.nn.Parameter(torch.randn(inputs, neurons) / math.sqrt(inputs))
         self.recurrent_weight = (
             torch.nn.Parameter(FIRST_RECURRENT * torch.randn(neurons, neurons) / math.sqrt(neurons))
@@ -133,7 +138,7 @@ class LDLIFLayer(torch.nn.Module):
 
 
 class LDLIFNetwork(torch.nn.Module):
-    """LD-LIF layers one after the other; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10).
+    """LD-LIF layers in a chain; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10).
 
     If ``recurrent``, all layers but the last are. The other arguments are those of each ``LDLIFLayer``.
     """
@@ -149,6 +154,10 @@ class LDLIFNetwork(torch.nn.Module):
         reset: Reset = "subtract",
     ) -> None:
         super().__init__()
+        shape = check_sequence("shape", shape)
+        if len(shape) < 2:
+            raise ConfigError(f"shape is {shape}; it must name the inputs and the neurons of at least one layer")
+        check_flag("recurrent", recurrent)
         self.stack = torch.nn.ModuleList(
             LDLIFLayer(
                 inputs,

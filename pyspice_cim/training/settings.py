@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.neuron.ldlif import RESETS, Reset
+from pyspice_cim.checks import check_choice, check_flag, check_sequence, check_type
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.training.decay import DECAYS
 
@@ -30,12 +31,19 @@ _WHOLE = (
 class FitSettings:
     """How to train.
 
-    ``shape``: inputs and neurons of each layer; ``steps``: time steps a sample; ``encoder``: of the exported network;
-    ``decay``: the rule of all layers; ``recurrent``: whether all layers but the last see their own spikes;
-    ``epochs`` in real numbers, then ``epochs_quantized`` in integers, each with Adam and a cosine from its learning
-    rate to 0; ``rate_penalty``: added to the loss per spike, step and neuron of the hidden layers, for sparse
-    activity; ``label_smoothing``: share of the target spread over all classes, which keeps the scores, and with them
-    the spikes, from growing without end; ``seed``: of weights and batches.
+    Attributes:
+        shape: inputs, then neurons of each layer.
+        steps: time steps of a sample.
+        encoder: how values become input spikes.
+        decay: decay rule of all layers.
+        recurrent: whether all layers but the last see their own spikes.
+        weight_bits, membrane_bits, reset: as in ``Layer`` and ``LDLIFParams``.
+        epochs, epochs_quantized: epochs in real numbers, then in integers.
+        learning_rate, learning_rate_quantized: learning rate of Adam at the start of each part; a cosine takes it to 0.
+        batch: samples of a batch.
+        rate_penalty: loss for each spike of the hidden layers, per step and neuron. It makes the activity sparse.
+        label_smoothing: share of the target that is spread over all classes. It keeps the scores from growing.
+        seed: seed of the weights and of the batches.
 
     Raises:
         ConfigError: if a field is out of its range; the message names it.
@@ -59,13 +67,15 @@ class FitSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        whole = all(isinstance(each, Integral) and each >= 1 for each in self.shape)
-        if len(self.shape) < 2 or not whole:
+        shape = check_sequence("shape", self.shape)
+        whole = all(isinstance(each, Integral) and not isinstance(each, bool) and int(each) >= 1 for each in shape)
+        if len(shape) < 2 or not whole:
             raise ConfigError(f"shape is {self.shape}; it must name the inputs and the neurons of at least one layer")
-        if self.decay not in DECAYS:
-            raise ConfigError(f"decay is {self.decay!r}; choose one of {', '.join(DECAYS)}")
-        if self.reset not in RESETS:
-            raise ConfigError(f"reset is {self.reset!r}; choose one of {', '.join(RESETS)}")
+        object.__setattr__(self, "shape", tuple(int(each) for each in shape))
+        check_type("encoder", self.encoder, Encoder)
+        check_flag("recurrent", self.recurrent)
+        check_choice("decay", self.decay, DECAYS)
+        check_choice("reset", self.reset, RESETS)
         for name, least, most in _WHOLE:
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, Integral) or not least <= int(value) <= most:
@@ -103,6 +113,9 @@ def check_data(values01: NDArray[Any], labels: NDArray[Any], settings: FitSettin
 
 
 def _check_real(name: str, value: Any, range_: str, holds: Callable[[Any], bool]) -> None:
-    real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    try:
+        real = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:  # an integer that no float holds
+        real = False
     if not real or not holds(value):
         raise ConfigError(f"{name} is {value!r}; it must be a finite number, {range_}")

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.macro.calibration import Calibration
-from pyspice_cim.behavioral.macro.config import MacroConfig
+from pyspice_cim.behavioral.macro.config import MacroConfig, checked_conditions
 from pyspice_cim.behavioral.macro.execution import run_layer
 from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun, calibrated_layer
 from pyspice_cim.behavioral.macro.layout import NO_FAULTS, layout_of, state_at_rest
@@ -29,7 +29,8 @@ from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, ldlif_s
 from pyspice_cim.characterization.benches.array import ArrayRun, array_simulation
 from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
-from pyspice_cim.errors import ConfigError, TableError
+from pyspice_cim.checks import check_integer, check_type
+from pyspice_cim.errors import TableError
 from pyspice_cim.microcode import EVENTS, column_bits, columns_at_rest, count_events, membranes
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
@@ -73,8 +74,7 @@ class CosimSpec:
             ("vectors", 1, 1000),
             ("seed", 0, 2**63 - 1),
         ):
-            if not low <= getattr(self, name) <= high:
-                raise ConfigError(f"{name} is {getattr(self, name)}; it must be {low} to {high}")
+            object.__setattr__(self, name, check_integer(name, getattr(self, name), low, high))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -186,7 +186,7 @@ def vector_layer(vector: Vector, spec: CosimSpec, table: Table, conditions: dict
         weight_bits=spec.weight_bits,
         membrane_bits=spec.membrane_bits,
         column_bits=column_bits(vector.weights, spec.membrane_bits),
-        **conditions,
+        **checked_conditions(conditions),
     )
     layer = FullyConnected(weights=vector.weights.astype(np.int8), weight_bits=spec.weight_bits, params=vector.params)
     (mapped,) = map_layers([layer], (spec.inputs,), config).maps
@@ -243,10 +243,13 @@ def cosimulate(
         The comparison over all vectors.
 
     Raises:
+        ConfigError: if an argument is of another type, or a condition is a size that ``spec`` states.
         MissingDependencyError: if ngspice is not installed.
         TableError: if the table does not cover the macro, or was made from other models than ``technology`` has.
         TechnologyError: if no technology is given, and the technology of the table is not built in.
     """
+    check_type("spec", spec, CosimSpec)
+    check_type("table", table, Table)
     engine = engine or Engine()
     technology = technology or technology_of(table)
     table.require_technology(technology.name)
@@ -360,7 +363,13 @@ def _events_of_kernel(vector: Vector, layer: CalibratedLayer) -> NDArray[np.int6
 
 
 def _last_change(run: ArrayRun, calibration: Calibration) -> float:
-    """Predicted time of the last change of a cell or a flag, in seconds."""
+    """Predicted time of the last change of a cell or a flag, in seconds.
+
+    Bit k of operation n is written in the cycle after its read, and a flag after the last bit::
+
+        t_cell = (n bits + k + 1) cycle + write_delay
+        t_flag = (n + 1) bits cycle + flag_delay
+    """
     bits, before, last = run.shape.bits, run.state, 0.0
     for n, after in enumerate(run.states()):
         flips = int(np.bitwise_or.reduce(before.word ^ after.word)) & ((1 << bits) - 1)

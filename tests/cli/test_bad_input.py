@@ -358,8 +358,8 @@ def test_ngspice_fails_or_writes_garbage(cim, tmp_path, fake_ngspice, script, re
 def test_ngspice_hangs(cim, tmp_path, fake_ngspice, monkeypatch):
     fake_ngspice("sleep 300")
     # The same way for every deck, in a second and not in ten minutes.
-    run_child = ngspice._run_child
-    monkeypatch.setattr(ngspice, "_run_child", lambda program, folder, timeout: run_child(program, folder, 1.0))
+    run_child = ngspice.run_child
+    monkeypatch.setattr(ngspice, "run_child", lambda program, folder, timeout: run_child(program, folder, 1.0))
     ran = cim("characterize", written(tmp_path / "small.toml", PLAN), "--out", tmp_path / "t.h5", "--workers", 4)
     assert ran.status == 1 and "Traceback" not in ran.err
     assert "timeout: killed after 600 s" in " ".join(ran.out.replace("│", " ").split())

@@ -8,6 +8,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.checks import as_array, check_integer, check_number, check_sequence, check_type
 from pyspice_cim.errors import ConfigError, DataError
 from pyspice_cim.hdf5_guard import why_refused
 
@@ -34,7 +35,7 @@ class Events:
     inputs: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        times, inputs = np.asarray(self.times, np.float64), np.asarray(self.inputs)
+        times, inputs = np.asarray(as_array("times", self.times), np.float64), as_array("inputs", self.inputs)
         if times.ndim != 1 or times.shape != inputs.shape:
             raise DataError(f"times have shape {times.shape} and inputs {inputs.shape}; both must be (events,)")
         if inputs.dtype.kind not in "iu" or (inputs < 0).any():
@@ -66,9 +67,12 @@ def bin_events(recordings: list[Events], steps: int, step_seconds: float, inputs
         ConfigError: if an argument is out of range.
         DataError: if an event's input is not below ``inputs``.
     """
-    if steps < 1 or inputs < 1:
-        raise ConfigError(f"steps is {steps} and inputs {inputs}; each must be 1 or more")
-    if not (np.isfinite(step_seconds) and step_seconds > 0):
+    recordings = list(check_sequence("recordings", recordings))
+    for index, events in enumerate(recordings):
+        check_type(f"recordings[{index}]", events, Events)
+    check_integer("steps", steps, 1, 2**31 - 1)
+    check_integer("inputs", inputs, 1, 2**31 - 1)
+    if not (np.isfinite(check_number("step_seconds", step_seconds)) and step_seconds > 0):
         raise ConfigError(f"step_seconds is {step_seconds}; it must be above 0 s")
     spikes = np.zeros((steps, len(recordings), inputs), np.uint8)
     for sample, events in enumerate(recordings):

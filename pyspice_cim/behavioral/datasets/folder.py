@@ -12,7 +12,7 @@ DATA_VARIABLE = "PYSPICE_CIM_DATA"
 
 def check_split(split: str) -> None:
     """Raise ``ConfigError`` if ``split`` is neither "train" nor "test"."""
-    if split not in ("train", "test"):
+    if not isinstance(split, str) or split not in ("train", "test"):
         raise ConfigError(f"split is {split!r}; choose 'train' or 'test'")
 
 

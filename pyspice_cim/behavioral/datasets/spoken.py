@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy.fft import rfft
 
 from pyspice_cim.behavioral.datasets.folder import Split, check_split, data_folder
-from pyspice_cim.errors import ConfigError, DataError
+from pyspice_cim.checks import check_integer
+from pyspice_cim.errors import DataError
 
 FSDD_SOURCE = "https://github.com/Jakobovski/free-spoken-digit-dataset"
 TEST_RECORDINGS = 5
@@ -93,8 +94,7 @@ def mel_bands(samples: NDArray[np.float64], rate: int, *, steps: int, bands: int
     Source: the mel scale of D. O'Shaughnessy, "Speech Communication", 1987.
     """
     for name, value in (("steps", steps), ("bands", bands)):
-        if value < 1:
-            raise ConfigError(f"{name} is {value}; it must be 1 or more")
+        check_integer(name, value, 1)
     window = round(WINDOW_SECONDS * rate)
     padded = np.pad(samples, (0, max(0, window - len(samples))))
     starts = np.rint(np.linspace(0, len(padded) - window, steps)).astype(int)

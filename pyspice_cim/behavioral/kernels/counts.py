@@ -60,7 +60,7 @@ def add_run(values, before, sample, start, stop, many, n):
         sample: number of the sample.
         start, stop: bounds of the run. A run past the end of the values reads the previous time step.
         many: whether values may exceed 1.
-        n: int64, (steps,), is added to.
+        n: int64, (steps,), increased in place.
     """
     steps, (batch, size) = n.size, before.shape
     # Flat arrays and offsets are used, because a view of one time step costs more time than its spikes.
@@ -90,10 +90,10 @@ def count_operations(counted, values, before, operations, path, active, sops, fi
         counted: ``macro.layout.Counted``, a tuple of arrays.
         values: uint8, (steps, batch, all values).
         before: uint8, (batch, all values), the values of the time step before the first one.
-        operations: int64, (batch, kinds), is added to.
-        path: float64, (batch, updates), is added to.
-        active: int64, (batch,), sum of the input values, is added to.
-        sops: int64, (batch,), synaptic operations, is added to.
+        operations: int64, (batch, kinds), increased in place.
+        path: float64, (batch, updates), increased in place.
+        active: int64, (batch,), sum of the input values, increased in place.
+        sops: int64, (batch,), synaptic operations, increased in place.
         first, last: range of samples.
     """
     many, inputs, runs, tile_runs = counted.many, counted.inputs, counted.runs, counted.tile_runs

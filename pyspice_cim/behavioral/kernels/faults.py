@@ -48,7 +48,7 @@ def failures(index, stream, gaps, log_kept):
     Args:
         index: class of the access.
         stream: uint64, (classes,), states of the generators, which move on.
-        gaps: int64, (classes,), accesses until the next failure, is updated.
+        gaps: int64, (classes,), accesses until the next failure, updated in place.
         log_kept: float64, (classes,), log(1 - rate) of each class.
     """
     plane, at = np.int64(0), gaps[index]
@@ -64,8 +64,8 @@ def operate_faulty(word, latches, operand, mask, capture, weight, valid, stuck, 
     """One operation on 64 columns in which accesses fail.
 
     Args:
-        word: int64, (bits,), bit planes of the words, is updated.
-        latches: int64, (2,), bit planes of the flag and of the sum latch, is updated.
+        word: int64, (bits,), bit planes of the words, updated in place.
+        latches: int64, (2,), bit planes of the flag and of the sum latch, updated in place.
         operand: int64, (operand bits,), bit planes of the operand. The last plane serves all higher bits (its sign).
         mask: bit plane of the columns that read 0 in place of their word.
         capture: whether the sign of the sum becomes the flag.

@@ -54,8 +54,8 @@ def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight
     """Sequential operations on 64 columns, one for each row ``planes[base + rows[begin:end]]`` that is added.
 
     Args:
-        word: int64, (bits,), bit planes of the words, is updated.
-        latches: int64, (2,), bit planes of the flag and of the sum latch, is updated.
+        word: int64, (bits,), bit planes of the words, updated in place.
+        latches: int64, (2,), bit planes of the flag and of the sum latch, updated in place.
         planes: int64, (rows, operand bits). The last plane of a row serves all higher bits, because it is the sign.
         base: first row of the macro in ``planes``.
         rows: int64, row numbers.
@@ -64,7 +64,7 @@ def operate(word, latches, planes, base, rows, begin, end, mask, capture, weight
         capture: whether the sign of the last sum becomes the flag.
         weight: whether the operand is a weight or a received sum.
         valid: bit plane of the columns that exist.
-        counts: int64, (events,), is added to.
+        counts: int64, (events,), increased in place.
     """
     bits, top, kept = word.size, planes.shape[1] - 1, ~mask
     v_ones = r_ones = o_ones = ro_ones = rc_ones = oc_ones = roc_ones = 0
@@ -133,7 +133,7 @@ def constant(operand, k0, k1, flag, valid):
     """Write the bit planes of a broadcast constant to ``operand``.
 
     Args:
-        operand: int64, (bits,), is overwritten.
+        operand: int64, (bits,), overwritten.
         k0, k1: constant of the columns with flag 0 and with flag 1.
         flag: bit plane of the flags.
         valid: bit plane of the columns that exist.
@@ -154,7 +154,7 @@ def perform(kind, control, word, latches, planes, base, rows, begin, end, valid,
         kind: index of the program row.
         control: ``organisation.StepProgram.control``.
         word, latches, planes, base, rows, begin, end, valid: as for ``operate``.
-        counts: int64, (kinds, events), is added to if no faults are given.
+        counts: int64, (kinds, events), increased in place if no faults are given.
         faults: ``macro.layout.Faults``.
         stuck: int64, (2, bits), bit planes of the cells stuck at 0 and at 1.
         sample: number of the sample.
@@ -179,9 +179,9 @@ def receive(word, scratch, valid, writes, faults, stuck, sample):
 
     Args:
         word: int64, (bits,), the sum of a partial-sum macro.
-        scratch: int64, (bits,), is overwritten.
+        scratch: int64, (bits,), overwritten.
         valid: bit plane of the columns that exist.
-        writes: int64, (4,), counts by ``kernels.program.TRANSITIONS``, is added to if no faults are given.
+        writes: int64, (4,), counts by ``kernels.program.TRANSITIONS``, increased in place if no faults are given.
         faults: ``macro.layout.Faults``.
         stuck: int64, (2, bits), bit planes of the scratch cells stuck at 0 and at 1.
         sample: number of the sample.
@@ -201,8 +201,9 @@ def receive(word, scratch, valid, writes, faults, stuck, sample):
 
 @_inlined
 def run_group(layout, state, faults, g, block, sample, rows, ends, operand, counts, writes):
-    """Run one time step of one block of 64 columns in all macros of group ``g``, by the program rows of
-    ``layout.control``.
+    """Run one time step of one block of 64 columns in all macros of one group.
+
+    The program rows of ``layout.control`` say which operations run.
 
     Args:
         layout, state, faults: tuples of arrays, see ``macro/layout.py``.
@@ -210,8 +211,8 @@ def run_group(layout, state, faults, g, block, sample, rows, ends, operand, coun
         rows, ends: ``rows[ends[i] : ends[i + 1]]`` are the active input rows of macro i of the group. ``ends[0]`` is 1.
             ``rows[0]`` is 0, the only row of a constant or of a received sum.
         operand: int64, (1, bits), scratch for the planes of a constant.
-        counts: int64, (kinds, events), is added to.
-        writes: int64, (4,), transitions of scratch cells, is added to.
+        counts: int64, (kinds, events), increased in place.
+        writes: int64, (4,), transitions of scratch cells, increased in place.
 
     Returns:
         Bit plane of the spikes.
@@ -276,14 +277,14 @@ def run_macros(layout, state, faults, values, fired, work, rows, ends, operand, 
     """Run macros of one layer over all time steps and samples of ``values``.
 
     Args:
-        layout, state, faults: tuples of arrays, see ``macro/layout.py``. ``state`` and ``faults`` are updated.
+        layout, state, faults: tuples of arrays, see ``macro/layout.py``. ``state`` and ``faults`` are updated in place.
         values: uint8, (steps, batch, inputs).
         fired: uint8, (1 + steps, batch, neurons). Entry 0 is the time step before. The other entries are overwritten.
         work: int64, (tasks, 2): group and block of 64 columns of each task, sorted by group.
         rows, ends: scratch for the active input rows of a group and for their bounds by macro.
         operand: int64, (1, bits), scratch for the planes of a constant.
-        events: int64, (batch, kinds, events), is added to.
-        writes: int64, (batch, 4), transitions of scratch cells, is added to.
+        events: int64, (batch, kinds, events), increased in place.
+        writes: int64, (batch, 4), transitions of scratch cells, increased in place.
     """
     inputs, lines = values.shape[2], layout.lines
     rows[0], ends[0] = 0, 1

@@ -234,8 +234,10 @@ def _sides(link: Link, channels: int) -> dict[str, int]:
 
 
 def _image(shape: Shape, channels: int) -> tuple[Positions, int]:
-    """Offset of each pixel (channel, y, x) in an image stored as (y, x, ``channels``), and the size of the stored
-    image.
+    """Where the pixels of an image lie that is stored as (y, x, ``channels``).
+
+    Returns:
+        Offset of each pixel (channel, y, x), and the size of the stored image.
     """
     stored = (shape[1], shape[2], channels)
     index = np.arange(int(np.prod(stored))).reshape(stored)
@@ -243,8 +245,9 @@ def _image(shape: Shape, channels: int) -> tuple[Positions, int]:
 
 
 def _on_cache_lines(flat: NDArray[np.int8]) -> NDArray[np.int8]:
-    """A copy of ``flat`` that starts at a cache line. A row of weights then spans the fewest cache lines, which loads
-    faster.
+    """A copy of ``flat`` that starts at a cache line.
+
+    A row of weights then spans the fewest cache lines and loads faster.
     """
     room = np.empty(flat.size + _ALIGN, np.int8)
     start = -room.ctypes.data % _ALIGN

@@ -8,7 +8,6 @@ from pyspice_cim.microcode import EVENTS
 # Number of each event, in the order of ``microcode.EVENTS``.
 EVENT = {name: number for number, name in enumerate(EVENTS)}
 # Old and new bit of a scratch cell that is written.
-# Old and new bit of a scratch cell that is written.
 TRANSITIONS = ("0->0", "0->1", "1->0", "1->1")
 
 # Classes of accesses that can fail (``faults.model`` defines each class).

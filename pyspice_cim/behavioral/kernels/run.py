@@ -194,8 +194,9 @@ def _run_tile(
 
 
 def as_spikes(spikes: Any) -> NDArray[np.uint8]:
-    """Spikes as uint8. The array is copied only if its type needs a conversion. The values of a uint8 array are not
-    checked.
+    """Spikes as uint8.
+
+    The array is copied only if its type needs a conversion. The values of a uint8 array are not checked.
 
     Raises:
         DataError: if spikes of another type than uint8 and bool are neither 0 nor 1.

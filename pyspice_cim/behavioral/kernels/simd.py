@@ -143,8 +143,9 @@ def _sum_rows(
 
 
 def _sum_rows_function(module: Any, bits: int) -> Any:
-    """The code of ``sum_rows`` as a separate LLVM function. Inlined code at each call would take seconds more to
-    compile.
+    """The code of ``sum_rows`` as a separate LLVM function.
+
+    Inlined code at each call would take seconds more to compile.
     """
     name = f"pyspice_cim_sum_rows_{bits}"
     if name in module.globals:
@@ -240,8 +241,9 @@ def _data(context: Any, builder: Any, signature: Any, arguments: Any, at: int) -
 
 @numba.njit(nogil=True, cache=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)  # type: ignore[untyped-decorator]
 def sum_rows(weights, start, stride, lanes, rows, first, count, group, out, at, add):  # type: ignore[no-untyped-def]
-    """Sum chosen rows of a weight matrix: ``out[at + i] = sum over r in rows[first:first + count] of weights[start + r
-    stride + i]``.
+    """Sum chosen rows of a weight matrix.
+
+        out[at + i] = sum over r in rows[first:first + count] of weights[start + r stride + i]
 
     The caller must ensure that the sum of these rows fits in int16.
 

@@ -100,10 +100,12 @@ def sum_all(weights, start, lanes, layer, rows, first, last, sums, at, add):
 def fire(v, v_at, sums, sums_at, spikes, spikes_at, count, layer):
     """Decay, integrate, saturate, fire and reset ``count`` neurons. The result equals ``ldlif_step`` bit for bit.
 
+    ``neuron/ldlif.py`` has the equations. Source of the linear decay: LD-LIF, arXiv 2603.12739.
+
     Args:
-        v: int16, membranes, are updated from ``v[v_at]`` on.
+        v: int16, membranes, updated in place from ``v[v_at]`` on.
         sums: int16 or int32, synaptic sums from ``sums[sums_at]`` on.
-        spikes: uint8, are overwritten from ``spikes[spikes_at]`` on.
+        spikes: uint8, overwritten from ``spikes[spikes_at]`` on.
         count: number of neurons.
         layer: ``record.RECORD``.
     """
@@ -256,7 +258,7 @@ def load(spikes, first, channels, places, values):
         spikes: uint8, flat.
         first: offset of the frame in ``spikes``.
         channels, places: size of the frame.
-        values: uint8, is overwritten.
+        values: uint8, overwritten.
 
     Returns:
         Whether all values of the frame are 0 or 1.
@@ -283,9 +285,9 @@ def run_samples(layers, weights, totals, spikes, values, membranes, counts, trai
     Args:
         layers, weights, totals: as in ``plan.Plan``.
         spikes: uint8, (time, batch, channels, places).
-        values: uint8, (batch, all layers), outputs of the step before, are updated.
-        membranes: int16, (batch, all layers), are updated.
-        counts: int64, (batch, outputs), spikes of the last layer, is added to.
+        values: uint8, (batch, all layers), outputs of the step before, updated in place.
+        membranes: int16, (batch, all layers), updated in place.
+        counts: int64, (batch, outputs), spikes of the last layer, increased in place.
         trains: uint8, (time, batch, all layers), gets a copy of ``values`` in each step. With 0 steps nothing is
             copied.
         rows: int32, scratch for the rows that can be active and ``record.SLACK`` more.

@@ -1,12 +1,13 @@
 """What a macro is: its size, its bits and the conditions at which it works."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from pyspice_cim.checks import check_integer, check_number
+from pyspice_cim.checks import check_choice, check_integer, check_number, check_type
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.organisation import Organisation, Place
@@ -62,6 +63,8 @@ class MacroConfig:
         ):
             # NumPy's integers become Python's, which neither overflow nor change how a macro is printed.
             object.__setattr__(self, name, check_integer(name, getattr(self, name), low, high))
+        check_type("technology", self.technology, str)
+        check_type("process", self.process, str)
         if self.column_bits is not None:
             object.__setattr__(self, "column_bits", check_integer("column_bits", self.column_bits, 2, 256))
         for name in ("vdd", "temperature_c", "margin"):
@@ -69,8 +72,7 @@ class MacroConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be a finite number")
         if self.margin < 1.0:
             raise ConfigError(f"margin is {self.margin!r}; a macro cannot work below its minimum cycle: give 1 or more")
-        if self.outside not in ("raise", "clip"):
-            raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")
+        check_choice("outside", self.outside, ("raise", "clip"))
         if not isinstance(self.organisation, Organisation):
             raise ConfigError(f"organisation is {self.organisation!r}; give an Organisation")
         table_names(self.bitcell)
@@ -104,3 +106,21 @@ class MacroConfig:
     def segments(self) -> int:
         """Weight segments of a column."""
         return -(-self.inputs * self.weight_bits // self.rows)
+
+
+def checked_conditions(conditions: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``conditions``, fields of ``MacroConfig``, for macros whose sizes follow from the layers on them.
+
+    Raises:
+        ConfigError: if a condition is such a size, or no field of ``MacroConfig``.
+    """
+    sizes = ("neurons", "inputs", "weight_bits", "membrane_bits", "column_bits")
+    known = [field.name for field in fields(MacroConfig) if field.name not in sizes]
+    for name in conditions:
+        if name in sizes:
+            raise ConfigError(
+                f"{name} is given, but follows from the layer; leave it out, or map layers to a MacroConfig"
+            )
+        if name not in known:
+            raise ConfigError(f"{name} is no condition of a macro; choose from {', '.join(known)}")
+    return dict(conditions)

@@ -218,12 +218,12 @@ def run_layer(
     Args:
         mapped: layer on macros.
         layout: layout of the layer.
-        state: state of the macros, is updated.
+        state: state of the macros, updated in place.
         faults: faults of the samples.
         values: inputs, uint8, (steps, batch, inputs).
         fired: spikes, uint8, (1 + steps, batch, neurons). Entry 0 is the time step before. The other entries are
             overwritten.
-        counts: events (batch, kinds, events) and writes of scratch cells (batch, 4), int64, are added to.
+        counts: events (batch, kinds, events) and writes of scratch cells (batch, 4), int64, increased in place.
         work: groups and blocks of 64 columns to run, int64, (tasks, 2), sorted by group; by default all.
     """
     # Imported at the first run: Numba takes a second to import, and nothing else in this module needs Numba.

@@ -12,21 +12,20 @@
 samples and time steps of the run. In a large layer each window executes only every n-th block of 64 columns.
 The first block differs from window to window, so that all blocks take their turn.
 
-**Rare kinds.** A kind is rare if the windows hold too few of its operations: at most an eighth of the number that the
-mean of the run predicts. One more window is executed for a rare kind, where this kind is most frequent. A kind with
-less than a ten-thousandth of all operations of the network is not looked for.
+**Missed kinds.** A kind is missed if the windows hold too few of its operations: at most an eighth of the number that
+the mean of the run predicts. One more window is executed where a missed kind is most frequent. No further window is
+executed for a kind with less than a ten-thousandth of all operations of the network.
 
 **Error.** The error is a leave-one-out error over the windows (Stone, "Cross-validatory choice and assessment of
 statistical predictions", J. R. Stat. Soc. B 36, 1974). The means of the other windows predict the energy of each window
 in turn. The relative error is
 
-    error^2 = mean over windows (predicted - executed)^2 / (mean energy of a window)^2 + rare^2
+    error^2 = mean over windows (predicted - executed)^2 / (mean energy of a window)^2 + missed^2
 
-The first term is the error of a single window. The error of the whole run is usually smaller, because a report adds up
-all windows. The second term ``rare`` is for rare kinds, which were seen in one place only. ``rare`` is the change of
-their energy by the additional windows, relative to the energy of the run. If a kind was not executed at all, its whole
-energy counts as change. With a single window
-the error is 0 if the window is the whole run, and NaN if not.
+The first term is the error of a single window. The error of the whole run is usually smaller, because a report adds
+up all windows. The second term is for missed kinds, which were seen in one place only. ``missed`` is the change of their
+energy by the further windows, relative to the energy of the run. If a kind was not executed at all, its whole energy
+counts as change. With a single window the error is 0 if the window is the whole run, and NaN if not.
 """
 
 from collections.abc import Sequence
@@ -56,8 +55,6 @@ CALIBRATION_OPERATIONS = 1 << 13
 # ``_STALE`` should be active at least once in the lead.
 LEAD = 64
 _STALE = 0.02
-# A kind is missed if the windows hold at most this part of the operations that the mean of the run predicts.
-# A kind is missed if the windows hold at most this part of the operations that the mean of the run predicts.
 # A kind is missed if the windows hold at most this part of the operations that the mean of the run predicts.
 _MISSED = 1 / 8
 # No further window is executed for a kind with a smaller share of all operations of the network.
@@ -289,7 +286,7 @@ def _error(layer: CalibratedLayer, windows: Floats, cycles: Ints, more: Floats) 
         layer: calibration of the layer.
         windows: events of each window, (windows, kinds, events).
         cycles: column cycles of all operations of the run, by kind, (kinds,).
-        more: change of the means by the additional windows, (kinds, events).
+        more: change of the means by the further windows, (kinds, events).
     """
     each = np.sum(list(layer.calibration.event_energy.values()), axis=0)
     column_cycles = layer.mapped.config.bits * layer.mapped.config.neurons

@@ -16,6 +16,7 @@ from pyspice_cim.behavioral.macro.mapping import map_layers
 from pyspice_cim.behavioral.macro.run import EnergyMode, run_mapped
 from pyspice_cim.behavioral.network.conversion import integer_layer
 from pyspice_cim.behavioral.network.file import Layer
+from pyspice_cim.checks import check_type
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.tables import Table
@@ -27,6 +28,8 @@ Floats = NDArray[np.float64]
 class MacroRun:
     """Result of one layer on a macro.
 
+        time = operations x column bits x cycle + steps x max(write delay, flag delay)
+
     Attributes:
         spikes: uint8, (time, batch, neurons).
         membranes: membranes after the last time step, int64, (batch, neurons).
@@ -34,7 +37,7 @@ class MacroRun:
         operations: number of operations by name, (batch,).
         operation_energy: energy of each operation without leakage, (batch,), in joules.
         sops: number of synaptic operations (active inputs times neurons), (batch,).
-        time: time of all operations plus the delay of the last write of each time step, (batch,), in seconds.
+        time: time of all time steps, (batch,), in seconds.
         energy_error: relative RMS error of the mode ``expected`` (``expected.py``). The mode ``exact`` has 0.
     """
 
@@ -60,6 +63,8 @@ class Macro:
     """
 
     def __init__(self, config: MacroConfig, table: Table) -> None:
+        check_type("config", config, MacroConfig)
+        check_type("table", table, Table)
         self.config = config
         self.table = table
         self.calibration: Calibration = calibrate(config, table)

@@ -41,6 +41,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.behavioral.network.layers import AnyLayer, Conv2d, FullyConnected, Link, NeuronLayer, Recurrent, chain
+from pyspice_cim.checks import check_sequence, check_type
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.organisation import UPDATES, StepProgram, Update
@@ -167,10 +168,15 @@ def map_layers(layers: Sequence[AnyLayer], shape: Iterable[int], macro: MacroCon
         ConfigError: if the array cannot compute a layer: a decay other than clamp, the division of an average pool, or
             a word that does not fit. The message names the layer.
     """
-    layers, shape = tuple(layers), tuple(int(n) for n in shape)
+    layers = check_sequence("layers", layers)
     links = chain(layers, shape)
+    shape = links[0].shape
     found = [(i, a, link) for i, (a, link) in enumerate(zip(layers, links, strict=True)) if isinstance(a, NeuronLayer)]
-    macros = [macro] * len(found) if isinstance(macro, MacroConfig) else list(macro)
+    macros: Sequence[MacroConfig] = (
+        [macro] * len(found) if isinstance(macro, MacroConfig) else check_sequence("macro", macro)
+    )
+    for each in macros:
+        check_type("macro", each, MacroConfig)
     if len(macros) != len(found):
         raise ConfigError(
             f"{len(macros)} macros are given for {len(found)} layers of neurons; give one, or one a layer"

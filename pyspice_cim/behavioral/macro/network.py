@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim import __version__
-from pyspice_cim.behavioral.macro.config import MacroConfig
+from pyspice_cim.behavioral.macro.config import MacroConfig, checked_conditions
 from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun, calibrated_layer
 from pyspice_cim.behavioral.macro.macro import Macro
 from pyspice_cim.behavioral.macro.mapping import Mapping, map_layers
@@ -18,7 +18,7 @@ from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import NetworkFile
 from pyspice_cim.behavioral.network.layers import AnyLayer
 from pyspice_cim.behavioral.network.readout import check_labels, classify
-from pyspice_cim.checks import as_sliceable
+from pyspice_cim.checks import as_sliceable, check_type
 from pyspice_cim.errors import DataError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.organisation import UPDATES, Guard
@@ -53,15 +53,17 @@ class MappedNetwork:
         *,
         compare: Sequence[str] | None = None,
     ) -> None:
+        if table is not None:
+            check_type("table", table, Table)
         self.mapping: Mapping = map_layers(layers, shape, macro)
         self.table = table or reference_table(self.mapping.maps[0].config.technology)
         self.layers = tuple(calibrated_layer(each, self.table, compare=compare) for each in self.mapping.maps)
 
     @property
     def sha256(self) -> str:
-        """Hash of everything that decides the network's answers: the types of the layers and all their fields.
+        """SHA-256 of the input shape, and of the type and all fields of each layer.
 
-        Before the bytes of an array come its type and its shape, so that different networks are hashed as different bytes.
+        The type and the shape of an array are hashed before its bytes. Different networks thus give different bytes.
         """
         digest = hashlib.sha256(repr(self.mapping.shape).encode())
         for layer in self.mapping.layers:
@@ -207,6 +209,10 @@ class Network(MappedNetwork):
         compare: Sequence[str] | None = None,
         **conditions: Any,
     ) -> None:
+        check_type("network", network, NetworkFile)
+        if table is not None:
+            check_type("table", table, Table)
+        conditions = checked_conditions(conditions)
         conditions.setdefault("technology", DEFAULT_TECHNOLOGY if table is None else table.technology)
         configs = [
             MacroConfig(

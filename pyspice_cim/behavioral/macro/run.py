@@ -157,7 +157,7 @@ def _count(
 
     Args:
         counted: arrays from which the operations of the layer are counted.
-        run: result of the layer, is added to.
+        run: result of the layer, increased in place.
         some: samples of the tile.
         values: uint8, (steps, samples of the tile, values).
         before: values of the time step before the tile, uint8, (samples of the tile, values).

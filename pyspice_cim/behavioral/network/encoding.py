@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pyspice_cim.checks import as_array, check_choice, check_integer, check_number
 from pyspice_cim.errors import ConfigError, DataError
 
 EncoderKind = Literal["bernoulli", "regular", "latency"]
@@ -44,14 +45,13 @@ class Encoder:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ConfigError(f"encoder kind is {self.kind!r}; choose one of {', '.join(KINDS)}")
+        check_choice("encoder kind", self.kind, KINDS)
+        object.__setattr__(self, "max_rate", check_number("encoder max_rate", self.max_rate))
+        object.__setattr__(self, "seed", check_integer("encoder seed", self.seed, 0, 2**64 - 1))
         if not 0.0 < self.max_rate <= 1.0:
             raise ConfigError(f"encoder max_rate is {self.max_rate}; it must be above 0 and at most 1 spike per step")
         if self.kind == "latency" and self.max_rate != 1.0:
             raise ConfigError(f"encoder max_rate is {self.max_rate}; 'latency' gives one spike an input: leave it at 1")
-        if not 0 <= self.seed < 2**64:
-            raise ConfigError(f"encoder seed is {self.seed}; it must be 0 to 2^64 - 1")
 
     def encode(self, values01: NDArray[np.floating[Any]], steps: int, first_index: int = 0) -> NDArray[np.uint8]:
         """Spikes of ``values01`` by this encoder; arguments and errors as ``rate_encode``."""
@@ -82,8 +82,8 @@ def rate_encode(
         ConfigError: if ``steps``, ``seed``, ``first_index`` or ``max_rate`` is out of range.
     """
     Encoder(kind="bernoulli", max_rate=max_rate, seed=seed)
-    if first_index < 0:
-        raise ConfigError(f"first_index is {first_index}; it must be 0 or more")
+    # The index of every sample is a word of the key.
+    first_index = check_integer("first_index", first_index, 0, 2**63)
     values = _checked(values01, steps)
     batch, inputs = len(values), values.shape[-1]
     spikes = np.empty((steps, batch, inputs), np.uint8)
@@ -146,9 +146,9 @@ def delta_encode(signal: NDArray[np.floating[Any]], threshold: float) -> NDArray
         DataError: if the signal is not such an array.
         ConfigError: if ``threshold`` is not above 0.
     """
-    if not (np.isfinite(threshold) and threshold > 0):
+    if not (np.isfinite(check_number("threshold", threshold)) and threshold > 0):
         raise ConfigError(f"threshold is {threshold}; it must be above 0")
-    signal = np.asarray(signal, np.float64)
+    signal = np.asarray(as_array("signal", signal), np.float64)
     if signal.ndim != 3 or 0 in signal.shape:
         raise DataError(f"the signal has shape {signal.shape}; it must be (batch, steps, channels), none of them 0")
     if not np.isfinite(signal).all():
@@ -167,13 +167,12 @@ def delta_encode(signal: NDArray[np.floating[Any]], threshold: float) -> NDArray
 
 
 def _checked(values01: NDArray[np.floating[Any]], steps: int) -> NDArray[np.float64]:
-    values = np.asarray(values01, np.float64)
+    values = np.asarray(as_array("values", values01), np.float64)
+    check_integer("steps", steps, 1, 2**31 - 1)
     if values.ndim not in (2, 3):
         raise DataError(f"values have shape {values.shape}; they must be (batch, inputs) or (batch, steps, inputs)")
     if not (np.isfinite(values).all() and (values >= 0).all() and (values <= 1).all()):
         raise DataError("values lie outside 0..1 (or are NaN); scale them first, e.g. divide by the largest value")
-    if steps < 1:
-        raise ConfigError(f"steps is {steps}; it must be 1 or more")
     if values.ndim == 3 and values.shape[1] != steps:
         raise DataError(f"values have shape {values.shape}, {values.shape[1]} steps; the network has {steps}")
     return values

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.network.encoding import Encoder
 from pyspice_cim.behavioral.neuron.ldlif import DECAYS, LDLIFParams, NeuronParams
+from pyspice_cim.checks import as_array, check_flag, check_integer, check_sequence, check_type
 from pyspice_cim.errors import CimError, DataError
 from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import write_atomically
@@ -42,12 +43,15 @@ _RECURRENT = b"recurrent "
 class Layer:
     """One fully connected layer of LD-LIF neurons, or of neurons with another decay rule (``NeuronParams``).
 
-    ``weights``: int8, one row a line that drives the layer, shape (lines, neurons), made read-only; ``weight_bits``: width
-    of a weight in two's complement, 2..8; ``params``: the neurons' parameters; ``recurrent``: whether the last lines, as
-    many as there are neurons, carry the layer's own spikes of the step before. The lines before them are the inputs.
+    Attributes:
+        weights: int8, (rows, neurons), made read-only. Each row belongs to one input.
+        weight_bits: width of a weight in two's complement, 2..8.
+        params: the neurons' parameters.
+        recurrent: whether the last rows, one for each neuron, belong to the layer's own spikes of the step before.
 
     Raises:
         DataError: if the weights have another form or do not fit in ``weight_bits``.
+        ConfigError: if another field is of another type or out of range.
     """
 
     weights: NDArray[np.int8]
@@ -56,9 +60,10 @@ class Layer:
     recurrent: bool = False
 
     def __post_init__(self) -> None:
-        if not 2 <= self.weight_bits <= 8:
-            raise DataError(f"weight_bits is {self.weight_bits}; it must be 2 to 8")
-        weights = np.asarray(self.weights)
+        object.__setattr__(self, "weight_bits", check_integer("weight_bits", self.weight_bits, 2, 8))
+        object.__setattr__(self, "recurrent", check_flag("recurrent", self.recurrent))
+        check_type("params", self.params, LDLIFParams)
+        weights = as_array("weights", self.weights)
         if weights.ndim != 2 or 0 in weights.shape:
             raise DataError(f"weights have shape {weights.shape}; they must be (inputs, neurons), neither of them 0")
         if self.recurrent and weights.shape[0] <= weights.shape[1]:
@@ -99,12 +104,19 @@ class Layer:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NetworkFile:
-    """A network: ``layers`` in order, time ``steps`` an image, the ``encoder`` of its inputs, ``meta`` (names to text).
+    """A network with all that a run needs.
+
+    Attributes:
+        layers: the layers, in order.
+        steps: time steps of a sample.
+        encoder: how values become input spikes.
+        meta: notes, name to text; they decide no answer.
 
     Within a time step a layer sees the spikes that the layer before it fired in the same step.
 
     Raises:
-        DataError: if there is no layer, ``steps`` is below 1, or a layer's inputs differ from the neurons before it.
+        DataError: if there is no layer, or a layer's inputs differ from the neurons before it.
+        ConfigError: if a field is of another type, or ``steps`` is below 1.
     """
 
     layers: tuple[Layer, ...]
@@ -113,12 +125,15 @@ class NetworkFile:
     meta: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "layers", tuple(self.layers))
+        object.__setattr__(self, "layers", check_sequence("layers", self.layers))
+        for index, layer in enumerate(self.layers):
+            check_type(f"layers[{index}]", layer, Layer)
+        object.__setattr__(self, "steps", check_integer("steps", self.steps, 1))
+        check_type("encoder", self.encoder, Encoder)
+        check_type("meta", self.meta, Mapping)
         object.__setattr__(self, "meta", MappingProxyType({str(name): str(text) for name, text in self.meta.items()}))
         if not self.layers:
             raise DataError("layers is empty; a network has at least one layer")
-        if self.steps < 1:
-            raise DataError(f"steps is {self.steps}; it must be 1 or more")
         for index in range(1, len(self.layers)):
             neurons, inputs = self.layers[index - 1].neurons, self.layers[index].inputs
             if neurons != inputs:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
-from pyspice_cim.checks import check_integer
+from pyspice_cim.checks import as_array, check_integer, check_sequence, check_type
 from pyspice_cim.errors import ConfigError, DataError
 
 Shape = tuple[int, ...]
@@ -38,6 +38,7 @@ class FullyConnected:
 
     Raises:
         DataError: if the weights have another form or do not fit in ``weight_bits``.
+        ConfigError: if another field is of another type or out of range.
     """
 
     weights: NDArray[np.int8]
@@ -45,6 +46,7 @@ class FullyConnected:
     weight_bits: int = 4
 
     def __post_init__(self) -> None:
+        _check_neurons(self)
         object.__setattr__(self, "weights", _weights("weights", self.weights, 2, self.weight_bits))
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -94,7 +96,7 @@ class Conv2d:
 
     Raises:
         DataError: if the weights have another form or do not fit in ``weight_bits``.
-        ConfigError: if the stride or the padding is out of range.
+        ConfigError: if another field is of another type or out of range.
     """
 
     weights: NDArray[np.int8]
@@ -104,10 +106,12 @@ class Conv2d:
     padding: int = 0
 
     def __post_init__(self) -> None:
+        _check_neurons(self)
         object.__setattr__(self, "weights", _weights("weights", self.weights, 4, self.weight_bits))
-        _at_least(1, "stride", self.stride)
+        object.__setattr__(self, "stride", check_integer("stride", self.stride, 1))
+        object.__setattr__(self, "padding", check_integer("padding", self.padding, 0))
         limit = min(self.weights.shape[2:])
-        if not 0 <= self.padding < limit:
+        if self.padding >= limit:
             raise ConfigError(f"padding is {self.padding}; it must be 0 to {limit - 1}, less than the kernel's size")
 
     def output_shape(self, shape: Shape) -> Shape:
@@ -131,9 +135,9 @@ class _Pool2d:
     stride: int | None = None
 
     def __post_init__(self) -> None:
-        _at_least(1, "size", self.size)
+        object.__setattr__(self, "size", check_integer("size", self.size, 1))
         if self.stride is not None:
-            _at_least(1, "stride", self.stride)
+            object.__setattr__(self, "stride", check_integer("stride", self.stride, 1))
 
     @property
     def step(self) -> int:
@@ -200,9 +204,11 @@ def chain(layers: Sequence[AnyLayer], shape: Iterable[int]) -> tuple[Link, ...]:
         DataError: if there is no layer, an entry is no layer, or shapes do not chain; the message names the layer.
         ConfigError: if the last layer has no neurons, a max pool does not see spikes, or sums leave 0..MAX_VALUE.
     """
+    layers = check_sequence("layers", layers)
     if not layers:
         raise DataError("the network has no layers; give one at least")
-    at, largest, divisor = tuple(check_integer("the input's shape", n, 1) for n in shape), 1, 1
+    at = tuple(check_integer("the input's shape", n, 1) for n in check_sequence("the input's shape", shape))
+    largest, divisor = 1, 1
     links = []
     for index, layer in enumerate(layers):
         name = f"layer {index} ({type(layer).__name__})"
@@ -228,10 +234,13 @@ def chain(layers: Sequence[AnyLayer], shape: Iterable[int]) -> tuple[Link, ...]:
     return tuple(links)
 
 
+def _check_neurons(layer: NeuronLayer) -> None:
+    object.__setattr__(layer, "weight_bits", check_integer("weight_bits", layer.weight_bits, 2, 8))
+    check_type("params", layer.params, LDLIFParams)
+
+
 def _weights(name: str, weights: NDArray[np.int8], axes: int, bits: int) -> NDArray[np.int8]:
-    if not 2 <= bits <= 8:
-        raise DataError(f"weight_bits is {bits}; it must be 2 to 8")
-    weights = np.asarray(weights)
+    weights = as_array(name, weights)
     if weights.ndim != axes or weights.size == 0:
         raise DataError(f"{name} has shape {weights.shape}; it must have {axes} axes, none of them 0")
     if weights.dtype.kind not in "iu":
@@ -242,11 +251,6 @@ def _weights(name: str, weights: NDArray[np.int8], axes: int, bits: int) -> NDAr
     frozen = np.array(weights, np.int8, order="C")
     frozen.setflags(write=False)
     return frozen
-
-
-def _at_least(low: int, name: str, value: object) -> None:
-    if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < low:
-        raise ConfigError(f"{name} is {value!r}; it must be an integer of {low} or more")
 
 
 def _text(shape: Shape) -> str:

@@ -1,4 +1,4 @@
-"""The truth: a network of any layers in plain NumPy integers, one step after the other.
+"""The integer reference: a network of any layers in plain NumPy integers, step by step.
 
 Every faster path is held against ``run_integer``, in every spike and every membrane. The neuron itself is ``ldlif_step``.
 """

@@ -28,6 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pyspice_cim.behavioral.neuron.decay import RULES
+from pyspice_cim.checks import as_array, check_sequence, check_type
 from pyspice_cim.errors import ConfigError, DataError
 
 Reset = Literal["subtract", "zero"]
@@ -41,11 +42,15 @@ MAX_BETA_SHIFT = 15
 class LDLIFParams:
     """Parameters of one layer of LD-LIF neurons, all integers in units of the membrane's least significant bit.
 
-    ``lambda_``: decay per step, 0..VMAX; ``theta``: threshold, 1..VMAX; ``membrane_bits``: B, 2..16; ``decay``:
-    ``"clamp"`` (at rest, 0); ``reset``: ``"subtract"`` or ``"zero"``.
+    Attributes:
+        lambda_: decay per step, 0..VMAX.
+        theta: threshold, 1..VMAX.
+        membrane_bits: B, width of the membrane, 2..16.
+        decay: ``"clamp"``, the rule of the array.
+        reset: ``"subtract"`` or ``"zero"``.
 
     Raises:
-        ConfigError: if a field is out of range. A threshold above VMAX never fires, so it is an error.
+        ConfigError: if a field is of another type or out of range. A threshold above VMAX never fires.
     """
 
     decays: ClassVar[tuple[str, ...]] = DECAYS
@@ -70,9 +75,9 @@ class LDLIFParams:
             )
         if not 0 <= self.lambda_ <= self.vmax:
             raise ConfigError(f"lambda_ is {self.lambda_}; it must be 0 to {self.vmax} with {self.membrane_bits} bits")
-        if self.decay not in self.decays:
+        if not isinstance(self.decay, str) or self.decay not in self.decays:
             raise ConfigError(f"decay is {self.decay!r}; supported: {', '.join(self.decays)}")
-        if self.reset not in RESETS:
+        if not isinstance(self.reset, str) or self.reset not in RESETS:
             raise ConfigError(f"reset is {self.reset!r}; supported: {', '.join(RESETS)}")
 
     @property
@@ -112,7 +117,10 @@ class NeuronParams(LDLIFParams):
         if self.decay == "exponential" and self.beta is None:
             raise ConfigError("decay is 'exponential' without beta; give beta=(n, k), the factor n / 2^k")
         if self.beta is not None:
-            numerator, shift = (_integer("beta", part) for part in self.beta)
+            parts = check_sequence("beta", self.beta)
+            if len(parts) != 2:
+                raise ConfigError(f"beta is {self.beta!r}; give beta=(n, k), the factor n / 2^k")
+            numerator, shift = (_integer("beta", part) for part in parts)
             if not 0 <= shift <= MAX_BETA_SHIFT or not 0 <= numerator <= 1 << shift:
                 raise ConfigError(
                     f"beta is {self.beta}; (n, k) is the factor n / 2^k: k must be 0 to {MAX_BETA_SHIFT}, n 0 to 2^k"
@@ -166,7 +174,9 @@ def ldlif_step(
     Raises:
         DataError: if ``inputs`` are not integers, the shapes differ, or a membrane does not fit its bits.
     """
-    inputs, v = np.asarray(inputs), np.asarray(state.v)
+    check_type("params", params, LDLIFParams)
+    check_type("state", state, LDLIFState)
+    inputs, v = as_array("inputs", inputs), as_array("state.v", state.v)
     for name, array in (("inputs", inputs), ("state.v", v)):
         if array.dtype.kind not in "iu":
             raise DataError(f"{name} has type {array.dtype}; the neuron is integer: round and convert it first")

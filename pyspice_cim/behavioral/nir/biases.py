@@ -1,15 +1,15 @@
-"""Biases as input lines that spike in every step.
+"""Biases as constant inputs: inputs that spike in every step (``lines`` in the code).
 
-The array has rows of weights that a spike adds, and nothing else; a bias ``b`` is a weight that is added in every step. One
-weight holds ``b`` up to the largest one, so ``K`` of them do::
+The array holds rows of weights, and a spike adds a row. A bias ``b`` is therefore a row that is added in every step. One
+weight holds no more than the largest weight, so that a layer needs ``K`` constant inputs::
 
     K = max(ceil(max b / (2^(bits-1) - 1)), ceil(max -b / 2^(bits-1)))
 
-Lines of a later layer need neurons that fire in every step: *relays*, whose weights from the lines of their own layer add up
-to theta, so that each starts at 0, reaches theta, fires and is back at 0, whatever the decay and the reset. They stand behind
-the layer's neurons, of an image as further channels.
+Constant inputs of a later layer are *relays*: neurons of the layer before that fire in every step. The weights of a relay from
+the constant inputs of its own layer add up to theta. A relay starts at 0, reaches theta, fires and is back at 0, whatever the
+decay and the reset. Relays stand behind the layer's neurons; in an image they are further channels.
 
-**Images.** A line is a channel that spikes where row and column are multiples of its *period* ``q``. It arrives as::
+**Images.** A constant input is a channel that spikes where row and column are multiples of its *period* ``q``. It arrives as::
 
     q = 1 behind a sum pool of size k       from period k: every window holds one multiple of k, so the sum is 1 everywhere
     q > 1 behind one of size k <= stride s  from period s q

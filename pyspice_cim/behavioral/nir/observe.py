@@ -96,7 +96,7 @@ class _Watched:
             drives = _sums(self.layer, self.link.largest, frames) // self.link.divisor
             if isinstance(self.layer, Recurrent) and earlier is not None:
                 own = earlier[some].reshape(len(frames), -1)
-                drives += _product(own, self.layer.recurrent, 1)
+                drives += exact_product(own, self.layer.recurrent, 1)
             for drive in drives.reshape(-1, *state.v.shape):
                 counts += np.bincount(state.v[state.v >= 0].ravel(), minlength=len(counts))
                 _, state, events = ldlif_step(drive, state, self.layer.params)
@@ -113,19 +113,22 @@ class _Watched:
 def _sums(layer: NeuronLayer, largest: int, frames: NDArray[np.uint8]) -> Ints:
     """``sum_j w_j x_j`` of every neuron, (frames, *shape of the layer)."""
     if not isinstance(layer, Conv2d):
-        return _product(frames, layer.weights, largest)
+        return exact_product(frames, layer.weights, largest)
     edge = (layer.padding, layer.padding)
     size, step = layer.weights.shape[2:], layer.stride
     windows = sliding_window_view(np.pad(frames, ((0, 0), (0, 0), edge, edge)), size, axis=(-2, -1))[
         :, :, ::step, ::step
     ]
     patches = windows.transpose(0, 2, 3, 1, 4, 5).reshape(-1, int(np.prod(layer.weights.shape[1:])))
-    sums = _product(patches, layer.weights.reshape(len(layer.weights), -1).T, largest)
+    sums = exact_product(patches, layer.weights.reshape(len(layer.weights), -1).T, largest)
     return np.moveaxis(sums.reshape(len(frames), *windows.shape[2:4], -1), -1, 1)
 
 
-def _product(x: NDArray[np.uint8], weights: NDArray[np.int8], largest: int) -> Ints:
-    """``x @ weights`` for values of ``x`` up to ``largest``."""
+def exact_product(x: NDArray[np.uint8], weights: NDArray[np.int8], largest: int) -> Ints:
+    """Return ``x @ weights``, exact for values of ``x`` up to ``largest``.
+
+    The product is computed in float32 where no sum reaches 2^24, the first integer that float32 does not tell from the next.
+    """
     bound = largest * int(np.abs(weights.astype(np.int64)).sum(axis=0).max())
     kind = np.float32 if bound < _FLOAT32 else np.float64
     return np.rint(x.astype(kind) @ weights.astype(kind)).astype(np.int64)

@@ -163,7 +163,7 @@ class NgspiceSimulator:
                 folder = Path(name)
                 (folder / "deck.cir").write_text(ngspice_input(deck), encoding="utf-8")
                 (folder / "spinit").write_text(_SPINIT, encoding="utf-8")
-                status, timed_out, cpu_seconds = _run_child(program, folder, deck.timeout)
+                status, timed_out, cpu_seconds = run_child(program, folder, deck.timeout)
                 if timed_out:
                     late = Failure(Status.TIMEOUT, f"killed after {deck.timeout:g} s")
                     return SimResult(failure=late, cpu_seconds=cpu_seconds)
@@ -202,7 +202,7 @@ def ngspice_environment(folder: Path) -> dict[str, str]:
     return seen | own | dict.fromkeys(("HOME", "TMPDIR", "SPICE_SCRIPTS"), str(folder))
 
 
-def _run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, float]:
+def run_child(program: Path, folder: Path, timeout: float) -> tuple[int, bool, float]:
     """Run ngspice on ``deck.cir`` in ``folder``.
 
     Returns:

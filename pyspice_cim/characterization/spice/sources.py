@@ -25,28 +25,28 @@ def sources_sha256(*modules: str) -> str:
     Args:
         modules: dotted names; one that is not of this package must be importable, and have a file.
     """
-    found = dict(sorted(_closure(modules).items()))
+    found = dict(sorted(closure(modules).items()))
     # Lengths of the texts are hashed too, by way of their hashes: no two sets of files give the same text.
     parts = [f"{name} {hashlib.sha256(text).hexdigest()}" for name, text in found.items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _closure(modules: tuple[str, ...]) -> dict[str, bytes]:
+def closure(modules: tuple[str, ...]) -> dict[str, bytes]:
     """Name to text of every module that counts."""
     found: dict[str, bytes] = {}
     left = list(modules)
     while left:
         name = left.pop()
         if name not in found:
-            found[name], imported = _read(name)
+            found[name], imported = read_module(name)
             left += imported
     return found
 
 
 @lru_cache(maxsize=1024)
-def _read(name: str) -> tuple[bytes, tuple[str, ...]]:
+def read_module(name: str) -> tuple[bytes, tuple[str, ...]]:
     """Text of a module, and the modules of this package that it imports, its own packages among them."""
-    path = _path(name)
+    path = module_path(name)
     if path is None:
         file = importlib.import_module(name).__file__
         assert file is not None
@@ -55,7 +55,7 @@ def _read(name: str) -> tuple[bytes, tuple[str, ...]]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     parents = [name[:end] for end, letter in enumerate(name) if letter == "."]
     wanted = {*parents, *_imported(ast.parse(text), package)}
-    return text, tuple(each for each in sorted(wanted) if _path(each) is not None)
+    return text, tuple(each for each in sorted(wanted) if module_path(each) is not None)
 
 
 def _imported(tree: ast.AST, package: str) -> Iterator[str]:
@@ -74,7 +74,7 @@ def _imported(tree: ast.AST, package: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=4096)
-def _path(name: str) -> Path | None:
+def module_path(name: str) -> Path | None:
     """File of the module ``name`` of this package; ``None`` if it is no such module."""
     top, *rest = name.split(".")
     if top != _NAME:

@@ -18,7 +18,10 @@ from pyspice_cim.characterization.engine.packing import PACK, Copy, in_packs
 from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Outcome, Simulation
+from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.netlists.flat import FlatCell, Transistor
+
+_NOT_A_NUMBER = Failure(Status.REJECTED, "a result is not a number")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,8 +92,7 @@ def run_copies(
         values=values,
         # Without a reason, a NaN is counted as a good copy by every comparison with a limit.
         reasons=tuple(
-            copy.reason or ("a result is not a number" if lost else "")
-            for copy, lost in zip(copies, missing, strict=True)
+            copy.reason or (str(_NOT_A_NUMBER) if lost else "") for copy, lost in zip(copies, missing, strict=True)
         ),
         decks=tuple(dict.fromkeys(copy.deck_sha256 for copy in copies)),
     )

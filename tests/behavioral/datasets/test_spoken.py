@@ -67,7 +67,7 @@ def test_a_recording_shorter_than_a_window_is_padded():
 
 @pytest.mark.parametrize("sizes", [{"steps": 0, "bands": 8}, {"steps": 8, "bands": 0}])
 def test_bad_sizes_are_named(sizes):
-    with pytest.raises(ConfigError, match="is 0; it must be 1 or more"):
+    with pytest.raises(ConfigError, match="is 0; it must be an integer of 1 or more"):
         mel_bands(tone(500), RATE, **sizes)
 
 

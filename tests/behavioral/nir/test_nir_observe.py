@@ -101,7 +101,7 @@ def test_sums_beyond_what_float32_holds_are_exact():
     exact = int((x.astype(int) @ weights.astype(int)).item())
     assert exact > 1 << 24
     assert int(np.float32(exact)) != exact
-    assert observe_module._product(x, weights, 255).item() == exact
+    assert observe_module.exact_product(x, weights, 255).item() == exact
 
 
 def test_memory_does_not_grow_with_steps_and_samples():

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pyspice_cim.behavioral.network.conversion import layers_of
 from pyspice_cim.behavioral.network.file import load_network
+from pyspice_cim.behavioral.network.layers import Recurrent
 from pyspice_cim.behavioral.network.quantization import choose_scale, to_integers
 from pyspice_cim.behavioral.nir.exporter import export_nir
 from pyspice_cim.behavioral.nir.importer import import_nir
@@ -94,12 +95,15 @@ def test_neurons_without_a_leak_do_not_warn():
 
 @pytest.mark.parametrize("name", ["digits.h5", "spoken_digits.h5"])
 def test_networks_that_work_are_neither_refused_nor_warned_of(name):
-    layers = layers_of(load_network(shipped("networks", name)))
+    network = load_network(shipped("networks", name))
+    layers = layers_of(network)
     graph = export_nir(layers)
     for node in graph.nodes.values():
         node.metadata = {}
     found = import_nir(graph, dt=1e-3, reset="subtract")
     assert [each.warnings for each in found.report] == [()] * len(layers)
+    assert found.input_shape == network.shape[:1]
+    assert [isinstance(each, Recurrent) for each in found.layers] == [each.recurrent for each in network.layers]
 
 
 @pytest.mark.parametrize(

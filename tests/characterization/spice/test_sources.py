@@ -94,21 +94,21 @@ def small(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(sources, "_NAME", "small")
     monkeypatch.setattr(sources, "_FOLDER", tmp_path / "small")
-    for cached in (sources._read, sources._path):
+    for cached in (sources.read_module, sources.module_path):
         cached.cache_clear()
     yield
-    for cached in (sources._read, sources._path):
+    for cached in (sources.read_module, sources.module_path):
         cached.cache_clear()
 
 
 def test_what_counts_is_what_runs(small):
-    found = {name.removeprefix("small").lstrip(".") for name in sources._closure(("small.top",))}
+    found = {name.removeprefix("small").lstrip(".") for name in sources.closure(("small.top",))}
     # A ring of imports ends; what is for type checkers alone, or of another package, is not there.
     assert found == {"", "top", "plain", "a", "a.b", "deep", "deep.c", "rel", "other", "late", "fallback"}
 
 
 def test_a_reducer_of_another_package_counts_with_what_it_imports_of_this_one():
-    found = sources._closure((__name__,))
+    found = sources.closure((__name__,))
     assert {__name__, "pyspice_cim.characterization.spice.sources", "pyspice_cim.netlists.deck"} <= set(found)
     assert "pyspice_cim.characterization.engine.engine" not in found
     assert sources_sha256(__name__) != sources_sha256("pyspice_cim.errors")

@@ -125,7 +125,7 @@ def test_a_result_that_is_not_a_number_has_a_reason(access) -> None:
     values = {name: np.array([1.0, np.nan if name == "read_energy" else 1.0]) for name in access.values}
     found = answered(run_copies(access, np.zeros((2, len(access.transistors)))), values)
     assert found.failed.tolist() == [False, True]
-    assert found.reasons[1] == "a result is not a number"
+    assert found.reasons[1] == "rejected: a result is not a number"
 
 
 def test_an_offset_that_is_not_a_number_is_not_zero() -> None:
