@@ -116,5 +116,5 @@ def test_a_table_of_other_models_is_refused(table):
 
 
 def test_sizes_out_of_range_are_refused():
-    with pytest.raises(ConfigError, match="membrane_bits is 40; it must be 3 to 12"):
+    with pytest.raises(ConfigError, match="membrane_bits is 40; it must be an integer from 3 to 12"):
         CosimSpec(membrane_bits=40)
