@@ -2,15 +2,15 @@
 
 Layout (attributes are marked @)::
 
-    /                @schema = "pyspice-cim network", @version, @steps, @layers
-    /encoder         @kind, @max_rate, @seed
-    /layers/0, 1, .. @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset; since version 2, @recurrent (0 or 1)
-                     and for the exponential decay @beta = (n, k)
+    /                   @schema = "pyspice-cim network", @version, @steps, @layers
+    /encoder            @kind, @max_rate, @seed
+    /layers/0, 1, ..    @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset
+                        since version 2: @recurrent (0 or 1), and @beta = (n, k) if the decay is exponential
     /layers/0/weights   int8, shape (inputs, neurons), with a checksum; (inputs + neurons, neurons) if recurrent
-    /meta            @name = text, one attribute each
+    /meta               @name = text, one attribute for each note
 
-A network that version 1 can hold (clamped decay, no recurrence, no latency code) is written as version 1, so that older
-releases read it.
+Version 1 holds networks with the decay ``clamp``, without recurrent layers and without a latency code. Such a network
+is written as version 1, so that older releases read the file.
 """
 
 import hashlib
