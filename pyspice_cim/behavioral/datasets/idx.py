@@ -25,11 +25,14 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def mnist(split: Split = "test", folder: str | Path | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """MNIST: 28 x 28 handwritten digits, 60 000 to train and 10 000 to test (or another set of the same files' names).
+    """Read MNIST: 28 x 28 handwritten digits, 60 000 for training and 10 000 for the test.
+
+    A data set with the same file names, such as Fashion-MNIST, can be read as well.
 
     Args:
-        folder: of the files ``train-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and so on, each plain or ``.gz``; by
-            default ``mnist`` below PYSPICE_CIM_DATA.
+        split: ``"train"`` or ``"test"``.
+        folder: folder with ``train-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and so on, each plain or ``.gz``;
+            by default ``mnist`` below PYSPICE_CIM_DATA.
 
     Returns:
         Images: grey values in 0..1 (multiples of 1/255), shape (n, height * width), row by row. Labels: shape (n,).
@@ -52,10 +55,10 @@ def mnist(split: Split = "test", folder: str | Path | None = None) -> tuple[NDAr
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
-    """The array of an IDX file, plain or compressed by gzip.
+    """Return the array of an IDX file, plain or compressed by gzip.
 
     Raises:
-        DataError: if the file is missing, is not IDX, or is shorter or longer than its header says.
+        DataError: if the file is missing, is no IDX file, or is shorter or longer than its header says.
     """
     path = Path(path)
     try:

@@ -22,8 +22,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Linear:
-    """A map of values of ``shape``: ``array`` (outputs, inputs), or a kernel (out_channels, in_channels, height, width) with
-    ``stride`` and ``padding``; ``bias``: (outputs,) or (out_channels,); ``name``: of its nodes."""
+    """A linear map with a bias: a matrix or a convolution.
+
+    Attributes:
+        name: names of the nodes of the graph that the map replaces.
+        shape: shape of the input.
+        array: matrix (outputs, inputs), or kernel (out_channels, in_channels, height, width).
+        bias: (outputs,) or (out_channels,).
+        stride, padding: stride and padding of a kernel.
+    """
 
     name: str
     shape: Shape
@@ -33,7 +40,7 @@ class Linear:
     padding: int = 0
 
     def output_shape(self) -> Shape:
-        """Of what it gives.
+        """Return the shape of the output.
 
         Raises:
             DataError: if ``shape`` does not fit ``array``.
@@ -47,13 +54,21 @@ class Linear:
 
 
 def geometry(kernel: NDArray[Any], stride: int, padding: int) -> Conv2d:
-    """A layer with the shapes of a ``kernel``, and nothing else of it."""
+    """Return a layer with the shape, stride and padding of a kernel, and weights of 0. Only its shapes are used."""
     params = LDLIFParams(lambda_=0, theta=1)
     return Conv2d(weights=np.zeros(kernel.shape, np.int8), params=params, stride=stride, padding=padding)
 
 
 def pooling(name: str, shape: Shape, size: int, stride: int, average: bool) -> Linear:
-    """The sums, or averages, of windows of each channel, as a convolution."""
+    """Return the convolution that gives the sum, or the average, of each window of each channel.
+
+    Args:
+        name: name of the node.
+        shape: shape of the input, (channels, height, width).
+        size: height and width of a window.
+        stride: distance of the windows.
+        average: whether the output is the average.
+    """
     ones = np.full((size, size), 1 / size**2 if average else 1.0)
     array = np.eye(shape[0])[:, :, None, None] * ones
     return Linear(name=name, shape=shape, array=array, bias=np.zeros(shape[0]), stride=stride)

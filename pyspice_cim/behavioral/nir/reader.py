@@ -1,7 +1,7 @@
-"""Reading a NIR file without trusting it.
+"""Reader of NIR files that may come from strangers.
 
-NIR (Neuromorphic Intermediate Representation) is a graph of computational nodes in an HDF5 file; its definitions are those of
-the package ``nir``, see Pedersen et al., Nature Communications 15, 8122 (2024).
+NIR (Neuromorphic Intermediate Representation) is a graph of computational nodes in an HDF5 file. The package ``nir``
+defines the nodes. Source: Pedersen et al., Nature Communications 15, 8122 (2024).
 """
 
 import io
