@@ -157,11 +157,18 @@ class DrawnDeck(Deck):
         return cls(circuit=drawn, models=models, **parts)
 
     def retried(self, options: Options, step: float) -> "DrawnDeck":
-        """This deck with ``options`` that win, and the longest time step multiplied by ``step``."""
+        """Return this deck for a convergence retry.
+
+        ``options`` override options of the deck, and the longest time step is multiplied by ``step``.
+        """
         return replace(self, overrides=options, analysis=self._with_step(step))
 
     def tightened(self, factor: float) -> "DrawnDeck":
-        """This deck with every tolerance divided by ``factor``, half the longest step, and ``factor`` times the time."""
+        """Return this deck for an audit.
+
+        Every tolerance is divided by ``factor``, the longest time step is halved, and the time limit of ngspice is
+        multiplied by ``factor``.
+        """
         options, analysis = self.options.tightened(factor), self._with_step(0.5)
         return replace(self, options=options, analysis=analysis, timeout=factor * self.timeout)
 

@@ -100,7 +100,10 @@ class LayerMap:
 
     @property
     def cells(self) -> int:
-        """Number of weight cells in which a neuron has an input row, copies of weights included."""
+        """Number of weight cells that hold a weight of a neuron, copies of weights included.
+
+        Each neuron counts with all input rows of its group, also those whose weight is 0.
+        """
         weights = sum(len(tile) * len(group.neurons) for group in self.groups for tile in group.tiles)
         return weights * self.config.weight_bits
 

@@ -76,11 +76,13 @@ DC_OPTIONS = Options.of(gmin="1e-18", abstol="1e-18", reltol="1e-5", vntol="1e-7
 def dc_deck(
     circuit: Circuit, models: str, corner: Corner, analysis: Analysis, saves: Iterable[str], **parts: Any
 ) -> DrawnDeck:
-    """The deck of a DC bench of ``circuit``.
+    """Return the deck of a DC analysis of ``circuit``.
 
     Args:
-        models: model cards.
-        corner: its temperature is the deck's.
+        circuit: circuit to simulate.
+        models: text of the model cards.
+        corner: condition whose temperature the deck takes.
+        analysis: sweep or operating point.
         saves: vectors to save.
         parts: further attributes of ``DrawnDeck``.
     """
@@ -174,7 +176,7 @@ def device_figures(curves: TransferCurves) -> dict[str, float]:
     """Return the metrics named in ``UNITS``, in their units; NaN for a threshold that is not crossed.
 
     Args:
-        curves: of one device.
+        curves: transfer curves of one device.
     """
     micrometres = curves.width * 1e6
     middle = float(np.interp(curves.vdd / 2, curves.vgs, curves.full))

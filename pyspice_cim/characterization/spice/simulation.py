@@ -37,8 +37,8 @@ class Simulation:
         reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. The
             reducer raises ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
         arguments: JSON-able arguments of the reducer.
-        retry: whether convergence retries follow a failure. A pack of copies is taken apart instead. An audit must not
-            loosen what it tightens.
+        retry: whether convergence retries follow a failure. Two kinds of simulations take no retries. A deck of many
+            samples is divided instead. An audit would lose its tight tolerances.
     """
 
     deck: Deck

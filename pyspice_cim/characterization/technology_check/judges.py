@@ -43,9 +43,12 @@ class Problem:
 
 
 def machine_remedy(status: Status | None) -> str:
-    """What to do about a run that the machine ended; ``""`` for a failure that the technology may have caused.
+    """Return what to do about a run that the machine ended; ``""`` if the technology may have caused the failure.
 
-    A timeout is not the machine's here: the decks of a check take tenths of a second where the models are sound.
+    The technology may have caused a timeout: with sound models, a deck of a check takes tenths of a second.
+
+    Args:
+        status: status of the run; ``None`` for a run without a failure.
     """
     if status is Status.KILLED:
         return "free memory (the kernel ends ngspice when memory runs out), and run the check again"
