@@ -1,7 +1,7 @@
 """IDX files, the format of MNIST and of its relatives (Fashion-MNIST, KMNIST, EMNIST).
 
-Big-endian: two zero bytes, a code of the type, the number of axes, one 32-bit length for each axis, then the values with
-the last axis running fastest. Files may be compressed by gzip.
+A file holds two zero bytes, a code of the type, the number of axes and one 32-bit length for each axis. The values
+follow, the last axis running fastest. All numbers are big-endian. A file may be compressed by gzip.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 """

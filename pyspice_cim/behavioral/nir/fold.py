@@ -1,10 +1,14 @@
-"""Linear maps with no neurons between them as one: ``W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)``, exact in the reals.
+"""Merging of linear maps that have no neurons between them: ``W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)``.
 
-dense behind dense         the product of the matrices
-pool behind a convolution  a convolution by a kernel of ones (over size^2, if averages) in each channel
-convolution behind one     W[i + S1 j] = sum W2[j] W1[i], stride S1 S2, the padding of the first. The second must have none: it
-                           sees zeros outside of the image, where one kernel sees weighted sums
-dense behind a convolution a dense map of the image: each of its weights goes to all that the convolution sees from there
+For the first and the second map::
+
+    dense, dense               the product of the matrices
+    convolution, pool          the pool is a convolution by ones in each channel (ones over size^2 for averages)
+    convolution, convolution   W[i + S1 j] = sum W2[j] W1[i], stride S1 S2, the padding of the first
+    convolution, dense         a dense map of the image: each weight of the second is spread over the first's kernel
+
+The second of two convolutions must have no padding. Its padding would see zeros, where the merged kernel sees weighted
+sums.
 """
 
 from dataclasses import dataclass, replace
@@ -75,7 +79,9 @@ def pooling(name: str, shape: Shape, size: int, stride: int, average: bool) -> L
 
 
 def merged(first: Linear, second: Linear) -> Linear:
-    """``second`` behind ``first`` (behind a Flatten, where it is dense and ``first`` is not) as one map.
+    """Return one map that equals ``first`` followed by ``second``.
+
+    Between a convolution and a dense map, a Flatten is assumed.
 
     Raises:
         DataError: if both are convolutions and ``second`` has a padding; the message names the nodes.
