@@ -36,11 +36,11 @@ def nir_package() -> ModuleType:
 
 
 def read_graph(source: "str | Path | nir.NIRGraph") -> "nir.NIRGraph":
-    """The graph of a NIR file, or ``source`` itself if it is a graph.
+    """Read a NIR file; return ``source`` unchanged if it is a graph.
 
     Raises:
-        DataError: if the file is missing, is no NIR file, is cut short or damaged, points at other files, or has nodes that
-            NIR does not define.
+        DataError: if the file is missing, is no NIR file, is cut short or damaged, points at other files, or has nodes
+            that NIR does not define.
         MissingDependencyError: if the package ``nir`` is not installed.
     """
     nir = nir_package()

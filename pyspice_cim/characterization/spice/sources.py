@@ -1,9 +1,9 @@
 """One hash of the sources behind a result, so that a changed package never takes values of an earlier one.
 
-The result of a module depends on its own text, and on the text of every module of this package that it imports,
-directly or through others, at its top or within a function. The hash covers the names and texts of all these modules,
-in the order of their names. It depends neither on earlier imports nor on the place of the package. Imports for type
-checkers alone do not run and do not count. Other packages do not count either.
+The result of a module depends on its own text, and on the text of every module of this package that it imports. Imports
+through other modules and imports within functions count as well. The hash covers the names and texts of all these
+modules, in the order of their names. The hash depends neither on earlier imports nor on the place of the package.
+Imports for type checkers alone do not run and do not count. Other packages do not count either.
 """
 
 import ast
