@@ -138,9 +138,10 @@ def _sums(layer: NeuronLayer, largest: int, frames: NDArray[np.uint8]) -> Ints:
 
 
 def exact_product(x: NDArray[np.uint8], weights: NDArray[np.int8], largest: int) -> Ints:
-    """Return ``x @ weights``, exact for values of ``x`` up to ``largest``.
+    """Return ``x @ weights``, int64, exact for values of ``x`` up to ``largest``.
 
-    The product is computed in float32 where no sum reaches 2^24, the first integer that float32 does not tell from the next.
+    Floats hold integers exactly up to a limit: float32 up to 2^24, float64 up to 2^53. The product is computed in
+    float32 if all sums stay below 2^24, else in float64.
     """
     bound = largest * int(np.abs(weights.astype(np.int64)).sum(axis=0).max())
     kind = np.float32 if bound < _FLOAT32 else np.float64
