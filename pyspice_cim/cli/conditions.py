@@ -9,9 +9,6 @@ if TYPE_CHECKING:
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
 
-# A quantity of every macro: its axes are those that a macro must lie within.
-MACRO_QUANTITY = "column_event_energy"
-
 
 def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     """``["a=b", ...]`` as a mapping.
@@ -55,7 +52,7 @@ def check_axes(table: "Table", quantity: str, option: str, names: Iterable[str])
         ConfigError: for the process corner.
         TableError: for an unknown quantity or axis.
     """
-    from pyspice_cim.tables.origin import axis_name
+    from pyspice_cim.tables.table import axis_name
 
     array = table.quantity(quantity)
     for name in names:
@@ -78,9 +75,12 @@ def operating_point(
     Raises:
         OutsideTableError, TableError: if the table does not reach what was given; the message names the option.
     """
+    from pyspice_cim.tables.contract import COLUMN_EVENT_ENERGY
     from pyspice_cim.technology import builtin_technology
 
-    axes = {name: nodes_of(table, MACRO_QUANTITY, name) for name in ("vdd", "temperature_c")}
+    # A quantity of every macro: a macro must lie within its axes.
+    quantity = COLUMN_EVENT_ENERGY.name
+    axes = {name: nodes_of(table, quantity, name) for name in ("vdd", "temperature_c")}
     try:
         # Its models are not needed: the table holds what they gave.
         known = technology or builtin_technology(table.technology, check_files=False)
@@ -92,7 +92,7 @@ def operating_point(
     if point["outside"] == "raise":
         for (name, nodes), option in zip(axes.items(), ("--vdd", "--temperature"), strict=True):
             check_inside(table, name, point[name], nodes, f"give another {option}", clips=clips)
-    processes = [str(each) for each in table.quantity(MACRO_QUANTITY)["process"].values]
+    processes = [str(each) for each in table.quantity(quantity)["process"].values]
     if point["process"] not in processes:
         raise TableError(
             f"table {table.source} has no process corner {point['process']!r}; give --process {' or '.join(processes)}"

@@ -64,7 +64,7 @@ def difference(a: Table, b: Table, *, rtol: float = 0.0) -> TableDifference:
             for name in ATTRIBUTES
             if name != "plan_text" and first.attrs[name] != second.attrs[name]
         },
-        axes={axis: (left, right) for axis, (left, right) in nodes.items() if left or right},
+        axes={_shown(axis, a, b): (left, right) for axis, (left, right) in nodes.items() if left or right},
         quantities=(
             [name for name in a.quantities if name not in compared],
             [name for name in b.quantities if name not in compared],
@@ -73,6 +73,12 @@ def difference(a: Table, b: Table, *, rtol: float = 0.0) -> TableDifference:
         values=compared,
         points=_points(a, b),
     )
+
+
+def _shown(axis: str, *tables: Table) -> str:
+    """The name of a stored ``axis`` that users see: the short one, unless a table has several axes of that name."""
+    names = {table.shown_axes[axis] for table in tables if axis in table.shown_axes}
+    return names.pop() if len(names) == 1 else axis
 
 
 def _only(one: xr.Dataset, other: xr.Dataset, axis: str) -> list[Any]:

@@ -12,6 +12,7 @@ import xarray as xr
 from pyspice_cim.errors import TableError
 from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped
+from pyspice_cim.tables.migration import from_version_1
 from pyspice_cim.tables.schema_check import layout_problem
 from pyspice_cim.tables.table import SCHEMA, SCHEMA_VERSION, Table
 
@@ -64,13 +65,18 @@ def load_table(path: str | Path) -> Table:
     # An attribute may be an array, which is neither equal to a text nor not.
     if not isinstance(schema, str) or schema != SCHEMA:
         raise TableError(f"{path} is no table of this package: attribute schema is {schema!r}")
-    if not isinstance(version, int | np.integer) or version != SCHEMA_VERSION:
+    if not isinstance(version, int | np.integer) or not 1 <= version <= SCHEMA_VERSION:
         raise TableError(
-            f"table {path} has schema version {version}, this package reads {SCHEMA_VERSION}; characterize again"
+            f"table {path} has schema version {version}, this package reads 1 to {SCHEMA_VERSION}; characterize again"
         )
     for name in dataset.variables:
         if dataset[name].dtype.kind in "OS":
             dataset[name] = dataset[name].astype(np.str_)
-    if problem := layout_problem(dataset):
+    # A layout is judged as it is stored: what is no table of schema 1 is not moved.
+    problem = layout_problem(dataset, version=int(version))
+    if not problem and version == 1:
+        dataset = from_version_1(dataset)
+        problem = layout_problem(dataset)
+    if problem:
         raise TableError(f"table {path} {problem}: it was cut short or edited; characterize again")
     return Table(dataset=dataset, source=path.name, sha256=hashlib.sha256(data).hexdigest())

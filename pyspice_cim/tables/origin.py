@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.errors import OutsideTableError, TableError
 from pyspice_cim.tables.lookup import Lookup, labelled, neighbours
-from pyspice_cim.tables.table import Table
+from pyspice_cim.tables.table import Table, axis_name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,18 +124,6 @@ def origin(
             for index, weight in _weights(here, numeric, given)
         ),
     )
-
-
-def axis_name(array: xr.DataArray, axis: str) -> str:
-    """The axis of ``array`` that ``axis`` means: its full name, or that without the bench (``rows``).
-
-    Raises:
-        TableError: if there is none.
-    """
-    for name in (axis, f"{array.attrs.get('bench', '')}_{axis}"):
-        if name in array.dims:
-            return name
-    raise TableError(f"{array.name} has no axis {axis!r}; it has {', '.join(str(dim) for dim in array.dims)}")
 
 
 def _weights(array: xr.DataArray, axes: list[str], at: Mapping[str, float]) -> list[tuple[tuple[int, ...], float]]:

@@ -23,12 +23,13 @@ def summary(table: Table) -> dict[str, Any]:
     dataset = table.dataset
     kept = [name for name in ATTRIBUTES if name != "plan_text"]
     used = {str(dim) for name in table.quantities for dim in dataset[name].dims}
+    shown = table.shown_axes
     return {
         "source": table.source,
         "sha256": table.sha256,
         **{name: str(dataset.attrs[name]) for name in kept},
         "axes": {
-            str(name): {
+            shown[str(name)]: {
                 "unit": str(axis.attrs.get("units", "")),
                 "meaning": str(axis.attrs.get("long_name", "")),
                 "values": axis.values.tolist(),
@@ -46,13 +47,13 @@ def summary(table: Table) -> dict[str, Any]:
 
 
 def _quantity(table: Table, name: str) -> dict[str, Any]:
-    array = table.quantity(name)
+    array, shown = table.dataset[name], table.shown_axes
     good = array.values[np.isfinite(array.values)]
     return {
         "unit": str(array.attrs["units"]),
         "meaning": str(array.attrs.get("long_name", "")),
         "bench": str(array.attrs.get("bench", "")),
-        "shape": {str(dim): int(size) for dim, size in zip(array.dims, array.shape, strict=True)},
+        "shape": {shown.get(str(dim), str(dim)): int(size) for dim, size in zip(array.dims, array.shape, strict=True)},
         "lowest": float(good.min()) if good.size else None,
         "highest": float(good.max()) if good.size else None,
         "values": int(array.size),

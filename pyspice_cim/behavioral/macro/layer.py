@@ -14,7 +14,7 @@ from pyspice_cim.behavioral.macro.mapping import LayerMap
 from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.organisation import UPDATES, Guard, Place, UnitCost
 from pyspice_cim.organisation.program import COLUMNS
-from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.tables import Lookup, Table, contract
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -213,12 +213,13 @@ def _unit(name: str) -> Callable[[Table, Place, Ints], UnitCost]:
 def _write_energy(config: MacroConfig, figures: Table) -> tuple[Floats, int]:
     """A write of an 8T cell with its bitlines and their drivers, by transition."""
     look = Lookup(figures, outside=config.outside)
-    labels = [str(label) for label in figures.quantity("sram8t_write_energy")["transition"].values]
-    energy = look(
-        "sram8t_write_energy",
+    quantity = contract.SRAM8T_WRITE_ENERGY.name
+    labels = [str(label) for label in figures.quantity(quantity)[contract.TRANSITION.name].values]
+    energy = look.counted(
+        quantity,
         process=config.process,
         vdd=config.vdd,
         temperature_c=config.temperature_c,
-        sram8t_rows=config.rows,
+        **contract.SRAM8T.at(rows=config.rows),
     )
-    return np.array([float(energy[labels.index(name)]) for name in table.TRANSITIONS]), look.clipped
+    return np.array([float(energy.value[labels.index(name)]) for name in table.TRANSITIONS]), energy.clipped

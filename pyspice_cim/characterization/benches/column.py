@@ -6,7 +6,7 @@ measurement of its own, so a table states how well the attribution holds.
 """
 
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,20 +21,19 @@ from pyspice_cim.characterization.benches.array import (
     array_simulation,
     kinds_of_lines,
 )
+from pyspice_cim.characterization.benches.quantities import measured
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
 from pyspice_cim.microcode import EVENTS, ColumnState, Operation, cycle_events
-from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES, ArrayShape, column_supply
+from pyspice_cim.netlists.columns.array import ArrayShape, column_supply
 from pyspice_cim.netlists.waves import Timing
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.contract import COLUMN_BITS, COLUMN_INPUTS, COLUMN_WEIGHT_BITS
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
 
-COMPONENTS = tuple(COLUMN_SUPPLIES)
-LINE_KINDS = (
-    *("ph1", "ph1b", "ph2", "ph2b", "phq", "phqb", "pcb", "rst", "fc", "fcb", "za", "zb", "dc0", "dc1"),
-    *("rwv", "wwv", "rww", "pcs"),
-)
-# A run of a few short words is enough: what a cycle costs does not depend on how many follow.
-_BITS, _WEIGHT_BITS = 6, 4
+COMPONENTS = contract.COMPONENT.texts
+LINE_KINDS = contract.LINE.texts
 # Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
 _CYCLE_RATIO = 1.04
 _REFERENCE_CYCLE = 0.4e-9
@@ -56,21 +55,20 @@ def column_bench(technology: Technology, corner: Corner, *, rows: int, segments:
         seed: of the random program and data behind the energies of events.
     """
     shape = ArrayShape(
-        columns=2, bits=_BITS, inputs=2, weight_bits=_WEIGHT_BITS, rows=rows, segments=max(segments, -(-8 // rows))
+        columns=2,
+        bits=COLUMN_BITS,
+        inputs=COLUMN_INPUTS,
+        weight_bits=COLUMN_WEIGHT_BITS,
+        rows=rows,
+        segments=segments,
     )
-    stress = _stress_run(replace(shape, bits=_BITS - 1))
+    stress = _stress_run(replace(shape, bits=COLUMN_BITS - 1))
     minimum, decks, reason = yield from _minimum_cycle(technology, corner, stress)
-    cycle_measurement = Measurement(
-        name="column_minimum_cycle",
-        unit="s",
-        value=minimum,
-        reason=reason,
-        decks=decks,
-        resolution=_CYCLE_RATIO - 1,
-        description="shortest cycle at which every bit of the stress program is right",
+    cycle_measurement = measured(
+        contract.COLUMN_MINIMUM_CYCLE, minimum, reason=reason, decks=decks, resolution=_CYCLE_RATIO - 1
     )
     if minimum is None:
-        return [cycle_measurement, *_unmeasured(f"no working cycle: {reason}")]
+        return [cycle_measurement, *_unmeasured((*_WORKING, *_IDLE), f"no working cycle: {reason}")]
     timing = Timing(cycle=WORKING_MARGIN * minimum)
     runs = calibration_runs(shape, timing, seed)
     simulations = [array_simulation(technology, corner, run, title="column calibration") for run in runs]
@@ -192,7 +190,7 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
     reasons = [outcome.reason for outcome in (*outcomes, *leaks) if not outcome.ok]
     if reasons:
-        return [m for m in _unmeasured(reasons[0], decks) if not m.name.endswith("leakage")]
+        return _unmeasured(_WORKING, reasons[0], decks)
     events = run_events(runs)
     energy = np.concatenate([o.values["columns"].reshape(len(COMPONENTS), -1) for o in outcomes], axis=1)
     solution, *_ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
@@ -210,50 +208,14 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
     coefficients[:, list(EVENTS).index("cycle")] -= leaked
     capacitance = _line_capacitance(runs, outcomes, corner)
     delays = np.stack([o.values["delays"] for o in outcomes])  # [run, (write, flag)]
+    # Delays are measured at the working cycle, whose phases they follow.
+    grid = _CYCLE_RATIO - 1
     return [
-        Measurement(
-            name="column_event_energy",
-            unit="J",
-            value=coefficients,
-            dims=("component", "event"),
-            labels={"component": COMPONENTS, "event": tuple(EVENTS)},
-            decks=decks,
-            description="energy that one event of microcode.events adds to a column's supply, leakage apart",
-        ),
-        Measurement(
-            name="column_event_residual",
-            unit="1",
-            value=residual,
-            decks=decks,
-            description="RMS error of the energy of a column's operation, relative to the mean, over the calibration",
-        ),
-        Measurement(
-            name="column_line_capacitance",
-            unit="F",
-            value=capacitance,
-            dims=("line",),
-            labels={"line": LINE_KINDS},
-            decks=decks,
-            description="charge that a pulse of a line draws for one column, over the supply voltage; wire included",
-        ),
-        Measurement(
-            name="column_write_delay",
-            unit="s",
-            value=float(np.nanmax(delays[:, 0])),
-            decks=decks,
-            # It is measured at the working cycle, whose phases it follows.
-            resolution=_CYCLE_RATIO - 1,
-            description="latest a cell crosses half the supply, after the start of the cycle in which it is written",
-        ),
-        Measurement(
-            name="column_flag_delay",
-            unit="s",
-            value=float(np.nanmax(delays[:, 1])),
-            decks=decks,
-            # It is measured at the working cycle, whose phases it follows.
-            resolution=_CYCLE_RATIO - 1,
-            description="latest a flag crosses half the supply, after the start of the cycle in which it is captured",
-        ),
+        measured(contract.COLUMN_EVENT_ENERGY, coefficients, decks=decks),
+        measured(contract.COLUMN_EVENT_RESIDUAL, residual, decks=decks),
+        measured(contract.COLUMN_LINE_CAPACITANCE, capacitance, decks=decks),
+        measured(contract.COLUMN_WRITE_DELAY, float(np.nanmax(delays[:, 0])), decks=decks, resolution=grid),
+        measured(contract.COLUMN_FLAG_DELAY, float(np.nanmax(delays[:, 1])), decks=decks, resolution=grid),
     ]
 
 
@@ -303,29 +265,22 @@ def _leakages(outcomes: list[Outcome]) -> list[Measurement]:
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
     reasons = [outcome.reason for outcome in outcomes if not outcome.ok]
     if reasons:
-        return [m for m in _unmeasured(reasons[0], decks) if m.name.endswith("leakage")]
+        return _unmeasured(_IDLE, reasons[0], decks)
     bare, full = (outcome.values for outcome in outcomes)
-    return [
-        Measurement(name=name, unit="W", value=float(value), decks=decks, description=description)
-        for name, value, description in (
-            ("slice_leakage", bare["slice"], "leakage of an idle column without its cells and weight segments"),
-            ("segment_leakage", full["slice"] - bare["slice"], "leakage of one weight segment without its cells"),
-            ("cell8t_leakage", full["cell"], "leakage of an 8T cell, mean of stored 0 and 1"),
-        )
-    ]
+    powers = (bare["slice"], full["slice"] - bare["slice"], full["cell"])
+    return [measured(each, float(power), decks=decks) for each, power in zip(_IDLE, powers, strict=True)]
 
 
-_UNITS = {
-    "column_event_energy": "J",
-    "column_event_residual": "1",
-    "column_line_capacitance": "F",
-    "column_write_delay": "s",
-    "column_flag_delay": "s",
-    "slice_leakage": "W",
-    "segment_leakage": "W",
-    "cell8t_leakage": "W",
-}
+# Quantities of a column that works, and of an idle one.
+_WORKING = (
+    contract.COLUMN_EVENT_ENERGY,
+    contract.COLUMN_EVENT_RESIDUAL,
+    contract.COLUMN_LINE_CAPACITANCE,
+    contract.COLUMN_WRITE_DELAY,
+    contract.COLUMN_FLAG_DELAY,
+)
+_IDLE = (contract.SLICE_LEAKAGE, contract.SEGMENT_LEAKAGE, contract.CELL8T_LEAKAGE)
 
 
-def _unmeasured(reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
-    return [Measurement(name=name, unit=unit, value=None, reason=reason, decks=decks) for name, unit in _UNITS.items()]
+def _unmeasured(quantities: Sequence[Quantity], reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
+    return [measured(quantity, None, reason=reason, decks=decks) for quantity in quantities]

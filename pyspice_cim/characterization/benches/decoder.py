@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements, window_energies
+from pyspice_cim.characterization.benches.quantities import measurements, window_energies
 from pyspice_cim.characterization.benches.testbench import LOGIC_TOLERANCES, BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.spice.measure import bits_at, crossings, first_crossing
@@ -27,6 +27,7 @@ from pyspice_cim.characterization.spice.simulation import Bench, Simulation, red
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.decoder import address_bits, address_groups, row_decoder
 from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.tables import contract
 from pyspice_cim.technology import Corner, Technology
 
 # Accesses of each kind, in their order; the first kind has two pulses.
@@ -38,12 +39,8 @@ _COUNT_FROM = 8
 # Gate delays: from address to enable (the address buffers' time), length of an enable pulse, and rest after it.
 _SETUP, _PULSE, _REST = 3.0, 20.0, 12.0
 
-QUANTITIES = [
-    Quantity(
-        "decoder_energy", "J", "any_energy", "selecting one row: mean of any row after any other, one enable pulse"
-    ),
-    Quantity("decoder_delay", "s", "delay", "address at V_DD/2 to the row gate's output at V_DD/2, slowest access"),
-]
+# Value of the reducer -> the quantity that it is.
+QUANTITIES = {"any_energy": contract.DECODER_ENERGY, "delay": contract.DECODER_DELAY}
 
 
 def decoder_bench(technology: Technology, corner: Corner, *, rows: int) -> Bench:

@@ -1,10 +1,11 @@
 """Bench of the word and clock drivers: energy and delay of a pulse against the load of a line."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from PySpice.Spice.Netlist import Circuit
 
+from pyspice_cim.characterization.benches.quantities import measured
 from pyspice_cim.characterization.spice.measure import crossings, value_at, window_charges
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
@@ -12,6 +13,8 @@ from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cell import library
 from pyspice_cim.netlists.cells.drivers import line_driver
 from pyspice_cim.netlists.deck import Deck, wrapped
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology, model_text
 
 # Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
@@ -30,36 +33,40 @@ def driver_bench(
 ) -> Bench:
     """Energy J (one pulse: rise and fall) and delay s (mean of both edges) of a unit driver.
 
-    ``driver_energy`` and ``driver_delay`` over ``loads`` (F) at the slew of the benches; ``driver_slew_energy`` and
-    ``driver_slew_delay`` over ``slews`` (s) and ``loads``.
+    ``driver_energy`` and ``driver_delay`` have the axis ``line_load`` at the slew of all other benches.
+    ``driver_slew_energy`` and ``driver_slew_delay`` have the axes ``input_slew`` and ``line_load``.
+
+    Args:
+        loads: loads of a unit driver in F.
+        slews: rise and fall times of the input, rail to rail, in s.
     """
     every = sorted({_SLEW, *slews})
     found = yield [driver_simulation(technology, corner, slew=slew, loads=loads) for slew in every]
     at = dict(zip(every, found, strict=True))
     swept = [at[slew] for slew in slews]
-    return _measurements("driver", [at[_SLEW]], loads) + _measurements("driver_slew", swept, loads, slews)
+    along = {contract.LINE_LOAD.name: tuple(loads)}
+    nominal = {"energy": contract.DRIVER_ENERGY, "delay": contract.DRIVER_DELAY}
+    over_slews = {"energy": contract.DRIVER_SLEW_ENERGY, "delay": contract.DRIVER_SLEW_DELAY}
+    return _measurements(nominal, [at[_SLEW]], along) + _measurements(
+        over_slews, swept, {contract.INPUT_SLEW.name: tuple(slews), **along}
+    )
 
 
 def _measurements(
-    prefix: str, outcomes: list[Outcome], loads: Sequence[float], slews: Sequence[float] = ()
+    quantities: Mapping[str, Quantity], outcomes: list[Outcome], labels: Mapping[str, tuple[float, ...]]
 ) -> list[Measurement]:
-    """Energy and delay over the load, and over the slew where ``slews`` are given."""
+    """Energy and delay over the load; also over the slew where ``labels`` has slews, one outcome a slew."""
     reason = next((outcome.reason for outcome in outcomes if not outcome.ok), "")
+    first = () if contract.INPUT_SLEW.name in labels else 0
     return [
-        Measurement(
-            name=f"{prefix}_{key}",
-            unit=unit,
-            value=None if reason else np.array([outcome.values[key] for outcome in outcomes])[() if slews else 0],
-            dims=("input_slew", "line_load") if slews else ("line_load",),
-            labels={**({"input_slew": tuple(slews)} if slews else {}), "line_load": tuple(loads)},
+        measured(
+            quantity,
+            None if reason else np.array([outcome.values[key] for outcome in outcomes])[first],
+            labels=labels,
             reason=reason,
             decks=tuple(outcome.deck_sha256 for outcome in outcomes),
-            description=description,
         )
-        for key, unit, description in (
-            ("energy", "J", "energy of a unit line driver and its load for one pulse"),
-            ("delay", "s", "delay of a unit line driver, mean of the rising and the falling edge"),
-        )
+        for key, quantity in quantities.items()
     ]
 
 

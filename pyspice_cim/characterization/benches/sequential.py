@@ -18,9 +18,8 @@ from pyspice_cim.characterization.benches.datapath import (
     unit_simulation,
 )
 from pyspice_cim.characterization.benches.decoder import decoder_simulation
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements
+from pyspice_cim.characterization.benches.quantities import measurements
 from pyspice_cim.characterization.benches.word6t import (
-    SPLIT,
     Operation,
     Word,
     access_simulation,
@@ -30,52 +29,22 @@ from pyspice_cim.characterization.benches.word6t import (
 from pyspice_cim.characterization.benches.words import BITWISE, DATA, Data, balanced_words
 from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
-
-
-def _pair(part: str, energy: str, time: str, keys: tuple[str, str] = ("energy", "time")) -> list[Quantity]:
-    return [
-        Quantity(f"sequential_{part}_energy", "J", keys[0], energy),
-        Quantity(f"sequential_{part}_time", "s", keys[1], time),
-    ]
-
 
 # Gate delays, from row select to sense enable at least: of a few rows the bitlines have their split before the wordline of a
 # whole word is up.
 _SHORTEST_PULSE = 0.8
-_MEAN = "mean of words in which every bit stays and changes equally often, all sources"
-_QUANTITIES: Mapping[str, list[Quantity]] = {
-    "read": _pair(
-        "read",
-        f"reading a word: wordline driver, cells, sense amplifiers, precharge recovery; {_MEAN}",
-        f"row select to the last latched output, sense amplifiers fired at a split of {SPLIT:g} V",
-        ("read_energy", "read_time"),
-    ),
-    "write": _pair(
-        "write",
-        f"writing a word: wordline and write drivers, cells, precharge recovery; {_MEAN}",
-        "row select to the last storage node within 10 %",
-        ("write_energy", "write_time"),
-    ),
-    "decode": _pair(
-        "decode",
-        "selecting a row for a read and a write: the address counts up, two wordline pulses",
-        "address to row select, slowest",
-        ("counting_energy", "delay"),
-    ),
-    "transport": _pair(
-        "transport", f"a word to the datapath and the result back; {_MEAN}", "both ways on the bus, slowest bit"
-    ),
-    "subtract": _pair(
-        "subtract",
-        f"max(v - lambda, 0): ripple adder, clamp, result latches; {_MEAN}",
-        "operand to latched result, a carry through all bits included",
-    ),
-    "multiply": _pair(
-        "multiply",
-        f"v times 243/256: array multiplier, result latches; {_MEAN}",
-        "operand to latched result, slowest of the words",
-    ),
+# Part of an update -> the values of its outcome that are its energy and its time.
+_KEYS = {
+    "read": ("read_energy", "read_time"),
+    "write": ("write_energy", "write_time"),
+    "decode": ("counting_energy", "delay"),
+}
+_QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
+    part: dict(zip(_KEYS.get(part, ("energy", "time")), pair, strict=True))
+    for part, pair in contract.SEQUENTIAL_PARTS.items()
 }
 
 

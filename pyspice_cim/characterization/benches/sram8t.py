@@ -6,13 +6,12 @@ reading a 1 discharges it to ground, reading a 0 leaves it high while the off st
 Wordlines are ideal sources, counted by the charge that they draw: one cell's share.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pyspice_cim.characterization.benches.cell_operations import CELL_OPERATIONS, CellOperation
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements, window_energies
+from pyspice_cim.characterization.benches.quantities import measurements, window_energies
 from pyspice_cim.characterization.benches.testbench import BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.spice.measure import bits_at, crossings, first_crossing, value_at
@@ -22,71 +21,32 @@ from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.bitcells import sram8t
 from pyspice_cim.netlists.columns.column8t import read_column8t, write_column8t
 from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.contract import CELL_OPERATIONS, CellOperation
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
 
-TRANSITIONS = ("0->0", "0->1", "1->0", "1->1")
 # Gate delays: wordline pulse of a write, and what lies after a pulse until all has settled.
 WRITE_PULSE, _RECOVERY = 10.0, 14.0
 # Gate delays until the wordline opens; precharge ends and data change at 2.
 _OPENED = 6.0
 
-_BITS = {"bit": ("0", "1")}
-_WRITES = {"transition": TRANSITIONS}
-_LEAKAGE = [
-    Quantity(
-        "sram8t_leakage_power",
-        "W",
-        "leakage",
-        "8T cell, wordlines off, read bitline at V_DD, mean of both states of the write bitlines: all sources",
-        ("bit",),
-        _BITS,
-    )
-]
-_READ = [
-    Quantity(
-        "sram8t_read_delay", "s", "read_delay", "reading a 1: read wordline at V_DD/2 to sense inverter at V_DD/2"
-    ),
-    Quantity(
-        "sram8t_read_droop",
-        "V",
-        "read_droop",
-        "reading a 0: what the read bitline loses until the end of the pulse (< 0: coupled up)",
-    ),
-    Quantity(
-        "sram8t_read_energy",
-        "J",
-        "read_energy",
-        "one read by stored bit: precharge with recovery, keeper, sense inverter, cell, lines",
-        ("bit",),
-        _BITS,
-    ),
-]
-_WRITTEN = [
-    Quantity(
-        "sram8t_write_delay",
-        "s",
-        "write_delay",
-        "write wordline at V_DD/2 to both nodes within 10 % for good; 0 where the bit stays",
-        ("transition",),
-        _WRITES,
-    ),
-    Quantity(
-        "sram8t_write_energy",
-        "J",
-        "write_energy",
-        "one write, both write bitlines swing: drivers, cell, lines",
-        ("transition",),
-        _WRITES,
-    ),
-    Quantity(
-        "sram8t_write_bitline_energy",
-        "J",
-        "bitline_energy",
-        "part of the write energy that the bitline drivers take",
-        ("transition",),
-        _WRITES,
-    ),
-]
+# Value of a reducer -> the quantity that it is.
+_LEAKAGE = {"leakage": contract.SRAM8T_LEAKAGE_POWER}
+_ACCESSES: Mapping[CellOperation, Mapping[str, Quantity]] = {
+    "read": {
+        "read_delay": contract.SRAM8T_READ_DELAY,
+        "read_droop": contract.SRAM8T_READ_DROOP,
+        "read_energy": contract.SRAM8T_READ_ENERGY,
+    },
+    "write": {
+        "write_delay": contract.SRAM8T_WRITE_DELAY,
+        "write_energy": contract.SRAM8T_WRITE_ENERGY,
+        "bitline_energy": contract.SRAM8T_WRITE_BITLINE_ENERGY,
+    },
+}
+# Stored bit before and after each write, as 0->1.
+TRANSITIONS = contract.TRANSITION.texts
 
 
 def sram8t_bench(
@@ -112,13 +72,12 @@ def sram8t_bench(
             )
         ]
         done += measurements(_LEAKAGE, leakage)
-    accesses = [operation for operation in ("read", "write") if operation in operations]
+    accesses = [operation for operation in _ACCESSES if operation in operations]
     if not accesses:
         return done
     (scale,) = yield [gate_delay_simulation(technology, corner)]
-    quantities = {"read": _READ, "write": _WRITTEN}
     if not scale.ok:
-        return done + [each for access in accesses for each in measurements(quantities[access], scale)]
+        return done + [each for access in accesses for each in measurements(_ACCESSES[access], scale)]
     tau = gate_delay(scale)
     simulations = []
     for access in accesses:
@@ -130,7 +89,7 @@ def sram8t_bench(
         simulations.append(Simulation(deck=deck, reducer=reducer, arguments=arguments))
     outcomes = yield simulations
     for access, outcome in zip(accesses, outcomes, strict=True):
-        done += measurements(quantities[access], outcome)
+        done += measurements(_ACCESSES[access], outcome)
     return done
 
 

@@ -22,10 +22,10 @@ from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, r
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.periphery6t import column6t, wordline_driver
 from pyspice_cim.netlists.deck import Deck
+from pyspice_cim.tables import contract
 from pyspice_cim.technology import Corner, Technology
 
-# V between the bitlines at which the sense amplifier fires: about 3 sigma of the offset of a latch of this size.
-SPLIT = 0.1
+SPLIT = contract.SENSE_DIFFERENTIAL
 # Gate delays: from sense enable to its end, from precharge to the end of the cycle, of the wordline pulse of a write.
 _SENSE, _RECOVERY, WRITE_PULSE = 10.0, 14.0, 10.0
 # The precharge has done its work if what is missing is less than this part of the supply.

@@ -18,7 +18,7 @@ from pyspice_cim import __version__
 from pyspice_cim.characterization.engine.cache import Cache
 from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.engine.kept_runs import NOT_CACHED, KeepsWaveforms, NothingRuns, write_deck
-from pyspice_cim.characterization.plans.plan import MAX_COORDINATE, Plan, Point, started
+from pyspice_cim.characterization.plans.plan import Plan, Point, started
 from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator, Simulator
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation
@@ -26,6 +26,7 @@ from pyspice_cim.errors import TableError
 from pyspice_cim.resources import make_folder
 from pyspice_cim.tables import Table
 from pyspice_cim.tables.origin import Node, Origin
+from pyspice_cim.tables.quantity import BenchAxis
 from pyspice_cim.tables.table import CORNER_AXES
 from pyspice_cim.tables.technology import technology_of
 from pyspice_cim.technology import Corner, Technology
@@ -165,28 +166,28 @@ def _started(table: Table, technology: Technology, bench: str, node: Node) -> Be
         TechnologyError: if the technology does not have the node's corner.
     """
     kind = BENCHES.get(bench)
-    if kind is None or not {f"{bench}_{axis}" for axis in kind.axes} <= node.place.keys():
+    if kind is None or not {kind.contract.stored(axis) for axis in kind.axes} <= node.place.keys():
         raise TableError(
             f"table {table.source} is of another version: this package has no bench {bench!r} with the axes "
             f"{', '.join(axis for axis in node.place)}"
         )
     conditions = {name: node.place[name] for name in CORNER_AXES}
     corner = Corner.model_validate(conditions).check(technology)
-    coordinates = {axis: _count(table, f"{bench}_{axis}", node) for axis in kind.axes}
+    coordinates = {axis.name: _count(table, kind.contract.stored(axis.name), node, axis) for axis in kind.contract.axes}
     return started(_plan(table), technology, Point(bench=bench, corner=corner, coordinates=coordinates))
 
 
-def _count(table: Table, axis: str, node: Node) -> int:
-    """The coordinate of ``node`` along ``axis``, if it is one that a plan may ask for.
+def _count(table: Table, axis: str, node: Node, bounds: BenchAxis) -> int:
+    """The coordinate of ``node`` along ``axis``, if the coordinate is one that a plan may ask for.
 
     Raises:
         TableError: if it is none.
     """
     value = node.place[axis]
-    if isinstance(value, str) or value != int(value) or not 1 <= value <= MAX_COORDINATE:
+    if isinstance(value, str) or value != int(value) or not bounds.lowest <= value <= bounds.highest:
         raise TableError(
-            f"table {table.source}: {axis} = {value!r} is no place of a bench; a plan asks for whole numbers from 1 to "
-            f"{MAX_COORDINATE}: the table was edited; characterize again"
+            f"table {table.source}: {axis} = {value!r} is no place of a bench; a plan asks for whole numbers from "
+            f"{bounds.lowest} to {bounds.highest}: the table was edited; characterize again"
         )
     return int(value)
 

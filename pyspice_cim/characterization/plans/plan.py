@@ -27,6 +27,7 @@ from pyspice_cim.characterization.plans.settings import DEFAULT_SETTINGS, BenchS
 from pyspice_cim.characterization.spice.simulation import Bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
 from pyspice_cim.errors import PlanError
+from pyspice_cim.tables.quantity import MAX_COORDINATE, stored_name
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -49,8 +50,6 @@ def _of_their_types(settings: object) -> object:
 
 # A plan beyond this is a slip of the pen: at a tenth of a second a point it is hours.
 MAX_POINTS = 100_000
-# The largest value along an axis of a bench: rows of a memory.
-MAX_COORDINATE = 4096
 
 # Strict: a number in quotes, or true in the place of 1, is refused and not read as one.
 Axis = Annotated[
@@ -187,7 +186,7 @@ class Point:
         """Coordinates as a table names them."""
         return {
             **self.corner.model_dump(),
-            **{f"{self.bench}_{axis}": value for axis, value in self.coordinates.items()},
+            **{stored_name(self.bench, axis): value for axis, value in self.coordinates.items()},
         }
 
 
@@ -248,6 +247,9 @@ def load_plan(path: str | Path) -> Plan:
             f"plan {path} asks for {sum(counts.values()):,} points, {counts[most]:,} of them of benches.{most}; "
             f"at most {MAX_POINTS:,} are run: give fewer values along its axes or corners, or split the plan"
         )
+    for bench, asked in plan.benches.items():
+        if problem := BENCHES[bench].contract.problem(asked.axes):
+            raise PlanError(f"plan {path}: benches.{bench}: {problem}")
     return plan
 
 
