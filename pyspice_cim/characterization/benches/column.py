@@ -35,7 +35,7 @@ from pyspice_cim.technology import Corner, Technology
 COMPONENTS = contract.COMPONENT.texts
 LINE_KINDS = contract.LINE.texts
 # Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
-_CYCLE_RATIO = 1.04
+CYCLE_RATIO = 1.04
 _REFERENCE_CYCLE = 0.4e-9
 # From 0.1 ns to 9 ns.
 _FIRST_STEP, _LAST_STEP = -35, 79
@@ -62,10 +62,10 @@ def column_bench(technology: Technology, corner: Corner, *, rows: int, segments:
         rows=rows,
         segments=segments,
     )
-    stress = _stress_run(replace(shape, bits=COLUMN_BITS - 1))
+    stress = stress_run(replace(shape, bits=COLUMN_BITS - 1))
     minimum, decks, reason = yield from _minimum_cycle(technology, corner, stress)
     cycle_measurement = measured(
-        contract.COLUMN_MINIMUM_CYCLE, minimum, reason=reason, decks=decks, resolution=_CYCLE_RATIO - 1
+        contract.COLUMN_MINIMUM_CYCLE, minimum, reason=reason, decks=decks, resolution=CYCLE_RATIO - 1
     )
     if minimum is None:
         return [cycle_measurement, *_unmeasured((*_WORKING, *_IDLE), f"no working cycle: {reason}")]
@@ -87,7 +87,7 @@ def _run(
     return ArrayRun(shape=shape, weights=integers[0], state=state, program=program, timing=timing)
 
 
-def _stress_run(shape: ArrayShape) -> ArrayRun:
+def stress_run(shape: ArrayShape) -> ArrayRun:
     """Long carries, alternating sums, both flags, masks on and off: whatever makes a cycle slow.
 
     The two columns hold opposite data. -1 + 1 carries through all bits; 01010 + 10101 makes every line discharge in
@@ -119,7 +119,7 @@ def _minimum_cycle(
         simulation = array_simulation(
             technology,
             corner,
-            replace(run, timing=Timing(cycle=_REFERENCE_CYCLE * _CYCLE_RATIO**trial)),
+            replace(run, timing=Timing(cycle=_REFERENCE_CYCLE * CYCLE_RATIO**trial)),
             title="column stress",
             options=QUICK_OPTIONS,
         )
@@ -138,10 +138,10 @@ def _minimum_cycle(
         else:
             trial = (fails + works) // 2
     if works > _LAST_STEP:
-        longest = _REFERENCE_CYCLE * _CYCLE_RATIO**_LAST_STEP
+        longest = _REFERENCE_CYCLE * CYCLE_RATIO**_LAST_STEP
         return None, tuple(hashes.values()), f"fails even at {longest:.3g} s: {reason}"
     decisive = tuple(hashes[step] for step in (works, fails) if step in hashes)
-    return _REFERENCE_CYCLE * _CYCLE_RATIO**works, decisive, ""
+    return _REFERENCE_CYCLE * CYCLE_RATIO**works, decisive, ""
 
 
 _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
@@ -150,11 +150,11 @@ _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
 def calibration_runs(shape: ArrayShape, timing: Timing, seed: int) -> list[ArrayRun]:
     """Random runs that tell all events apart; about one draw in five does not, and the next one is taken."""
     firsts = (seed * _RANDOM_RUNS + draw * 2**32 for draw in itertools.count())
-    draws = ([_random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
+    draws = ([random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
     return next(runs for runs in draws if np.linalg.matrix_rank(run_events(runs).T) == len(EVENTS))
 
 
-def _random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
+def random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
     """Operations with random constants, weights, masks and captures on random words."""
     rng = np.random.default_rng([seed, shape.bits])
     half = 2 ** (shape.bits - 1)
@@ -209,7 +209,7 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
     capacitance = _line_capacitance(runs, outcomes, corner)
     delays = np.stack([o.values["delays"] for o in outcomes])  # [run, (write, flag)]
     # Delays are measured at the working cycle, whose phases they follow.
-    grid = _CYCLE_RATIO - 1
+    grid = CYCLE_RATIO - 1
     return [
         measured(contract.COLUMN_EVENT_ENERGY, coefficients, decks=decks),
         measured(contract.COLUMN_EVENT_RESIDUAL, residual, decks=decks),

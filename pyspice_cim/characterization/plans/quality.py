@@ -215,7 +215,8 @@ def _check(point: Point, measured: Measurement, found: NDArray[np.float64]) -> C
         expected=float(expected[worst]),
         found=float(found[worst]),
         error=error,
-        excess=max(error - measured.resolution, 0.0),
+        # Python's max may lose an error that is not a number.
+        excess=float(np.maximum(error - measured.resolution, 0.0)),
         decks=measured.decks,
     )
 

@@ -212,7 +212,7 @@ def _with_quality(table: Table, held: list[Check], audits: list[tuple[int, list[
     numbered = [(number, check) for number, checks in audits for check in checks]
     for attribute, checks in (("interpolation_error", held), ("numerical_error", [check for _, check in numbered])):
         for check in checks:
-            # An error that could not be had is no small one.
+            # The attribute is the largest error that is known; those that are not known stand beside it with their reasons.
             if np.isfinite(check.error):
                 attributes = dataset[check.quantity].attrs
                 attributes[attribute] = max(attributes.get(attribute, 0.0), check.error)
