@@ -20,7 +20,11 @@ _BACKEND: Literal["h5netcdf"] = "h5netcdf"
 
 
 def save_table(table: Table, path: str | Path) -> None:
-    """Write ``table`` to ``path``, whole or not at all; the same table gives the same bytes.
+    """Write ``table`` to ``path`` in the present schema, whole or not at all. The same table gives the same bytes.
+
+    Args:
+        table: the table.
+        path: file to write or to replace.
 
     Raises:
         ConfigError: if the file cannot be written.
@@ -33,18 +37,24 @@ def save_table(table: Table, path: str | Path) -> None:
 def reference_table(technology: str = DEFAULT_TECHNOLOGY) -> Table:
     """The table that comes with the package for a built-in technology.
 
+    Args:
+        technology: name of the technology.
+
     Raises:
-        DataError: if there is none for ``technology``; the message lists those there are.
+        DataError: if the package has none for ``technology``; the message lists the tables that exist.
     """
     return load_table(shipped("reference", f"{technology}.h5"))
 
 
 def load_table(path: str | Path) -> Table:
-    """Read and check a table.
+    """The table in the file ``path``, checked. A table of schema 1 is brought to schema 2 in memory.
+
+    Args:
+        path: an HDF5 file that ``save_table`` wrote.
 
     Raises:
-        TableError: if the file is missing, is no HDF5 file or cut short, points at other files, follows another schema, or
-            lacks what a table has; the message names the file and what is wrong with it.
+        TableError: if the file is missing, is no HDF5 file, was cut short, points at other files, follows another schema, or
+            lacks a part of a table. The message names the file and what is wrong.
     """
     path = Path(path)
     if not path.is_file():

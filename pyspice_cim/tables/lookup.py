@@ -16,24 +16,24 @@ from pyspice_cim.units import celsius_to_kelvin
 
 Policy = Literal["raise", "clip"]
 
-# What a quantity's attribute ``interpolation`` says: the function whose value is linear between nodes, and its inverse.
+# The attribute ``interpolation`` of a quantity -> the function that is linear between nodes, and its inverse.
 SCALES: Mapping[str, tuple[Callable[..., NDArray[np.float64]], Callable[..., NDArray[np.float64]]]] = {
     "linear": (np.asarray, np.asarray),
     "log": (np.log, np.exp),
-    # Of a small probability, the sigma that it means: Q(sigma) = P, with Q the upper tail of the normal distribution.
+    # The sigma that a small probability P means: Q(sigma) = P, with Q the upper tail of the normal distribution.
     "probit": (lambda probability: -ndtri(probability), lambda sigma: ndtr(-sigma)),
 }
-# Axes whose nodes are numbers of things: there is nothing between two of them.
+# Axes whose nodes number things: nothing lies between two nodes.
 _COUNTED = ("sample",)
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nodes of one axis between which each of some points lies.
+    """The two nodes of one axis between which each of some points lies.
 
     Attributes:
-        below, above: their indices.
-        share: of the node above in the interpolated value, 0 to 1; the rest is the share of the node below.
+        below, above: indices of the two nodes, shape of the points.
+        share: share of the node above in the interpolated value, 0 to 1. The node below has the rest.
     """
 
     below: NDArray[np.intp]
@@ -42,9 +42,13 @@ class Neighbours:
 
 
 def neighbours(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64], *, logarithmic: bool) -> Neighbours:
-    """Between which ``nodes`` of ``axis`` each of ``at`` lies, all inside the range; at a node the whole share is its own.
+    """The ``nodes`` of ``axis`` between which each of ``at`` lies. A point at a node gives that node the whole share.
 
-    A logarithm is linear in -1/T over ``temperature_c``, else in ln of the axis where its nodes are positive.
+    Args:
+        axis: name of the axis.
+        nodes: coordinates along the axis, rising.
+        at: points inside the range of ``nodes``.
+        logarithmic: shares are linear in -1/T over ``temperature_c``, and in ln of any other axis with positive nodes.
     """
     above = np.clip(np.searchsorted(nodes, at), min(1, nodes.size - 1), None)
     below = np.maximum(above - 1, 0)
@@ -59,10 +63,14 @@ def neighbours(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64], *
 
 
 def labelled(array: xr.DataArray, labels: Mapping[str, str]) -> xr.DataArray:
-    """``array`` at ``labels`` of its axes of text.
+    """``array`` at one label of each axis of text that ``labels`` names.
+
+    Args:
+        array: a quantity (``Table.quantity``).
+        labels: axis to label.
 
     Raises:
-        TableError: if it has no such axis or label.
+        TableError: if ``array`` has no such axis or label.
     """
     own = [str(dim) for dim in array.dims if dim != "process" and array[dim].dtype.kind not in "if"]
     for given, label in labels.items():

@@ -183,10 +183,6 @@ class Contract:
         self._put(replace(known, quantities=(*known.quantities, quantity)))
         return quantity
 
-    def remove_bench(self, name: str) -> None:
-        """Forget the bench ``name``, which ``register_bench`` added."""
-        del self.benches[name]
-
     def find(self, name: str) -> tuple[BenchContract, Quantity] | None:
         """The quantity ``name`` and its bench; ``None`` if no bench measures the quantity."""
         return next(((bench, each) for bench, each in self._quantities() if each.name == name), None)

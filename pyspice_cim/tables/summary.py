@@ -13,12 +13,14 @@ _ERRORS = ("numerical_error", "interpolation_error", "interpolation")
 
 
 def summary(table: Table) -> dict[str, Any]:
-    """Provenance, axes, quantities, points, failures, audit and held-out points of ``table``.
+    """Provenance, axes, quantities, points, failures, audit and held-out points of ``table``, as plain data.
 
-    ``axes``: name to ``unit``, ``meaning``, ``values``. ``quantities``: name to ``unit``, ``meaning``, ``bench``, ``shape``
-    (axis to size), ``lowest``, ``highest``, ``values`` (how many it has) and ``measured`` (how many are numbers), and what
-    is known of its errors. ``points``: bench to ``points``, counts by status, ``rungs`` (name to count). ``failures``: what
-    did not give all of its values. ``audit``, ``held_out``: see there. ``refinement``: why it stopped early, if it did.
+    Returns:
+        ``axes``: name to ``unit``, ``meaning``, ``values``. ``quantities``: name to ``unit``, ``meaning``, ``bench``,
+        ``shape`` (axis to size), ``lowest``, ``highest``, ``values`` (number of values), ``measured`` (number of finite
+        values), and the known errors. ``points``: bench to ``points`` (number of points), numbers by status, and ``rungs``
+        (convergence retry to number of points that it helped). ``failures``, ``audit``, ``held_out``: as the functions of
+        these names return. ``refinement``: why the refinement stopped early, or ``""``.
     """
     dataset = table.dataset
     kept = [name for name in ATTRIBUTES if name != "plan_text"]
@@ -81,7 +83,7 @@ def _points(table: Table) -> dict[str, dict[str, Any]]:
 
 
 def places(table: Table) -> list[dict[str, float | str]]:
-    """Axis to coordinate of every point, in their order; empty for one whose node was cut out of the table."""
+    """Axis to coordinate of every point, in the order of the points; empty for a point without a node in the table."""
     found: list[dict[str, float | str]] = [{} for _ in range(table.dataset.sizes["point"])]
     for bench in dict.fromkeys(table.dataset["point_bench"].values.tolist()):
         index = table.dataset[f"{bench}_point"]
@@ -119,17 +121,20 @@ def failures(table: Table) -> list[dict[str, Any]]:
 
 
 def audit(table: Table) -> dict[str, dict[str, Any]]:
-    """By quantity: ``points`` to be simulated again at tighter tolerances, the ``largest`` relative error, and ``where``.
+    """What simulations at tighter tolerances say, by quantity.
 
-    ``unknown``: how many gave no error; ``reasons``: why.
+    Returns:
+        ``points``: number of points. ``largest``: largest known relative error, ``None`` if no error is known. ``where``:
+        its place. ``unknown``: number of points without an error. ``reasons``: why these points have none.
     """
     return _checked(table, "audit")
 
 
 def held_out(table: Table) -> dict[str, dict[str, Any]]:
-    """By quantity: ``points`` off the nodes, the ``largest`` relative error of the look-up, and ``where``.
+    """What simulations between the nodes say of look-ups, by quantity.
 
-    ``unknown``: how many gave no error; ``reasons``: why.
+    Returns:
+        As ``audit``; the error is the relative error of the look-up.
     """
     return _checked(table, "held_out")
 

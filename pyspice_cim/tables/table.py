@@ -40,9 +40,9 @@ class Table:
     """Calibrated quantities of one technology.
 
     Attributes:
-        dataset: see the module's layout.
-        source: file name that the table came from, for messages and reports.
-        sha256: hash of that file, ``""`` for a table that was not read from one.
+        dataset: all variables, in the layout of this module.
+        source: name of the file that the table came from, for messages and reports.
+        sha256: hash of that file; ``""`` for a table that was not read from a file.
     """
 
     dataset: xr.Dataset
@@ -51,6 +51,7 @@ class Table:
 
     @property
     def technology(self) -> str:
+        """Name of the technology."""
         return str(self.dataset.attrs["technology"])
 
     @property
@@ -91,10 +92,10 @@ class Table:
         return {stored: short if len(labels[short]) == 1 else stored for stored, short in axes.items()}
 
     def require_technology(self, technology: str) -> "Table":
-        """Return this table if it is of ``technology``.
+        """This table, if the table is of ``technology``.
 
         Raises:
-            TableError: if it is of another.
+            TableError: if the table is of another technology.
         """
         if self.technology != technology:
             raise TableError(f"table {self.source} is of technology {self.technology!r}, not {technology!r}")

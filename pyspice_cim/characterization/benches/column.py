@@ -1,8 +1,11 @@
 """Bench of the LD-LIF column: minimum cycle, energy per event, load per line, delays, leakage.
 
-The energies are those of the events of ``microcode.events``: random operations on random words run in SPICE, the energy of
-every cycle and column is measured, and least squares attributes it to the events of that cycle. The residual is a
-measurement of its own, so a table states how well the attribution holds.
+Random operations on random words run in SPICE, which gives the energy E of every cycle k and column j. Least squares
+attributes this energy to the events of ``microcode.events``:
+
+    E[component, k, j] = sum over events of  energy[component, event] * indicator[event, k, j] + residual
+
+The residual is a quantity of its own, so a table states how well the attribution holds.
 """
 
 import itertools
@@ -44,15 +47,14 @@ WORKING_MARGIN = 1.10
 
 
 def column_bench(technology: Technology, corner: Corner, *, rows: int, segments: int, seed: int = 0) -> Bench:
-    """Everything that a table holds of a column with ``rows`` rows a segment and ``segments`` weight segments.
-
-    Measurements (quantities of one column): ``column_minimum_cycle`` s, ``column_event_energy`` [component, event] J,
-    ``column_event_residual`` (relative RMS error of an operation's energy), ``column_line_capacitance`` [line] F,
-    ``column_write_delay`` and ``column_flag_delay`` s after the start of a cycle, ``slice_leakage``,
-    ``segment_leakage`` and ``cell8t_leakage`` W.
+    """The bench of one column; it measures the quantities of ``contract.COLUMN``.
 
     Args:
-        seed: of the random program and data behind the energies of events.
+        technology: the technology.
+        corner: operating conditions.
+        rows: rows of a segment.
+        segments: weight segments on the global read line.
+        seed: seed of the random program and data behind the energies of events.
     """
     shape = ArrayShape(
         columns=2,
@@ -88,10 +90,10 @@ def _run(
 
 
 def stress_run(shape: ArrayShape) -> ArrayRun:
-    """Long carries, alternating sums, both flags, masks on and off: whatever makes a cycle slow.
+    """A run that makes a cycle slow: long carries, alternating sums, both flags, masks on and off.
 
-    The two columns hold opposite data. -1 + 1 carries through all bits; 01010 + 10101 makes every line discharge in
-    every other cycle, which is the hardest precharge; the weights alternate their bits.
+    The two columns hold opposite data. The sum -1 + 1 carries through all bits. The sum 01010 + 10101 discharges every read
+    line in every other cycle, which is the hardest precharge. The weights alternate their bits.
     """
     program = [
         Operation(name="decay", k0=1, k1=-11, capture=True),
@@ -106,9 +108,9 @@ def stress_run(shape: ArrayShape) -> ArrayRun:
 def _minimum_cycle(
     technology: Technology, corner: Corner, run: ArrayRun
 ) -> Generator[list[Simulation], list[Outcome], tuple[float | None, tuple[str, ...], str]]:
-    """The shortest cycle of the grid that works, hashes of the decks that decide it, and the reason where none does.
+    """The shortest working cycle of the grid (s), hashes of the decks that decide it, and the reason where none works.
 
-    Growing strides away from a guess until the edge lies between a cycle that fails and one that works, then bisection.
+    Growing strides lead from a guess to a cycle that fails and a cycle that works; bisection finds the edge between them.
     """
     fails, works = _FIRST_STEP - 1, _LAST_STEP + 1
     hashes: dict[int, str] = {}
@@ -148,7 +150,15 @@ _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
 
 
 def calibration_runs(shape: ArrayShape, timing: Timing, seed: int) -> list[ArrayRun]:
-    """Random runs that tell all events apart; about one draw in five does not, and the next one is taken."""
+    """Random runs whose events are linearly independent, so that least squares has one solution.
+
+    About one draw in five has dependent events; then the next draw is taken.
+
+    Args:
+        shape: array of the runs.
+        timing: times of a cycle.
+        seed: seed of programs and data.
+    """
     firsts = (seed * _RANDOM_RUNS + draw * 2**32 for draw in itertools.count())
     draws = ([random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
     return next(runs for runs in draws if np.linalg.matrix_rank(run_events(runs).T) == len(EVENTS))
@@ -173,7 +183,7 @@ def random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
 
 
 def program_events(run: ArrayRun) -> NDArray[np.int64]:
-    """Event indicators of a run, [event, cycle, column]."""
+    """Indicators (0 or 1) of the events of ``run``, shape (events, cycles, columns)."""
     blocks, state = [], run.state
     for operation in run.program:
         indicators, state = cycle_events(operation, state, run.weights, bits=run.shape.bits)
@@ -182,7 +192,7 @@ def program_events(run: ArrayRun) -> NDArray[np.int64]:
 
 
 def run_events(runs: list[ArrayRun]) -> NDArray[np.int64]:
-    """Event indicators of all cycles and columns of ``runs``, [event, cycle and column]."""
+    """Indicators (0 or 1) of the events of all ``runs``, shape (events, cycles x columns)."""
     return np.concatenate([program_events(run).reshape(len(EVENTS), -1) for run in runs], axis=1)
 
 
@@ -196,7 +206,7 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
     solution, *_ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
     coefficients = solution.T  # [component, event]
     leaked = _leaked(runs[0], leaks)
-    # Residual of whole operations, all components together: what a user of the table adds up.
+    # Residual of whole operations, all components together: a user of the table adds up these energies.
     per_operation = []
     for run, outcome in zip(runs, outcomes, strict=True):
         shape = (len(run.program), run.shape.bits, run.shape.columns)
@@ -204,7 +214,7 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
         model = np.einsum("ce,ekj->kj", coefficients, program_events(run)).reshape(shape).sum(axis=1)
         per_operation.append(((model - spice) / spice.mean()).ravel())
     residual = float(np.sqrt(np.mean(np.concatenate(per_operation) ** 2)))
-    # Leakage is counted by power and time; what leaked during the calibration is not part of a cycle's energy.
+    # Leakage is counted by power and time, so the energy that leaked in the calibration is taken off.
     coefficients[:, list(EVENTS).index("cycle")] -= leaked
     capacitance = _line_capacitance(runs, outcomes, corner)
     delays = np.stack([o.values["delays"] for o in outcomes])  # [run, (write, flag)]
@@ -220,7 +230,7 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
 
 
 def _leaked(run: ArrayRun, leaks: list[Outcome]) -> NDArray[np.float64]:
-    """What a column of ``run`` leaks in one cycle, J [component]: the slice and its segments, and the cells."""
+    """Energy that a column of ``run`` leaks in one cycle, shape (components,), in J: slice and segments, and cells."""
     bare, full = (outcome.values for outcome in leaks)
     shape = run.shape
     segments = shape.used_segments * (full["slice"] - bare["slice"])
@@ -256,7 +266,7 @@ def _leakage_simulation(technology: Technology, corner: Corner, shape: ArrayShap
 
 
 def column_leakage(vectors: Vectors, *, vdd: float, cells: int) -> dict[str, float]:
-    """Reducer: leakage of an idle column, W: ``slice`` (all but the cells) and ``cell`` (one cell)."""
+    """Reducer: leakage of an idle column; ``slice`` (all but the cells) and ``cell`` (one cell), in W."""
     power = {c: -vdd * float(vectors[f"i({column_supply(c, 0)})"][-1]) for c in COMPONENTS}
     return {"slice": sum(power[c] for c in COMPONENTS if c != "cells"), "cell": power["cells"] / cells}
 

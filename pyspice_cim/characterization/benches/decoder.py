@@ -44,7 +44,13 @@ QUANTITIES = {"any_energy": contract.DECODER_ENERGY, "delay": contract.DECODER_D
 
 
 def decoder_bench(technology: Technology, corner: Corner, *, rows: int) -> Bench:
-    """``decoder_energy`` and ``decoder_delay`` of a decoder of ``rows`` rows, without the wordline driver."""
+    """The bench of a row decoder without its wordline driver; it measures the quantities of ``contract.DECODER``.
+
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        rows: rows to choose from.
+    """
     (scale,) = yield [gate_delay_simulation(technology, corner)]
     if not scale.ok:
         return measurements(QUANTITIES, scale)
@@ -53,7 +59,11 @@ def decoder_bench(technology: Technology, corner: Corner, *, rows: int) -> Bench
 
 
 def addresses(rows: int) -> list[int]:
-    """The rows that are selected, in order: ``FAR``, ``COUNTED`` and ``ANY`` accesses."""
+    """The selected rows, in order: ``FAR``, ``COUNTED`` and ``ANY`` accesses.
+
+    Args:
+        rows: rows to choose from.
+    """
     counted = [(_COUNT_FROM + step) % rows for step in range(COUNTED + 1)]
     walk = _walk_over_codes if rows == 2 ** address_bits(rows) else _walk_over_rows
     return [0, rows - 1, 0, *counted, *walk(rows, counted[-1])]
@@ -85,13 +95,13 @@ def _walk_over_rows(rows: int, start: int) -> list[int]:
 
 
 def decoder_simulation(technology: Technology, corner: Corner, *, rows: int, tau: float) -> Simulation:
-    """The run that selects ``addresses(rows)``."""
+    """The simulation that selects ``addresses(rows)``; ``tau`` is the gate delay in s."""
     deck, arguments = decoder_deck(technology, corner, rows=rows, tau=tau)
     return Simulation(deck=deck, reducer=reducer_name(reduce_decoder), arguments=arguments)
 
 
 def decoder_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[Deck, dict[str, Any]]:
-    """Deck of one access after the other, and the reducer's arguments; ``tau`` is the gate delay in s."""
+    """Deck of all accesses in sequence, and the reducer's arguments; ``tau`` is the gate delay in s."""
     selected = addresses(rows)
     drawn = sorted(set(selected))
     bench = BenchCircuit(technology, corner, f"row decoder of {rows} rows")

@@ -1,4 +1,4 @@
-"""Bench of the word and clock drivers: energy and delay of a pulse against the load of a line."""
+"""Bench of the drivers of control lines: energy and delay of a pulse against load and input slew."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,23 +20,25 @@ from pyspice_cim.technology import Corner, Technology, model_text
 # Loads of a unit driver, F: from a line of one column to twice what a unit is meant for.
 LOADS = (0.25e-15, 0.5e-15, 1e-15, 2e-15, 3e-15, 4e-15, 6e-15, 10e-15)
 OPTIONS = "method=trap reltol=1e-4 chgtol=1e-17"
-# Rise and fall times of a driver's input, rail to rail, s; and the one of them that all other benches have.
+# Rise and fall times of a driver's input, rail to rail, in s; and the slew that all other benches have.
 SLEWS = (10e-12, 30e-12, 100e-12, 300e-12)
 _SLEW = 30e-12
 _RISE, _FALL, _STOP = 0.2e-9, 2.2e-9, 4.4e-9
-# Of the supply: how far from its rail a line may be at the end of a phase, and so about what its energy may miss.
+# Distance of an output from its rail at the end of a phase, as a part of the supply: about the error of its energy.
 _SETTLED = 0.01
 
 
 def driver_bench(
     technology: Technology, corner: Corner, *, loads: Sequence[float] = LOADS, slews: Sequence[float] = SLEWS
 ) -> Bench:
-    """Energy J (one pulse: rise and fall) and delay s (mean of both edges) of a unit driver.
+    """The bench of a unit driver: energy of a pulse (rise and fall) in J, delay (mean of both edges) in s.
 
     ``driver_energy`` and ``driver_delay`` have the axis ``line_load`` at the slew of all other benches.
     ``driver_slew_energy`` and ``driver_slew_delay`` have the axes ``input_slew`` and ``line_load``.
 
     Args:
+        technology: the technology.
+        corner: operating conditions.
         loads: loads of a unit driver in F.
         slews: rise and fall times of the input, rail to rail, in s.
     """
@@ -73,7 +75,15 @@ def _measurements(
 def driver_simulation(
     technology: Technology, corner: Corner, *, units: int = 1, slew: float = _SLEW, loads: Sequence[float] = LOADS
 ) -> Simulation:
-    """One deck with a driver of ``units`` for every load (times ``units``), each with a supply of its own."""
+    """The simulation of one driver for every load, each with a supply of its own.
+
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        units: size of the drivers in unit drivers.
+        slew: rise and fall time of the input, rail to rail, in s.
+        loads: load of each driver for each of its units, in F.
+    """
     corner.check(technology)
     circuit = Circuit("unit drivers of control lines")
     for cell in library(line_driver(technology, units=units)):
@@ -104,10 +114,15 @@ def driver_simulation(
 
 
 def driver_pulse(vectors: Vectors, *, vdd: float, drivers: int) -> dict[str, np.ndarray]:
-    """Reducer: energy and delay of every driver of the deck.
+    """Reducer: ``energy`` (J) and ``delay`` (s) of every driver, shape (drivers,).
+
+    Args:
+        vectors: waveforms.
+        vdd: supply in V.
+        drivers: number of drivers in the deck.
 
     Raises:
-        SimulationError: if a line does not go up and down once, or has not come to its rail when the pulse turns or ends.
+        SimulationError: if an output does not rise and fall once, or is not at its rail when the pulse turns or ends.
     """
     middle = crossings(vectors, "v(pulse)", vdd / 2)
     energy, delay = [], []

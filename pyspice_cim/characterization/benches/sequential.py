@@ -1,11 +1,12 @@
-"""Bench of the sequential baseline: a word-organised 6T memory whose neurons are updated one after the other.
+"""Bench of the sequential baseline: a word-organised 6T memory whose neurons are updated sequentially.
 
     decode row -> read word -> bus -> subtract lambda (clamped) or multiply by beta -> bus -> write word back
 
-One word is one row; every part is simulated with its own drivers and checked bit for bit. The parts of one update add
-up: decode (both wordline pulses), read, transport (both ways), one arithmetic unit, write. Choices favour
-the baseline: precharge recovery is in the energies and not in the times (it overlaps with the arithmetic and the next
-decode), there are no half-selected columns, and the control logic and clock tree are free.
+One word is one row. Every part is simulated with its own drivers and checked bit for bit. Energy and time of one update are
+the sums over its parts: decode (both wordline pulses), read, transport (both ways), one arithmetic unit, write.
+
+The choices favour the baseline. Precharge recovery counts in the energies and not in the times, because it overlaps with the
+arithmetic and the next decode. No column is half selected. Control logic and clock tree cost nothing.
 """
 
 from collections.abc import Mapping
@@ -33,8 +34,8 @@ from pyspice_cim.tables import contract
 from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
 
-# Gate delays, from row select to sense enable at least: of a few rows the bitlines have their split before the wordline of a
-# whole word is up.
+# Shortest time from row select to sense enable, in gate delays: short bitlines have their differential before the wordline of
+# a whole word is up.
 _SHORTEST_PULSE = 0.8
 # Part of an update -> the values of its outcome that are its energy and its time.
 _KEYS = {
@@ -51,7 +52,15 @@ _QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
 def sequential_bench(
     technology: Technology, corner: Corner, *, rows: int, membrane_bits: int, data: Data = DATA
 ) -> Bench:
-    """All ``sequential_*`` quantities for ``rows`` neurons with membranes of ``membrane_bits`` bits."""
+    """The bench of the sequential update; it measures the quantities of ``contract.SEQUENTIAL``.
+
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        rows: words of the memory, one a neuron.
+        membrane_bits: bits of a word.
+        data: words behind the mean energies of the arithmetic units.
+    """
     (scale,) = yield [gate_delay_simulation(technology, corner)]
     if not scale.ok:
         return [m for quantities in _QUANTITIES.values() for m in measurements(quantities, scale)]
@@ -82,11 +91,11 @@ def sequential_bench(
 
 
 def memory_operations(bits: int) -> tuple[int, list[Operation]]:
-    """What is stored first, and balanced words, each written over the one before and read back."""
+    """The word that is stored first, and operations that write balanced words of ``bits`` bits and read each back."""
     stored, *words = balanced_words(bits, BITWISE)
     return stored, [Operation(write=write, word=word) for word in words for write in (True, False)]
 
 
 def doubled(outcome: Outcome) -> Outcome:
-    """Twice every value: there and back."""
+    """``outcome`` with twice every value: to the datapath and back."""
     return replace(outcome, values={name: 2 * value for name, value in outcome.values.items()})

@@ -42,7 +42,7 @@ _ACCESS = {
     "write_delay": contract.SRAM6T_WRITE_DELAY,
     "write_energy": contract.SRAM6T_WRITE_ENERGY,
 }
-# Supplies of the held cell: its own, and the two bitlines'.
+# Supplies of the held cell and of its two bitlines.
 _HELD = ("vhold", "vblh", "vblbh")
 
 
@@ -54,10 +54,14 @@ def sram6t_bench(
     write_pulse: float = WRITE_PULSE,
     operations: Sequence[CellOperation] = CELL_OPERATIONS,
 ) -> Bench:
-    """The 6T quantities of ``operations`` at ``corner`` with ``rows`` cells on the bitlines.
+    """The bench of the 6T cell; it measures the quantities of ``contract.SRAM6T`` that ``operations`` need.
 
     Args:
-        write_pulse: wordline pulse of a write in gate delays of the corner; too short a one fails the point.
+        technology: the technology.
+        corner: operating conditions.
+        rows: cells on a bitline.
+        write_pulse: wordline pulse of a write, in gate delays of the corner; too short a pulse fails the point.
+        operations: operations of the cell.
     """
     wanted = {each.name for each in contract.SRAM6T.quantities if each.operation in operations}
     done = yield from _every_run(technology, corner, rows, write_pulse, timed=set(operations) != {contract.HOLD})
@@ -65,7 +69,10 @@ def sram6t_bench(
 
 
 def _every_run(technology: Technology, corner: Corner, rows: int, write_pulse: float, *, timed: bool) -> Bench:
-    """All measurements, or without ``timed`` those of the DC runs. A read must read what a write wrote: one deck for both."""
+    """All measurements; without ``timed`` the measurements of the DC runs alone.
+
+    Reads and writes share one deck, because a read must find the bit that a write stored.
+    """
     static, margins, *scales = yield [
         Simulation(
             deck=static_deck(technology, corner), reducer=reducer_name(reduce_static), arguments={"vdd": corner.vdd}

@@ -1,9 +1,9 @@
 """Bench of the 8T cell: reads, the four writes and leakage at one point.
 
-Writes: static drivers on both write bitlines, which held the complement before, so that both swing in each of the four
-transitions (a bitline that repeats its value costs nothing). Reads: a precharged bitline, keeper and sense inverter;
-reading a 1 discharges it to ground, reading a 0 leaves it high while the off stacks of all other rows leak.
-Wordlines are ideal sources, counted by the charge that they draw: one cell's share.
+Writes: static drivers on both write bitlines. The bitlines held the complement before, so both swing in each of the four
+transitions (a bitline that repeats its value costs nothing). Reads: a precharged bitline, a keeper and a sense inverter.
+Reading a 1 discharges the bitline to ground. Reading a 0 leaves the bitline high while the off stacks of all other rows leak.
+Wordlines are ideal sources; the charge that they draw counts as the share of one cell.
 """
 
 from collections.abc import Mapping, Sequence
@@ -57,10 +57,14 @@ def sram8t_bench(
     write_pulse: float = WRITE_PULSE,
     operations: Sequence[CellOperation] = CELL_OPERATIONS,
 ) -> Bench:
-    """The 8T quantities of ``operations`` at ``corner`` with ``rows`` cells on the bitlines.
+    """The bench of the 8T cell; it measures the quantities of ``contract.SRAM8T`` that ``operations`` need.
 
     Args:
-        write_pulse: wordline pulse of a write in gate delays of the corner; too short a one fails the accesses.
+        technology: the technology.
+        corner: operating conditions.
+        rows: cells on a bitline.
+        write_pulse: wordline pulse of a write, in gate delays of the corner; too short a pulse fails the accesses.
+        operations: operations of the cell.
     """
     done: list[Measurement] = []
     if "hold" in operations:
@@ -94,7 +98,7 @@ def sram8t_bench(
 
 
 def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[Deck, dict[str, Any]]:
-    """Columns ``0`` and ``1``, each with sources of its own, that read these bits; and the reducer's arguments."""
+    """Deck of two columns that read a 0 and a 1, each with its own sources; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: reads of 0 and 1")
     reader = read_column8t(technology, rows)
     bench.define(reader)
@@ -118,7 +122,7 @@ def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) 
 def write_deck(
     technology: Technology, corner: Corner, *, rows: int, tau: float, pulse: float = WRITE_PULSE
 ) -> tuple[Deck, dict[str, Any]]:
-    """Four columns with sources of their own, one for each of ``TRANSITIONS``; and the reducer's arguments."""
+    """Deck of four columns, one for each of ``TRANSITIONS``, each with its own sources; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: the four writes")
     writer = write_column8t(technology, rows)
     bench.define(writer)
