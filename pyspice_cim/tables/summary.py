@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from pyspice_cim.tables.table import ATTRIBUTES, Table
 
@@ -39,7 +40,7 @@ def summary(table: Table) -> dict[str, Any]:
             for name, axis in dataset.coords.items()
             if str(name) in used
         },
-        "quantities": {name: _quantity(table, name) for name in table.quantities},
+        "quantities": {name: _quantity(table.dataset[name], shown) for name in table.quantities},
         "points": _points(table),
         "failures": failures(table),
         "audit": audit(table),
@@ -48,8 +49,7 @@ def summary(table: Table) -> dict[str, Any]:
     }
 
 
-def _quantity(table: Table, name: str) -> dict[str, Any]:
-    array, shown = table.dataset[name], table.shown_axes
+def _quantity(array: xr.DataArray, shown: Mapping[str, str]) -> dict[str, Any]:
     good = array.values[np.isfinite(array.values)]
     return {
         "unit": str(array.attrs["units"]),
