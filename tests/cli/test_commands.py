@@ -86,7 +86,7 @@ def test_a_failed_point_is_in_the_table_with_its_reason(cim, plan, tmp_path, fak
 
 
 def test_a_dry_run_tells_points_that_cannot_be_built(cim, plan):
-    plan.write_text(plan.read_text().replace("driver]", "column]\nrows = [1, 3]\nsegments = [1]"))
+    plan.write_text(plan.read_text().replace("driver]", "column]\nrows = [16]\nsegments = [2048, 4096]"))
     ran = cim("characterize", plan, "--dry-run", "--json")
     assert ran.status == 1, ran.err
     told = json.loads(ran.out)
