@@ -206,6 +206,6 @@ class Lookup:
             at_node = np.all([(each.share == 0) | (each.share == 1) for each in around] or [True], axis=0)
             result = np.where(at_node.reshape(at_node.shape + own_axes), values[own_node], back(result))
         if np.isnan(result).any():
-            reasons = self.table.why_missing(str(array.attrs.get("bench", "")))
+            reasons = self.table.why_missing(str(array.attrs.get("bench", ""))) or "it was not measured"
             raise TableError(f"{name} has no value at {dict(coordinates)} in table {source}: {reasons}")
         return Looked(value=np.array(result), clipped=clipped)

@@ -69,8 +69,9 @@ class Table:
         """
         if name not in self.dataset.data_vars or "units" not in self.dataset[name].attrs:
             declared = CONTRACT.find(name)
-            if declared and f"{declared[0].name}_point" in self.dataset.data_vars:
-                raise TableError(f"table {self.source} has no value of {name}: {self.why_missing(declared[0].name)}")
+            reasons = self.why_missing(declared[0].name) if declared else ""
+            if reasons:
+                raise TableError(f"table {self.source} has no value of {name}: {reasons}")
             raise TableError(
                 f"table {self.source} has no quantity {name!r}; it has {', '.join(self.quantities) or 'none'}. "
                 "Characterize with a plan that measures it"
@@ -107,9 +108,9 @@ class Table:
         return [(str(bench[i]), str(reason[i])) for i in np.flatnonzero(status != "ok")]
 
     def why_missing(self, bench: str) -> str:
-        """The reasons of all points of ``bench`` without a value, in words."""
+        """The reasons of all points of ``bench`` without a value, in words; ``""`` if there is no such point."""
         reasons = {reason for failed, reason in self.failures() if failed == bench}
-        return "; ".join(sorted(reasons)) or "it was not measured"
+        return "; ".join(sorted(reasons))
 
 
 def short_name(data: xr.Dataset | xr.DataArray, axis: str) -> str:
