@@ -402,7 +402,8 @@ MONTE_CARLO = register_bench(
     )
 )
 
-# Mechanisms whose limit is 0, and what the cycle of a macro adds to the shortest one of a nominal column.
+# Mechanisms with the specification 0; accesses of the 8T cell; margins m of a cycle (1 + m) T, T the nominal shortest
+# cycle.
 LIMIT = OwnAxis(name="limit", labels=("read", "write", "sense"))
 ACCESS = OwnAxis(name="access", labels=("read", "write"))
 CYCLE_MARGIN = OwnAxis(name="cycle_margin", labels=(0.0, 0.05, 0.1, 0.2, 0.3))
@@ -424,7 +425,7 @@ def _tails(cell: str, title: str, own: tuple[OwnAxis, ...]) -> dict[str, Quantit
             name=f"{cell}_tail_{what}",
             unit="1",
             own=axes,
-            # Between two supplies a sigma is about linear; the probability of a failure that is rare at one is not.
+            # Between two supplies the equivalent sigma is about linear; a small probability is not.
             scale="probit" if what == "failure_probability" else "",
             description=f"{title} cell: {description}",
         )

@@ -2,6 +2,7 @@
 
 import ast
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,18 +23,19 @@ from pyspice_cim.characterization.variation.population import MonteCarloSettings
 from pyspice_cim.errors import NetlistError, PlanError, TableError
 from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES
 from pyspice_cim.resources import shipped
-from pyspice_cim.tables import Lookup, load_table, save_table
+from pyspice_cim.tables import Lookup, contract, load_table, save_table
 from pyspice_cim.tables.contract import COLUMN_EVENT_ENERGY, COMPONENT, CONTRACT, DRIVER_ENERGY, register_bench
 from pyspice_cim.tables.origin import origin
 from pyspice_cim.tables.quantity import BenchAxis, BenchContract, OwnAxis, Quantity
 from pyspice_cim.tables.summary import summary
 from pyspice_cim.technology import Corner, load_technology
+from pyspice_cim.technology.bitcells import BITCELLS, TableNames, table_names
 
 TECHNOLOGY = load_technology("generic45lp")
 CORNER = Corner(process="tt", vdd=1.1, temperature_c=27.0)
 PACKAGE = Path(pyspice_cim.__file__).parent
 # A bit cell names the quantities by which a macro knows it, and the contract takes them from there.
-BITCELLS = PACKAGE / "technology" / "bitcells"
+CELLS = PACKAGE / "technology" / "bitcells"
 EVERY = [(bench, quantity) for bench in CONTRACT.benches.values() for quantity in bench.quantities]
 TABLES = ("generic45lp", "generic65", "sky130", "generic45lp_variation")
 
@@ -99,6 +101,22 @@ def test_every_bench_of_plans_has_a_contract_and_every_contract_a_bench():
     assert COMPONENT.texts == tuple(COLUMN_SUPPLIES)
 
 
+def test_the_contract_and_the_bit_cell_name_the_same_quantities(toy):
+    names = table_names("sram8t")
+    assert contract.cell_leakage("sram8t") is contract.CELL8T_LEAKAGE is CONTRACT.find(names.leakage)[1]
+    assert contract.SRAM8T_WRITE_ENERGY is CONTRACT.find(names.write_energy)[1]
+    assert contract.SRAM8T.stored("rows") == names.rows
+
+
+def test_a_cell_from_outside_may_declare_its_leakage_or_leave_it_to_the_column(toy, monkeypatch):
+    cell = replace(BITCELLS["sram8t"], name="mine", label="12T", section="", table=TOY_NAMES)
+    monkeypatch.setitem(BITCELLS, "mine", cell)
+    found = contract.cell_leakage("mine")
+    assert (found.name, found.unit, "12T" in found.description) == ("my_leakage", "W", True)
+    mine = contract.register_quantity("column", Quantity(name="my_leakage", unit="W", description="leakage of mine"))
+    assert contract.cell_leakage("mine") is mine
+
+
 def literals(tree):
     """Every text in the code, and every f-string as a pattern."""
     inner = {id(part) for node in ast.walk(tree) if isinstance(node, ast.JoinedStr) for part in node.values}
@@ -117,7 +135,7 @@ def test_no_name_of_a_quantity_is_typed_outside_the_contract():
     typed = [
         f"{path.relative_to(PACKAGE)}:{line}: {pattern}"
         for path in sorted(PACKAGE.rglob("*.py"))
-        if path != PACKAGE / "tables" / "contract.py" and path.parent != BITCELLS
+        if path != PACKAGE / "tables" / "contract.py" and path.parent != CELLS
         for line, pattern in literals(ast.parse(path.read_text()))
         if re.search(f"(?m)^{pattern}$", names)
     ]
@@ -140,6 +158,7 @@ TOY = Quantity(
     description="energy of a toy",
     own=(OwnAxis(name="component", labels=("clock", "controller")),),
 )
+TOY_NAMES = TableNames(leakage="my_leakage", write_energy="my_write_energy", rows="mine_rows")
 PLAN = """
 name = "toys"
 technology = "generic45lp"
