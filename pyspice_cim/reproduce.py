@@ -39,7 +39,7 @@ from pyspice_cim.report.progress import EngineProgress
 from pyspice_cim.report.state_update import draw_state_update
 from pyspice_cim.report.waveforms import draw_waveforms
 from pyspice_cim.resources import make_folder, refuse_link, shipped, write_atomically
-from pyspice_cim.tables import Table, load_table, save_table
+from pyspice_cim.tables import Table, contract, load_table, save_table
 from pyspice_cim.technology import Corner, Technology, load_technology
 from pyspice_cim.units import engineering
 from pyspice_cim.validation import CosimReport, CosimSpec, cosimulate
@@ -179,7 +179,8 @@ def state_update_curve(network: Network) -> dict[str, list[float]]:
         ``neurons``: powers of 2 within the table; and the time in s by update, a list of the same length each.
     """
     macro = network.macros[0]
-    rows = network.table.quantity("sequential_read_time")["sequential_rows"].values
+    _, read_time = contract.SEQUENTIAL_PARTS["read"]
+    rows = network.table.quantity(read_time.name)[contract.SEQUENTIAL.stored("rows")].values
     neurons = [n for n in (2**k for k in range(13)) if rows.min() <= n <= rows.max()]
     curves = {"parallel": [macro.calibration.operation_time(1)] * len(neurons)}
     for name, update in UPDATES.items():

@@ -9,9 +9,6 @@ if TYPE_CHECKING:
     from pyspice_cim.tables import Table
     from pyspice_cim.technology import Technology
 
-# A quantity that every macro needs: a macro must lie within the axes of this quantity.
-MACRO_QUANTITY = "column_event_energy"
-
 
 def pairs(option: str, given: Sequence[str]) -> dict[str, str]:
     """Names and values of ``given``, a list of texts ``name=value``.
@@ -70,7 +67,7 @@ def check_axes(table: "Table", quantity: str, option: str, names: Iterable[str])
         ConfigError: if a name is the process corner, which has the option ``--process``.
         TableError: if the quantity or an axis is unknown.
     """
-    from pyspice_cim.tables.origin import axis_name
+    from pyspice_cim.tables.table import axis_name
 
     array = table.quantity(quantity)
     for name in names:
@@ -97,9 +94,12 @@ def operating_point(
         OutsideTableError: if a given value is outside the table; the message names the option.
         TableError: if the table has no such process corner; the message names the option.
     """
+    from pyspice_cim.tables.contract import COLUMN_EVENT_ENERGY
     from pyspice_cim.technology import builtin_technology
 
-    axes = {name: nodes_of(table, MACRO_QUANTITY, name) for name in ("vdd", "temperature_c")}
+    # A quantity of every macro: a macro must lie within its axes.
+    quantity = COLUMN_EVENT_ENERGY.name
+    axes = {name: nodes_of(table, quantity, name) for name in ("vdd", "temperature_c")}
     try:
         # The models are not needed: the table holds their results.
         known = technology or builtin_technology(table.technology, check_files=False)
@@ -111,7 +111,7 @@ def operating_point(
     if point["outside"] == "raise":
         for (name, nodes), option in zip(axes.items(), ("--vdd", "--temperature"), strict=True):
             check_inside(table, name, point[name], nodes, f"give another {option}", clips=clips)
-    processes = [str(each) for each in table.quantity(MACRO_QUANTITY)["process"].values]
+    processes = [str(each) for each in table.quantity(quantity)["process"].values]
     if point["process"] not in processes:
         raise TableError(
             f"table {table.source} has no process corner {point['process']!r}; give --process {' or '.join(processes)}"

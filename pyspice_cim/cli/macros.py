@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import typer
 
-from pyspice_cim.cli.conditions import MACRO_QUANTITY, check_inside, nodes_of
+from pyspice_cim.cli.conditions import check_inside, nodes_of
 from pyspice_cim.cli.files import given_only
 from pyspice_cim.errors import ConfigError, OutsideTableError
 
@@ -178,7 +178,9 @@ def _lines(each: "LayerMap") -> int:
 
 
 def _rows(maps: "Sequence[LayerMap]", table: "Table", given: int | None, clip: bool) -> int:
-    nodes = nodes_of(table, MACRO_QUANTITY, "column_rows")
+    from pyspice_cim.tables import contract
+
+    nodes = nodes_of(table, contract.COLUMN_EVENT_ENERGY.name, contract.COLUMN.stored("rows"))
     widest = max(maps, key=lambda each: each.config.bits)
     bits = widest.config.bits
     rows = max(int(min(max(ROWS, nodes[0]), nodes[-1])), bits) if given is None else given
@@ -204,10 +206,13 @@ def _size(
     each: "LayerMap", table: "Table", rows: int, own: bool, given: Mapping[str, int], clip: bool
 ) -> dict[str, int]:
     """Neurons and inputs of the macros of a layer."""
+    from pyspice_cim.tables import contract
+
     bits = each.config.weight_bits
-    segments = nodes_of(table, MACRO_QUANTITY, "column_segments")
-    decoder = nodes_of(table, "decoder_energy", "decoder_rows")
-    columns = nodes_of(table, "sequential_read_energy", "sequential_rows")
+    segments = nodes_of(table, contract.COLUMN_EVENT_ENERGY.name, contract.COLUMN.stored("segments"))
+    decoder = nodes_of(table, contract.DECODER_ENERGY.name, contract.DECODER.stored("rows"))
+    sequential = contract.SEQUENTIAL_PARTS["read"][0].name
+    columns = nodes_of(table, sequential, contract.SEQUENTIAL.stored("rows"))
     # Weight rows of a macro: limited by its segments, and by its decoder.
     least, most = int(max(1, decoder[0])), int(min(segments[-1] * rows, decoder[-1]))
     inputs = max(_lines(each), -(-least // bits)) if own else SIZE["inputs"] * SIZE_BITS // bits
@@ -217,7 +222,7 @@ def _size(
     neurons, inputs = -(-neurons // -(-neurons // largest[0])), min(inputs, largest[1])
     if not clip:
         mend = "for a .nir network, give another --membrane-bits"
-        nodes = nodes_of(table, "sequential_read_energy", "sequential_membrane_bits")
+        nodes = nodes_of(table, sequential, contract.SEQUENTIAL.stored("membrane_bits"))
         check_inside(table, f"{each.name}: membrane_bits", each.config.membrane_bits, nodes, mend)
         most_neurons = min(given.get("neurons", neurons), math.prod(each.link.output))
         check_inside(table, "neurons of a macro", most_neurons, columns, "give another --macro-neurons")

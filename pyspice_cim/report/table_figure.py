@@ -11,7 +11,7 @@ from matplotlib.ticker import EngFormatter, NullLocator
 from pyspice_cim.errors import TableError
 from pyspice_cim.report.style import figure
 from pyspice_cim.tables import Table
-from pyspice_cim.tables.origin import axis_name
+from pyspice_cim.tables.table import axis_name
 
 # A larger span of a quantity, or of an axis, is drawn on a logarithmic scale.
 _DECADES, _OCTAVES = 30.0, 8.0

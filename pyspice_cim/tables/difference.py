@@ -15,14 +15,14 @@ class TableDifference:
     """What two tables do not share.
 
     Attributes:
-        provenance: attribute to its two values, where they differ; it makes no table different by itself.
-        axes: axis to the nodes of each table that the other one lacks.
-        quantities: quantities of each table that the other one lacks.
-        units: quantity to its two units, where they differ.
-        values: quantity to ``largest`` (relative difference; infinite where one of the two is), ``where``, ``values`` (the
-            two), ``beyond`` (how many differ by more than the tolerance) and ``measured_in_one`` (how many have a value,
-            and be it an infinite one, in one table only).
-        points: what became of points that ended differently: ``place``, and the two ``status``.
+        provenance: attribute to its two values, where the values differ. A different provenance alone makes no table differ.
+        axes: axis to two lists: the nodes that only the first table has, and those that only the second has.
+        quantities: quantities that only the first table has, and those that only the second has.
+        units: quantity to its two units, where the units differ.
+        values: quantity to a mapping. ``largest``: largest relative difference, infinite where one value is infinite.
+            ``where``: place of that difference. ``values``: the two values there. ``beyond``: number of values that differ
+            by more than the tolerance. ``measured_in_one``: number of values that one table alone has.
+        points: points that ended differently: ``bench``, ``place``, and the two ``status``.
     """
 
     provenance: dict[str, tuple[str, str]]
@@ -40,10 +40,14 @@ class TableDifference:
 
 
 def difference(a: Table, b: Table, *, rtol: float = 0.0) -> TableDifference:
-    """Compare ``a`` and ``b`` at the nodes that both have.
+    """The difference of ``a`` and ``b`` at the nodes that both have.
 
-    Two values differ if |a - b| > rtol * max(|a|, |b|); values that neither table has are equal. An infinite one (a write
-    that never ends) is equal to itself alone.
+    Two values differ if |a - b| > rtol * max(|a|, |b|). Values that neither table has are equal. An infinite value (a write
+    that never ends) equals only an infinite value of the same sign.
+
+    Args:
+        a, b: the tables.
+        rtol: relative tolerance.
     """
     first, second = a.dataset, b.dataset
     both = [name for name in a.quantities if name in b.quantities]
@@ -64,7 +68,7 @@ def difference(a: Table, b: Table, *, rtol: float = 0.0) -> TableDifference:
             for name in ATTRIBUTES
             if name != "plan_text" and first.attrs[name] != second.attrs[name]
         },
-        axes={axis: (left, right) for axis, (left, right) in nodes.items() if left or right},
+        axes={_shown(axis, a, b): (left, right) for axis, (left, right) in nodes.items() if left or right},
         quantities=(
             [name for name in a.quantities if name not in compared],
             [name for name in b.quantities if name not in compared],
@@ -73,6 +77,12 @@ def difference(a: Table, b: Table, *, rtol: float = 0.0) -> TableDifference:
         values=compared,
         points=_points(a, b),
     )
+
+
+def _shown(axis: str, *tables: Table) -> str:
+    """The name of a stored ``axis`` that users see: the short one, unless a table has several axes of that name."""
+    names = {table.shown_axes[axis] for table in tables if axis in table.shown_axes}
+    return names.pop() if len(names) == 1 else axis
 
 
 def _only(one: xr.Dataset, other: xr.Dataset, axis: str) -> list[Any]:

@@ -12,6 +12,7 @@ import xarray as xr
 from pyspice_cim.errors import TableError
 from pyspice_cim.hdf5_guard import why_refused
 from pyspice_cim.resources import DEFAULT_TECHNOLOGY, atomic_write, shipped
+from pyspice_cim.tables.migration import from_version_1
 from pyspice_cim.tables.schema_check import layout_problem
 from pyspice_cim.tables.table import SCHEMA, SCHEMA_VERSION, Table
 
@@ -19,7 +20,11 @@ _BACKEND: Literal["h5netcdf"] = "h5netcdf"
 
 
 def save_table(table: Table, path: str | Path) -> None:
-    """Write ``table`` to ``path``, whole or not at all; the same table gives the same bytes.
+    """Write ``table`` to ``path`` in the present schema, whole or not at all. The same table gives the same bytes.
+
+    Args:
+        table: the table.
+        path: file to write or to replace.
 
     Raises:
         ConfigError: if the file cannot be written.
@@ -32,18 +37,24 @@ def save_table(table: Table, path: str | Path) -> None:
 def reference_table(technology: str = DEFAULT_TECHNOLOGY) -> Table:
     """The table that comes with the package for a built-in technology.
 
+    Args:
+        technology: name of the technology.
+
     Raises:
-        DataError: if there is none for ``technology``; the message lists those there are.
+        DataError: if the package has none for ``technology``; the message lists the tables that exist.
     """
     return load_table(shipped("reference", f"{technology}.h5"))
 
 
 def load_table(path: str | Path) -> Table:
-    """Read and check a table.
+    """The table in the file ``path``, checked. A table of schema 1 is brought to schema 2 in memory.
+
+    Args:
+        path: an HDF5 file that ``save_table`` wrote.
 
     Raises:
-        TableError: if the file is missing, is no HDF5 file or cut short, points at other files, follows another schema, or
-            lacks what a table has; the message names the file and what is wrong with it.
+        TableError: if the file is missing, is no HDF5 file, was cut short, points at other files, follows another schema, or
+            lacks a part of a table. The message names the file and what is wrong.
     """
     path = Path(path)
     if not path.is_file():
@@ -64,13 +75,18 @@ def load_table(path: str | Path) -> Table:
     # An attribute may be an array, which is neither equal to a text nor not.
     if not isinstance(schema, str) or schema != SCHEMA:
         raise TableError(f"{path} is no table of this package: attribute schema is {schema!r}")
-    if not isinstance(version, int | np.integer) or version != SCHEMA_VERSION:
+    if not isinstance(version, int | np.integer) or not 1 <= version <= SCHEMA_VERSION:
         raise TableError(
-            f"table {path} has schema version {version}, this package reads {SCHEMA_VERSION}; characterize again"
+            f"table {path} has schema version {version}, this package reads 1 to {SCHEMA_VERSION}; characterize again"
         )
     for name in dataset.variables:
         if dataset[name].dtype.kind in "OS":
             dataset[name] = dataset[name].astype(np.str_)
-    if problem := layout_problem(dataset):
+    # A layout is judged as it is stored: what is no table of schema 1 is not moved.
+    problem = layout_problem(dataset, version=int(version))
+    if not problem and version == 1:
+        dataset = from_version_1(dataset)
+        problem = layout_problem(dataset)
+    if problem:
         raise TableError(f"table {path} {problem}: it was cut short or edited; characterize again")
     return Table(dataset=dataset, source=path.name, sha256=hashlib.sha256(data).hexdigest())

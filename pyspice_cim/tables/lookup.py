@@ -11,29 +11,29 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr, ndtri
 
 from pyspice_cim.errors import ConfigError, OutsideTableError, TableError
-from pyspice_cim.tables.table import Table
+from pyspice_cim.tables.table import Table, axis_name, is_axis
 from pyspice_cim.units import celsius_to_kelvin
 
 Policy = Literal["raise", "clip"]
 
-# What a quantity's attribute ``interpolation`` says: the function whose value is linear between nodes, and its inverse.
+# The attribute ``interpolation`` of a quantity -> the function that is linear between nodes, and its inverse.
 SCALES: Mapping[str, tuple[Callable[..., NDArray[np.float64]], Callable[..., NDArray[np.float64]]]] = {
     "linear": (np.asarray, np.asarray),
     "log": (np.log, np.exp),
-    # Of a small probability, the sigma that it means: Q(sigma) = P, with Q the upper tail of the normal distribution.
+    # The sigma that a small probability P means: Q(sigma) = P, with Q the upper tail of the normal distribution.
     "probit": (lambda probability: -ndtri(probability), lambda sigma: ndtr(-sigma)),
 }
-# Axes whose nodes are numbers of things: there is nothing between two of them.
+# Axes whose nodes number things: nothing lies between two nodes.
 _COUNTED = ("sample",)
 
 
 @dataclass(frozen=True)
 class Neighbours:
-    """The nodes of one axis between which each of some points lies.
+    """The two nodes of one axis between which each of some points lies.
 
     Attributes:
-        below, above: their indices.
-        share: of the node above in the interpolated value, 0 to 1; the rest is the share of the node below.
+        below, above: indices of the two nodes, shape of the points.
+        share: share of the node above in the interpolated value, 0 to 1. The node below has the rest.
     """
 
     below: NDArray[np.intp]
@@ -42,9 +42,13 @@ class Neighbours:
 
 
 def neighbours(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64], *, logarithmic: bool) -> Neighbours:
-    """Between which ``nodes`` of ``axis`` each of ``at`` lies, all inside the range; at a node the whole share is its own.
+    """The ``nodes`` of ``axis`` between which each of ``at`` lies. A point at a node gives that node the whole share.
 
-    A logarithm is linear in -1/T over ``temperature_c``, else in ln of the axis where its nodes are positive.
+    Args:
+        axis: name of the axis.
+        nodes: coordinates along the axis, rising.
+        at: points inside the range of ``nodes``.
+        logarithmic: shares are linear in -1/T over ``temperature_c``, and in ln of any other axis with positive nodes.
     """
     above = np.clip(np.searchsorted(nodes, at), min(1, nodes.size - 1), None)
     below = np.maximum(above - 1, 0)
@@ -59,13 +63,18 @@ def neighbours(axis: str, nodes: NDArray[np.float64], at: NDArray[np.float64], *
 
 
 def labelled(array: xr.DataArray, labels: Mapping[str, str]) -> xr.DataArray:
-    """``array`` at ``labels`` of its axes of text.
+    """``array`` at one label of each axis of text that ``labels`` names.
+
+    Args:
+        array: a quantity (``Table.quantity``).
+        labels: axis to label.
 
     Raises:
-        TableError: if it has no such axis or label.
+        TableError: if ``array`` has no such axis or label.
     """
     own = [str(dim) for dim in array.dims if dim != "process" and array[dim].dtype.kind not in "if"]
-    for axis, label in labels.items():
+    for given, label in labels.items():
+        axis = axis_name(array, given) if is_axis(array, given) else given
         if axis not in own:
             raise TableError(f"{array.name} has no axis {axis!r} of labels; it has {', '.join(own) or 'none'}")
         known = [str(each) for each in array[axis].values]
@@ -75,12 +84,25 @@ def labelled(array: xr.DataArray, labels: Mapping[str, str]) -> xr.DataArray:
     return array
 
 
+@dataclass(frozen=True)
+class Looked:
+    """The result of a look-up.
+
+    Attributes:
+        value: see ``Lookup``.
+        clipped: number of coordinates that were moved into the range.
+    """
+
+    value: NDArray[np.float64]
+    clipped: int
+
+
 class Lookup:
     """Reads quantities of a table.
 
     Args:
         table: the table.
-        outside: ``"raise"``, or ``"clip"``: take the nearest value inside the range and count it in ``clipped``.
+        outside: ``"raise"``, or ``"clip"``: take the nearest value inside the range.
     """
 
     def __init__(self, table: Table, *, outside: Policy = "raise") -> None:
@@ -88,33 +110,45 @@ class Lookup:
             raise ConfigError(f"outside = {outside!r} is no policy; choose raise or clip")
         self.table = table
         self.outside = outside
-        self.clipped = 0
 
     def __call__(
         self, name: str, *, process: str = "tt", labels: Mapping[str, str] | None = None, **coordinates: ArrayLike
     ) -> NDArray[np.float64]:
         """Quantity ``name`` at ``coordinates``.
 
-        Linear between neighbouring nodes of every axis; equal to the stored value at a node. Where the attribute
-        ``interpolation`` says ``log`` (positive delays and powers), the value's logarithm is linear in 1/T over temperature,
-        as a current below threshold is, and in the axis's logarithm elsewhere, as a power law is. Where it says ``probit``
-        (probabilities of rare failures), the sigma that a probability means is linear.
+        The value is linear between neighbouring nodes of every axis, and equal to the stored value at a node. The attribute
+        ``interpolation`` of the quantity may name another scale. On the scale ``log`` (positive delays and powers) the
+        logarithm of the value is linear: in 1/T over temperature, as a current below threshold is, and in the logarithm of
+        every other axis, as a power law is. On the scale ``probit`` (probabilities of rare failures) the sigma that a
+        probability means is linear.
 
         Args:
             name: quantity.
             process: process corner; corners are not interpolated.
-            labels: of the quantity's own axes the one label that is wanted; all labels otherwise.
-            coordinates: one value or array for every numeric axis of the quantity (``vdd`` in V, ``temperature_c``,
-                ``column_rows``, ...); they broadcast.
+            labels: own axis of the quantity to the one label that is wanted; all labels otherwise.
+            coordinates: one value or array for every numeric axis of the quantity (``vdd`` in V, ``temperature_c`` in
+                degrees Celsius, ``column_rows``, ...); they broadcast.
 
         Returns:
-            Array of the broadcast shape, followed by the quantity's own axes (``component``, ``event``, ...) without
-            those in ``labels``.
+            Array of the broadcast shape, followed by the quantity's own axes of text (``component``, ``event``, ...)
+            without those in ``labels``.
 
         Raises:
             TableError: for an unknown quantity, process, axis or label, for half a sample, or where a node that is needed
-                failed to be measured.
+                failed to be measured; the message has the reasons of the quantity's bench.
             OutsideTableError: outside the range, under the policy ``raise``.
+        """
+        return self.counted(name, process=process, labels=labels, **coordinates).value
+
+    def counted(
+        self, name: str, *, process: str = "tt", labels: Mapping[str, str] | None = None, **coordinates: ArrayLike
+    ) -> Looked:
+        """As a call, with the number of coordinates that were clipped.
+
+        Args, Raises: as of a call.
+
+        Returns:
+            Value and number of clipped coordinates.
         """
         array = self.table.quantity(name)
         source = self.table.source
@@ -125,16 +159,18 @@ class Lookup:
         # Axes of text (component, event, line) are the quantity's own; the numeric ones are asked for.
         axes = [str(dim) for dim in array.dims if array[dim].dtype.kind in "if"]
         own = [str(dim) for dim in array.dims if str(dim) not in axes]
-        if set(axes) != set(coordinates):
+        at_axes = {axis_name(array, axis): value for axis, value in coordinates.items() if is_axis(array, axis)}
+        if set(axes) != set(at_axes) or len(at_axes) != len(coordinates):
             raise TableError(f"{name} has the axes {', '.join(axes)}; got {', '.join(coordinates) or 'none'}")
         array = labelled(array, labels or {})
         own = [axis for axis in own if axis in array.dims]
         values = array.transpose(*axes, *own).to_numpy()
-        given = np.broadcast_arrays(*(np.asarray(coordinates[axis], dtype=np.float64) for axis in axes))
+        given = np.broadcast_arrays(*(np.asarray(at_axes[axis], dtype=np.float64) for axis in axes))
         shape = given[0].shape if given else ()
         scale = str(array.attrs.get("interpolation", "linear"))
         forward, back = SCALES[scale]
         around: list[Neighbours] = []
+        clipped = 0
         for axis, at in zip(axes, given, strict=True):
             nodes = array[axis].to_numpy().astype(np.float64)
             inside = np.clip(at, nodes[0], nodes[-1])
@@ -145,7 +181,7 @@ class Lookup:
                         f"{name}: {axis} = {at[beyond].flat[0]:g} is outside table {source} ({nodes[0]:g} to {nodes[-1]:g}); "
                         "characterize that range, or look up with outside='clip'"
                     )
-                self.clipped += int(beyond.sum())
+                clipped += int(beyond.sum())
             if axis in _COUNTED and not np.isin(inside, nodes).all():
                 raise TableError(f"{name}: there is no {axis} between two others; give a whole number")
             around.append(neighbours(axis, nodes, inside, logarithmic=scale == "log"))
@@ -170,6 +206,6 @@ class Lookup:
             at_node = np.all([(each.share == 0) | (each.share == 1) for each in around] or [True], axis=0)
             result = np.where(at_node.reshape(at_node.shape + own_axes), values[own_node], back(result))
         if np.isnan(result).any():
-            reasons = "; ".join(sorted({reason for _, reason in self.table.failures()})) or "it was not measured"
+            reasons = self.table.why_missing(str(array.attrs.get("bench", ""))) or "it was not measured"
             raise TableError(f"{name} has no value at {dict(coordinates)} in table {source}: {reasons}")
-        return np.array(result)
+        return Looked(value=np.array(result), clipped=clipped)

@@ -1,9 +1,9 @@
 """Where a looked-up value comes from: the nodes that it is interpolated between, their weights, and the points behind them.
 
-value = sum over nodes of  weight * value(node)          (of the logarithms, or of the sigmas that probabilities mean, for a
-quantity that is interpolated so: ``lookup.SCALES``)
-weight = product over axes of  1 - |at - node| / step    (multilinear; the weights of a value add up to 1; for a quantity
-that is interpolated in its logarithm, over -1/T or the axis's logarithm as ``lookup.neighbours`` says)
+    f(value) = sum over nodes of  weight * f(value at the node)      f: function of the scale, ``lookup.SCALES``
+    weight   = product over axes of  1 - |at - node| / step          at, node, step: on the axis
+
+The weights of a value add up to 1. On the scale ``log`` the axis is -1/T or a logarithm, as in ``lookup.neighbours``.
 """
 
 import itertools
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from pyspice_cim.errors import OutsideTableError, TableError
 from pyspice_cim.tables.lookup import Lookup, labelled, neighbours
-from pyspice_cim.tables.table import Table
+from pyspice_cim.tables.table import Table, axis_name
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,13 +24,13 @@ class Node:
     """A node of a table with a share in a looked-up value.
 
     Attributes:
-        weight: its share.
-        place: axis to the node's coordinate.
-        value: stored there; NaN where it was not measured.
-        point: index along ``point``.
-        status, reason: of that point.
-        rung: names of the retries that it needed, ``""`` for none.
-        decks: hashes of the decks behind the point.
+        weight: share of the node, 0 to 1.
+        place: axis to coordinate of the node.
+        value: stored value; NaN where nothing was measured.
+        point: index of the simulated point along ``point``.
+        status, reason: what became of the point, and why.
+        rung: names of the convergence retries that helped, ``""`` for none.
+        decks: hashes of the ngspice decks behind the point.
     """
 
     weight: float
@@ -45,15 +45,16 @@ class Node:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Origin:
-    """A looked-up value and where it is from.
+    """A looked-up value and its origin.
 
     Attributes:
-        quantity, unit, description, bench: as the table has them.
-        value: over ``labels``; ``None`` if a node that is needed has no value.
-        reason: why there is none.
-        labels: the quantity's own axes and the labels along them, as far as they were not chosen.
-        chosen: own axes to the labels that were.
-        interpolation: one of ``lookup.SCALES``.
+        quantity, unit, description, bench: name, SI unit, meaning and bench of the quantity.
+        value: array over ``labels``; ``None`` if a node that is needed has no value.
+        reason: why there is no value.
+        labels: own axis without a chosen label to all its labels.
+        chosen: own axis to the chosen label.
+        interpolation: key of ``lookup.SCALES``.
+        nodes: nodes with a share.
     """
 
     quantity: str
@@ -71,11 +72,14 @@ class Origin:
 def origin(
     table: Table, name: str, *, process: str = "tt", labels: Mapping[str, str] | None = None, **coordinates: float
 ) -> Origin:
-    """Look ``name`` up as ``Lookup`` does, and say from which nodes.
+    """The value of ``name`` that ``Lookup`` gives, with the nodes behind it.
 
     Args:
-        labels: own axes of the quantity (``component``, ``event``) to the label that is wanted; all of them otherwise.
-        coordinates: every numeric axis; one with a single node may be left out.
+        table: the table.
+        name: quantity.
+        process: process corner.
+        labels: own axis of the quantity (``component``, ``event``) to the label that is wanted; all labels otherwise.
+        coordinates: value along every numeric axis; an axis with a single node may be left out.
 
     Raises:
         TableError: for an unknown quantity, process, axis or label.
@@ -124,18 +128,6 @@ def origin(
             for index, weight in _weights(here, numeric, given)
         ),
     )
-
-
-def axis_name(array: xr.DataArray, axis: str) -> str:
-    """The axis of ``array`` that ``axis`` means: its full name, or that without the bench (``rows``).
-
-    Raises:
-        TableError: if there is none.
-    """
-    for name in (axis, f"{array.attrs.get('bench', '')}_{axis}"):
-        if name in array.dims:
-            return name
-    raise TableError(f"{array.name} has no axis {axis!r}; it has {', '.join(str(dim) for dim in array.dims)}")
 
 
 def _weights(array: xr.DataArray, axes: list[str], at: Mapping[str, float]) -> list[tuple[tuple[int, ...], float]]:

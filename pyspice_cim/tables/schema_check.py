@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from pyspice_cim.tables.contract import CONTRACT
 from pyspice_cim.tables.lookup import SCALES
-from pyspice_cim.tables.table import ATTRIBUTES, CORNER_AXES
+from pyspice_cim.tables.quantity import stored_name
+from pyspice_cim.tables.table import ATTRIBUTES, CORNER_AXES, SCHEMA_VERSION, short_name
 
 _POINT = ("bench", "status", "reason", "rung", "decks")
 _STATUS = ("ok", "failed", "missing")
@@ -18,16 +20,20 @@ _NUMBERS = "if"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
-def layout_problem(dataset: xr.Dataset) -> str:
+def layout_problem(dataset: xr.Dataset, *, version: int = SCHEMA_VERSION) -> str:
     """What is wrong with the layout of ``dataset``, in words that follow the name of a table; ``""`` if nothing is.
 
-    Text is expected as numpy's, not as objects.
+    Args:
+        dataset: variables of text have numpy's type, not objects.
+        version: schema of ``dataset``.
     """
     missing = [name for name in ATTRIBUTES if name not in dataset.attrs]
     missing += [name for name in (*CORNER_AXES, *(f"point_{what}" for what in _POINT)) if name not in dataset.variables]
     if missing:
         return f"lacks {', '.join(missing)}"
     problems = (*_attributes(dataset), *_axes(dataset)) or (*_points(dataset), *_quantities(dataset), *_checks(dataset))
+    if not problems and version >= 2:
+        problems = (*_contract(dataset),)
     return next(iter(problems), "")
 
 
@@ -51,6 +57,8 @@ def _axes(dataset: xr.Dataset) -> Iterator[str]:
             if corner:
                 yield f"has {name} along {', '.join(map(str, axis.dims)) or 'nothing'}, not as an axis of its own"
             continue
+        if not isinstance(axis.attrs.get("short_name", ""), str):
+            yield f"has an axis {name} with a short_name that is no text ({_short(axis.attrs['short_name'])})"
         numbers = axis.dtype.kind in _NUMBERS
         if (corner and numbers == (name == "process")) or not (numbers or axis.dtype.kind == "U"):
             yield f"has nodes of the type {axis.dtype} along the axis {name}"
@@ -118,6 +126,22 @@ def _quantities(dataset: xr.Dataset) -> Iterator[str]:
             yield f"has a quantity {name} without all axes of {bench}_point"
         if lacking := [str(dim) for dim in array.dims if dim not in dataset.coords]:
             yield f"lacks the nodes of {', '.join(lacking)}, an axis of {name}"
+        shown = {str(dim): short_name(dataset, str(dim)) for dim in array.dims}
+        foreign = [dim for dim, short in shown.items() if short != dim and stored_name(bench, short) != dim]
+        if foreign or len(set(shown.values())) < len(shown):
+            yield f"has a quantity {name} with axes {', '.join(shown)} that users see as {', '.join(shown.values())}"
+
+
+def _contract(dataset: xr.Dataset) -> Iterator[str]:
+    """Where a quantity that the contract declares differs from its declaration, so that a reader would not find an axis."""
+    for name in map(str, dataset.data_vars):
+        array, declared = dataset[name], CONTRACT.find(name)
+        if "units" not in array.attrs or declared is None or declared[0].name != array.attrs["bench"]:
+            continue
+        quantity = declared[1]
+        shown = {short_name(array, str(dim)) for dim in array.dims}
+        if lacking := [axis.name for axis in quantity.own if axis.name not in shown]:
+            yield f"has a quantity {name} without its axis {', '.join(lacking)}"
 
 
 def _checks(dataset: xr.Dataset) -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import xarray as xr
 
 from pyspice_cim.tables.table import ATTRIBUTES, Table
 
@@ -13,22 +14,25 @@ _ERRORS = ("numerical_error", "interpolation_error", "interpolation")
 
 
 def summary(table: Table) -> dict[str, Any]:
-    """Provenance, axes, quantities, points, failures, audit and held-out points of ``table``.
+    """Provenance, axes, quantities, points, failures, audit and held-out points of ``table``, as plain data.
 
-    ``axes``: name to ``unit``, ``meaning``, ``values``. ``quantities``: name to ``unit``, ``meaning``, ``bench``, ``shape``
-    (axis to size), ``lowest``, ``highest``, ``values`` (how many it has) and ``measured`` (how many are numbers), and what
-    is known of its errors. ``points``: bench to ``points``, counts by status, ``rungs`` (name to count). ``failures``: what
-    did not give all of its values. ``audit``, ``held_out``: see there. ``refinement``: why it stopped early, if it did.
+    Returns:
+        ``axes``: name to ``unit``, ``meaning``, ``values``. ``quantities``: name to ``unit``, ``meaning``, ``bench``,
+        ``shape`` (axis to size), ``lowest``, ``highest``, ``values`` (number of values), ``measured`` (number of finite
+        values), and the known errors. ``points``: bench to ``points`` (number of points), numbers by status, and ``rungs``
+        (convergence retry to number of points that it helped). ``failures``, ``audit``, ``held_out``: as the functions of
+        these names return. ``refinement``: why the refinement stopped early, or ``""``.
     """
     dataset = table.dataset
     kept = [name for name in ATTRIBUTES if name != "plan_text"]
     used = {str(dim) for name in table.quantities for dim in dataset[name].dims}
+    shown = table.shown_axes
     return {
         "source": table.source,
         "sha256": table.sha256,
         **{name: str(dataset.attrs[name]) for name in kept},
         "axes": {
-            str(name): {
+            shown[str(name)]: {
                 "unit": str(axis.attrs.get("units", "")),
                 "meaning": str(axis.attrs.get("long_name", "")),
                 "values": axis.values.tolist(),
@@ -36,7 +40,7 @@ def summary(table: Table) -> dict[str, Any]:
             for name, axis in dataset.coords.items()
             if str(name) in used
         },
-        "quantities": {name: _quantity(table, name) for name in table.quantities},
+        "quantities": {name: _quantity(table.dataset[name], shown) for name in table.quantities},
         "points": _points(table),
         "failures": failures(table),
         "audit": audit(table),
@@ -45,14 +49,13 @@ def summary(table: Table) -> dict[str, Any]:
     }
 
 
-def _quantity(table: Table, name: str) -> dict[str, Any]:
-    array = table.quantity(name)
+def _quantity(array: xr.DataArray, shown: Mapping[str, str]) -> dict[str, Any]:
     good = array.values[np.isfinite(array.values)]
     return {
         "unit": str(array.attrs["units"]),
         "meaning": str(array.attrs.get("long_name", "")),
         "bench": str(array.attrs.get("bench", "")),
-        "shape": {str(dim): int(size) for dim, size in zip(array.dims, array.shape, strict=True)},
+        "shape": {shown.get(str(dim), str(dim)): int(size) for dim, size in zip(array.dims, array.shape, strict=True)},
         "lowest": float(good.min()) if good.size else None,
         "highest": float(good.max()) if good.size else None,
         "values": int(array.size),
@@ -80,7 +83,7 @@ def _points(table: Table) -> dict[str, dict[str, Any]]:
 
 
 def places(table: Table) -> list[dict[str, float | str]]:
-    """Axis to coordinate of every point, in their order; empty for one whose node was cut out of the table."""
+    """Axis to coordinate of every point, in the order of the points; empty for a point without a node in the table."""
     found: list[dict[str, float | str]] = [{} for _ in range(table.dataset.sizes["point"])]
     for bench in dict.fromkeys(table.dataset["point_bench"].values.tolist()):
         index = table.dataset[f"{bench}_point"]
@@ -118,17 +121,20 @@ def failures(table: Table) -> list[dict[str, Any]]:
 
 
 def audit(table: Table) -> dict[str, dict[str, Any]]:
-    """By quantity: ``points`` to be simulated again at tighter tolerances, the ``largest`` relative error, and ``where``.
+    """What simulations at tighter tolerances say, by quantity.
 
-    ``unknown``: how many gave no error; ``reasons``: why.
+    Returns:
+        ``points``: number of points. ``largest``: largest known relative error, ``None`` if no error is known. ``where``:
+        its place. ``unknown``: number of points without an error. ``reasons``: why these points have none.
     """
     return _checked(table, "audit")
 
 
 def held_out(table: Table) -> dict[str, dict[str, Any]]:
-    """By quantity: ``points`` off the nodes, the ``largest`` relative error of the look-up, and ``where``.
+    """What simulations between the nodes say of look-ups, by quantity.
 
-    ``unknown``: how many gave no error; ``reasons``: why.
+    Returns:
+        As ``audit``; the error is the relative error of the look-up.
     """
     return _checked(table, "held_out")
 

@@ -1,43 +1,48 @@
 """A table in memory: an ``xarray.Dataset`` and the few questions that everybody asks of it.
 
-Layout (schema 1). Every quantity is a variable over ``process``, ``vdd``, ``temperature_c``, the axes of its bench (named
-``<bench>_<axis>``) and axes of its own (``component``, ``event``, ``line``), in SI units that its attribute ``units`` names.
-A value that was not measured is NaN. ``<bench>_point`` gives, at every coordinate of a bench, the index along ``point``,
-where ``point_bench``, ``point_status`` (``ok``, ``failed``, or ``missing`` where time ran out), ``point_reason``,
-``point_rung`` (names of the retries that it needed) and ``point_decks`` (hashes of the ngspice decks, separated by spaces)
-stand. A quantity's attribute ``interpolation`` is a key of ``lookup.SCALES``, linear if it has none;
-``interpolation_error`` and ``numerical_error`` are its largest relative errors at the points of ``held_out_*`` (simulated:
-``expected``, interpolated: ``found``) and ``audit_*`` (at tighter tolerances: ``expected``, in the table: ``found``).
-Attributes of the file:
-``schema``, ``schema_version``, ``technology``, ``technology_sha256``, ``plan``, ``plan_sha256``, ``plan_text``,
-``package``, ``ngspice``; where samples were drawn ``variation_sha256``; ``refinement`` where it was stopped. What a check
-could not find is NaN, with its ``held_out_reason`` or ``audit_reason``.
+Layout (schema 2). Every quantity is a variable over ``process``, ``vdd``, ``temperature_c``, the axes of its bench and its
+own axes. Tables store an axis of a bench, and an own axis (``component``, ``event``, ``line``), as ``<bench>_<axis>``. The
+attribute ``short_name`` of an own axis is the name that users see and give. The attribute ``units`` names the SI unit. A
+value that was not measured is NaN.
+
+``<bench>_point`` gives the index along ``point`` at every coordinate of a bench. Along ``point`` stand ``point_bench``,
+``point_status`` (``ok``, ``failed``, or ``missing`` where time ran out), ``point_reason``, ``point_rung`` (names of the
+retries that helped) and ``point_decks`` (hashes of the ngspice decks, separated by spaces).
+
+The attribute ``interpolation`` of a quantity is a key of ``lookup.SCALES``, by default ``linear``. ``interpolation_error``
+is the largest relative error at the points of ``held_out_*`` (``expected``: simulated, ``found``: interpolated).
+``numerical_error`` is the largest relative error at the points of ``audit_*`` (``expected``: at tighter tolerances,
+``found``: in the table). An error that is not known is NaN, with a ``held_out_reason`` or ``audit_reason``.
+
+Attributes of the file: ``schema``, ``schema_version``, ``technology``, ``technology_sha256``, ``plan``, ``plan_sha256``,
+``plan_text``, ``package``, ``ngspice``; ``variation_sha256`` where samples were drawn; ``refinement`` where it was stopped.
+
+Schema 1 stored own axes by their short names, one for all benches. ``load_table`` brings such a table to schema 2.
 """
 
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from pyspice_cim.errors import OutsideTableError, TableError
+from pyspice_cim.errors import TableError
+from pyspice_cim.tables.contract import CONTRACT
+from pyspice_cim.tables.quantity import stored_name
 
 SCHEMA = "pyspice-cim table"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 CORNER_AXES = ("process", "vdd", "temperature_c")
 ATTRIBUTES = ("technology", "technology_sha256", "plan", "plan_sha256", "plan_text", "package", "ngspice")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """Calibrated figures of one technology.
+    """Calibrated quantities of one technology.
 
     Attributes:
-        dataset: see the module's layout.
-        source: file name that the table came from, for messages and reports.
-        sha256: hash of that file, ``""`` for a table that was not read from one.
+        dataset: all variables, in the layout of this module.
+        source: name of the file that the table came from, for messages and reports.
+        sha256: hash of that file; ``""`` for a table that was not read from a file.
     """
 
     dataset: xr.Dataset
@@ -46,6 +51,7 @@ class Table:
 
     @property
     def technology(self) -> str:
+        """Name of the technology."""
         return str(self.dataset.attrs["technology"])
 
     @property
@@ -56,23 +62,41 @@ class Table:
         )
 
     def quantity(self, name: str) -> xr.DataArray:
-        """The quantity ``name`` with its axes.
+        """The quantity ``name`` over its axes, own axes under their short names.
 
         Raises:
             TableError: if the table has none of that name.
         """
         if name not in self.dataset.data_vars or "units" not in self.dataset[name].attrs:
+            declared = CONTRACT.find(name)
+            reasons = self.why_missing(declared[0].name) if declared else ""
+            if reasons:
+                raise TableError(f"table {self.source} has no value of {name}: {reasons}")
             raise TableError(
                 f"table {self.source} has no quantity {name!r}; it has {', '.join(self.quantities) or 'none'}. "
                 "Characterize with a plan that measures it"
             )
-        return self.dataset[name]
+        array = self.dataset[name]
+        short = {dim: short_name(array, str(dim)) for dim in array.dims}
+        return array.rename({dim: each for dim, each in short.items() if each != dim})
+
+    @property
+    def shown_axes(self) -> dict[str, str]:
+        """Stored name of every axis to the name that users see.
+
+        That is the short name, unless another axis of the same short name has other labels.
+        """
+        axes = {str(dim): short_name(self.dataset, str(dim)) for dim in self.dataset.coords}
+        labels: dict[str, set[tuple[object, ...]]] = {}
+        for stored, short in axes.items():
+            labels.setdefault(short, set()).add(tuple(self.dataset[stored].values.ravel().tolist()))
+        return {stored: short if len(labels[short]) == 1 else stored for stored, short in axes.items()}
 
     def require_technology(self, technology: str) -> "Table":
-        """Return this table if it is of ``technology``.
+        """This table, if the table is of ``technology``.
 
         Raises:
-            TableError: if it is of another.
+            TableError: if the table is of another technology.
         """
         if self.technology != technology:
             raise TableError(f"table {self.source} is of technology {self.technology!r}, not {technology!r}")
@@ -83,40 +107,35 @@ class Table:
         status, bench, reason = (self.dataset[f"point_{what}"].values for what in ("status", "bench", "reason"))
         return [(str(bench[i]), str(reason[i])) for i in np.flatnonzero(status != "ok")]
 
-    def trace(self, name: str, **coordinates: float | str) -> dict[str, object]:
-        """Where the value of ``name`` at the nearest node of ``coordinates`` comes from: node, status, reason, decks.
+    def why_missing(self, bench: str) -> str:
+        """The reasons of all points of ``bench`` without a value, in words; ``""`` if there is no such point."""
+        reasons = {reason for failed, reason in self.failures() if failed == bench}
+        return "; ".join(sorted(reasons))
 
-        Raises:
-            TableError: for an unknown quantity, axis or label, or a place where the table has no point.
-            OutsideTableError: outside the range.
-        """
-        array = self.quantity(name)
-        bench = str(array.attrs["bench"])
-        points = self.dataset[f"{bench}_point"]
-        node: dict[Hashable, object] = {}
-        for axis, wanted in coordinates.items():
-            if axis not in array.dims:
-                raise TableError(f"{name} has no axis {axis!r}; it has {', '.join(map(str, array.dims))}")
-            index = self._nearest(axis, array[axis].values, wanted)
-            if axis in points.dims:
-                node[axis] = array[axis].values.tolist()[index]
-        point = int(points.sel(node).values.ravel()[0])
-        if point < 0:
-            raise TableError(f"table {self.source} has no point of {name} at {node}")
-        found = {what: str(self.dataset[f"point_{what}"].values[point]) for what in ("status", "reason", "decks")}
-        return {"node": {str(k): v for k, v in node.items()}, **found, "ngspice": self.dataset.attrs["ngspice"]}
 
-    def _nearest(self, axis: str, nodes: NDArray[Any], wanted: float | str) -> int:
-        if nodes.dtype.kind not in "if":
-            if wanted not in nodes.tolist():
-                raise TableError(
-                    f"table {self.source}: {axis} has no label {wanted!r}; it has {', '.join(map(str, nodes))}"
-                )
-            return nodes.tolist().index(wanted)
-        if isinstance(wanted, str):
-            raise TableError(f"{axis} = {wanted!r} is no number; the axis has {', '.join(map(str, nodes))}")
-        if not nodes.min() <= wanted <= nodes.max():
-            raise OutsideTableError(
-                f"{axis} = {wanted:g} is outside table {self.source} ({nodes.min():g} to {nodes.max():g})"
-            )
-        return int(np.abs(nodes - wanted).argmin())
+def short_name(data: xr.Dataset | xr.DataArray, axis: str) -> str:
+    """The name of a stored ``axis`` that users see."""
+    return str(data[axis].attrs.get("short_name", axis)) if axis in data.coords else axis
+
+
+def axis_name(array: xr.DataArray, axis: str) -> str:
+    """The axis of ``array`` (``Table.quantity``) that ``axis`` means: its name, with or without the bench.
+
+    Raises:
+        TableError: if there is none.
+    """
+    name = _axis_named(array, axis)
+    if name is None:
+        raise TableError(f"{array.name} has no axis {axis!r}; it has {', '.join(str(dim) for dim in array.dims)}")
+    return name
+
+
+def is_axis(array: xr.DataArray, axis: str) -> bool:
+    """Whether ``array`` has the axis that ``axis`` means."""
+    return _axis_named(array, axis) is not None
+
+
+def _axis_named(array: xr.DataArray, axis: str) -> str | None:
+    bench = str(array.attrs.get("bench", ""))
+    names = (axis, stored_name(bench, axis), axis.removeprefix(f"{bench}_"))
+    return next((name for name in names if name in array.dims), None)

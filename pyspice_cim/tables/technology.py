@@ -10,9 +10,14 @@ from pyspice_cim.technology import Technology, builtin_technology, load_technolo
 def technology_of(table: Table, given: str | Path | None = None) -> Technology:
     """The technology of ``table``: built in, or the TOML file ``given``.
 
+    Args:
+        table: the table.
+        given: TOML file of the technology; ``None`` for a built-in technology.
+
     Raises:
-        TechnologyError: if it is not built in and none is given, or the given one has another name.
-        MissingDependencyError: if its models are not installed.
+        TechnologyError: if the technology is not built in and no file is given.
+        TableError: if the file is of another technology.
+        MissingDependencyError: if the models of the technology are not installed.
     """
     if given is None:
         try:

@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from pyspice_cim.errors import OutsideTableError, TableError
 from pyspice_cim.tables import Lookup, Table, load_table, save_table
+from pyspice_cim.tables.origin import origin
 
 VDD, ROWS = np.array([0.9, 1.0, 1.2]), np.array([8, 16, 64])
 
@@ -194,9 +195,13 @@ def test_outside_raises_or_is_clipped_and_counted():
     with pytest.raises(OutsideTableError, match="vdd = 1.3 is outside table in memory"):
         Lookup(table)("cell_energy", vdd=1.3, temperature_c=27.0, cell_rows=8)
     look = Lookup(table, outside="clip")
-    found = look("cell_energy", vdd=[1.3, 1.2], temperature_c=27.0, cell_rows=[4, 8])
-    np.testing.assert_array_equal(found[0], found[1])
-    assert look.clipped == 2
+    place = {"vdd": [1.3, 1.2], "temperature_c": 27.0, "cell_rows": [4, 8]}
+    found = look.counted("cell_energy", **place)
+    np.testing.assert_array_equal(found.value[0], found.value[1])
+    assert found.clipped == 2
+    # A look-up keeps no count: what one caller clips is not what the next one reads.
+    assert look.counted("cell_energy", **place).clipped == 2
+    assert look.counted("cell_energy", vdd=1.2, temperature_c=27.0, cell_rows=8).clipped == 0
     with pytest.raises(OutsideTableError, match="temperature_c"):
         Lookup(table)("cell_energy", vdd=1.0, temperature_c=28.0, cell_rows=8)
 
@@ -323,22 +328,21 @@ def test_a_dataset_that_is_not_quite_a_table_is_refused(tmp_path, spoiled, words
 
 
 def test_every_number_is_traced_to_its_decks():
-    trace = make_table().trace("cell_energy", process="ss", vdd=1.19, temperature_c=27.0, cell_rows=60)
-    assert trace["status"] == "failed" and trace["decks"] == f"{17:064x}"
-    assert trace["node"] == {"process": "ss", "vdd": 1.2, "temperature_c": 27.0, "cell_rows": 64}
+    (node,) = origin(make_table(), "cell_energy", process="ss", vdd=1.2, temperature_c=27.0, cell_rows=64).nodes
+    assert node.status == "failed" and node.decks == (f"{17:064x}",)
+    assert node.place == {"process": "ss", "vdd": 1.2, "temperature_c": 27.0, "cell_rows": 64}
 
 
 @pytest.mark.parametrize(
     ("place", "words"),
     [
         ({"lines": 8}, "has no axis 'lines'"),
-        ({"process": "xx"}, "process has no label 'xx'"),
-        ({"component": "none"}, "component has no label 'none'"),
+        ({"process": "xx"}, "no process corner 'xx'"),
+        ({"labels": {"component": "none"}}, "component is 'none'"),
         ({"vdd": np.nan}, "vdd = nan is outside"),
         ({"vdd": 1.3}, "vdd = 1.3 is outside table in memory"),
-        ({"cell_rows": "8"}, "cell_rows = '8' is no number"),
     ],
 )
-def test_a_place_that_is_not_in_the_table_has_no_trace(place, words):
+def test_a_place_that_is_not_in_the_table_has_no_origin(place, words):
     with pytest.raises(TableError, match=words):
-        make_table().trace("cell_energy", **place)
+        origin(make_table(), "cell_energy", **{"vdd": 1.0, "cell_rows": 8} | place)

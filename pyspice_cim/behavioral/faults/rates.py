@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from pyspice_cim.checks import check_number
 from pyspice_cim.errors import ConfigError, TableError
-from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.tables import Lookup, Table, contract
 
 FAILURES = ("cells", "accesses", "sums")
 
@@ -171,9 +171,9 @@ def variation_rates(
     if failures not in FAILURES:
         raise ConfigError(f"failures is {failures!r}; choose {', '.join(FAILURES)}")
     late = _late(table, cycle, vdd, temperature_c, process, rows, segments, bound)
-    quantity, end = "sram6t_tail_failure_probability", {"lower": "upper", "upper": "lower"}.get(bound, bound)
-    place = {"vdd": vdd, "temperature_c": temperature_c, "tail_rows": rows}
-    weights = _rate(table, quantity, process, {"limit": "write", "bound": end}, place)
+    quantity, end = contract.SRAM6T_TAIL_PROBABILITY.name, {"lower": "upper", "upper": "lower"}.get(bound, bound)
+    place = {"vdd": vdd, "temperature_c": temperature_c, **contract.TAIL.at(rows=rows)}
+    weights = _rate(table, quantity, process, {contract.LIMIT.name: "write", contract.BOUND.name: end}, place)
     if failures == "cells":
         return FaultRates(slow_read=late["read"], slow_write=late["write"], weight_write=weights)
     if failures == "accesses":
@@ -237,19 +237,20 @@ def _late(
         raise ConfigError(f"cycle is {cycle!r} s; it must be a time above 0")
     look = Lookup(table)
     place: dict[str, Any] = {"vdd": vdd, "temperature_c": temperature_c}
+    minimum = contract.COLUMN_MINIMUM_CYCLE.name
     one, all_of_them = (
-        float(look("column_minimum_cycle", process=process, column_rows=rows, column_segments=n, **place))
+        float(look(minimum, process=process, **contract.COLUMN.at(rows=rows, segments=n), **place))
         for n in (1, segments)
     )
     if cycle < all_of_them:
         raise ConfigError(
             f"cycle is {cycle:.4g} s; at vdd = {vdd:g} V nominal columns need {all_of_them:.4g} s: take a longer one"
         )
-    sigma = table.quantity("sram8t_tail_sigma")
-    bounds = [str(each) for each in sigma["bound"].values]
+    sigma = table.quantity(contract.SRAM8T_TAIL_SIGMA.name)
+    bounds = [str(each) for each in sigma[contract.BOUND.name].values]
     if bound not in bounds:
         raise ConfigError(f"bound is {bound!r}; it must be one of {', '.join(bounds)}")
-    margin = min((cycle - all_of_them) / one, float(sigma["cycle_margin"].values.max()))
-    place |= {"tail_rows": rows, "cycle_margin": margin}
-    found = look("sram8t_tail_sigma", process=process, labels={"bound": bound}, **place)
-    return dict(zip(sigma["access"].values.tolist(), norm.sf(found).tolist(), strict=True))
+    margin = min((cycle - all_of_them) / one, float(sigma[contract.CYCLE_MARGIN.name].values.max()))
+    place |= {**contract.TAIL.at(rows=rows), contract.CYCLE_MARGIN.name: margin}
+    found = look(contract.SRAM8T_TAIL_SIGMA.name, process=process, labels={contract.BOUND.name: bound}, **place)
+    return dict(zip(sigma[contract.ACCESS.name].values.tolist(), norm.sf(found).tolist(), strict=True))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,8 +11,8 @@ from pyspice_cim.behavioral.macro.config import MacroConfig
 from pyspice_cim.errors import TableError
 from pyspice_cim.microcode import EVENTS, Operation, line_pulses
 from pyspice_cim.microcode.lines import driver_units
-from pyspice_cim.tables import Lookup, Table
-from pyspice_cim.technology.bitcells import table_names
+from pyspice_cim.tables import Lookup, Table, contract
+from pyspice_cim.tables.quantity import Quantity
 
 # Components of the lines' energy, by kind of line. The precharge clock counts as a clock, the segment's as a word line:
 # it is pulsed by the address.
@@ -75,40 +76,50 @@ def calibrate(config: MacroConfig, table: Table) -> Calibration:
     """
     table.require_technology(config.technology)
     look = Lookup(table, outside=config.outside)
-    corner = {"process": config.process, "vdd": config.vdd, "temperature_c": config.temperature_c}
-    place = {**corner, "column_rows": config.rows, "column_segments": config.segments}
+    corner: dict[str, Any] = {"vdd": config.vdd, "temperature_c": config.temperature_c}
+    clipped = 0
 
-    def column(name: str) -> NDArray[np.float64]:
-        return look(name, **place)  # type: ignore[arg-type]
+    def found(quantity: Quantity, **place: Any) -> NDArray[np.float64]:
+        nonlocal clipped
+        looked = look.counted(quantity.name, process=config.process, **corner, **place)
+        clipped += looked.clipped
+        return looked.value
 
-    labels = table.quantity("column_event_energy")
-    if tuple(str(event) for event in labels["event"].values) != tuple(EVENTS):
+    def column(quantity: Quantity) -> NDArray[np.float64]:
+        return found(quantity, **contract.COLUMN.at(rows=config.rows, segments=config.segments))
+
+    labels = table.quantity(contract.COLUMN_EVENT_ENERGY.name)
+    if tuple(str(event) for event in labels[contract.EVENT.name].values) != tuple(EVENTS):
         raise TableError(
             f"table {table.source} was made with other events than this package counts; characterize again"
         )
-    energy = column("column_event_energy")
+    energy = column(contract.COLUMN_EVENT_ENERGY)
     # Columns of another bit cell have no leakage of this name: a table of theirs is refused here.
-    cell_leakage = float(column(table_names(config.bitcell).leakage))
+    slice_, segment, cell = (
+        float(column(each))
+        for each in (contract.SLICE_LEAKAGE, contract.SEGMENT_LEAKAGE, contract.cell_leakage(config.bitcell))
+    )
     cells = config.rows * (1 + config.segments)
-    column_leakage = float(column("slice_leakage")) + config.segments * float(column("segment_leakage"))
-    column_leakage += cells * cell_leakage
-    cycle = config.margin * float(column("column_minimum_cycle"))
-    load = column("column_line_capacitance")
-    kinds = [str(kind) for kind in table.quantity("column_line_capacitance")["line"].values]
+    column_leakage = slice_ + config.segments * segment
+    column_leakage += cells * cell
+    cycle = config.margin * float(column(contract.COLUMN_MINIMUM_CYCLE))
+    load = column(contract.COLUMN_LINE_CAPACITANCE)
+    lines = table.quantity(contract.COLUMN_LINE_CAPACITANCE.name)[contract.LINE.name]
+    kinds = [str(kind) for kind in lines.values]
     # n unit drivers in parallel with n times the load cost n times the energy of one.
     units = np.array([driver_units(kind, columns=config.neurons, segments=config.segments) for kind in kinds])
-    pulse = units * look("driver_energy", **corner, line_load=load * config.neurons / units)  # type: ignore[arg-type]
-    weight_rows = config.inputs * config.weight_bits
-    decoder = look("decoder_energy", **corner, decoder_rows=weight_rows)  # type: ignore[arg-type]
+    pulse = units * found(contract.DRIVER_ENERGY, **{contract.LINE_LOAD.name: load * config.neurons / units})
+    decoder = found(contract.DECODER_ENERGY, **contract.DECODER.at(rows=config.inputs * config.weight_bits))
+    components = [str(name) for name in labels[contract.COMPONENT.name].values]
     return Calibration(
         cycle=cycle,
         column_bits=config.bits,
-        event_energy={str(name): energy[i] for i, name in enumerate(labels["component"].values)},
+        event_energy={name: energy[i] for i, name in enumerate(components)},
         line_energy=dict(zip(kinds, (float(e) for e in pulse), strict=True)),
         decoder_energy=float(decoder),
-        write_delay=float(column("column_write_delay")),
-        flag_delay=float(column("column_flag_delay")),
+        write_delay=float(column(contract.COLUMN_WRITE_DELAY)),
+        flag_delay=float(column(contract.COLUMN_FLAG_DELAY)),
         leakage=config.neurons * column_leakage,
-        residual=float(column("column_event_residual")),
-        clipped=look.clipped,
+        residual=float(column(contract.COLUMN_EVENT_RESIDUAL)),
+        clipped=clipped,
     )

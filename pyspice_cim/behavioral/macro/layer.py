@@ -14,7 +14,7 @@ from pyspice_cim.behavioral.macro.mapping import LayerMap
 from pyspice_cim.errors import ConfigError, TableError
 from pyspice_cim.organisation import UPDATES, Guard, Place, UnitCost
 from pyspice_cim.organisation.program import COLUMNS
-from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.tables import Lookup, Table, contract
 from pyspice_cim.technology.bitcells import table_names
 
 Floats = NDArray[np.float64]
@@ -215,12 +215,12 @@ def _write_energy(config: MacroConfig, figures: Table) -> tuple[Floats, int]:
     """Energy of one write of a bit cell with bitlines and drivers, by transition (J); look-ups that were clipped."""
     look = Lookup(figures, outside=config.outside)
     names = table_names(config.bitcell)
-    labels = [str(label) for label in figures.quantity(names.write_energy)["transition"].values]
-    energy = look(
+    labels = [str(label) for label in figures.quantity(names.write_energy)[contract.TRANSITION.name].values]
+    energy = look.counted(
         names.write_energy,
         process=config.process,
         vdd=config.vdd,
         temperature_c=config.temperature_c,
         **{names.rows: config.rows},  # type: ignore[arg-type]
     )
-    return np.array([float(energy[labels.index(name)]) for name in table.TRANSITIONS]), look.clipped
+    return np.array([float(energy.value[labels.index(name)]) for name in table.TRANSITIONS]), energy.clipped

@@ -147,8 +147,9 @@ class MappedNetwork:
             state_update_energy=update_energy,
             active_inputs=tuple(float(run.active.mean() / steps) for run in runs),
             cycle=tuple(layer.calibration.cycle for layer in layers),
-            energy_error=max(run.energy_error for run in runs),
-            residual=max(layer.calibration.residual for layer in layers),
+            # Python's max may lose an error that is not a number.
+            energy_error=float(np.max([run.energy_error for run in runs])),
+            residual=float(np.max([layer.calibration.residual for layer in layers])),
             outside_table=sum(layer.clipped for layer in layers),
             macros=tuple(layer.mapped.macros for layer in layers),
             utilisation=tuple(layer.mapped.utilisation for layer in layers),

@@ -39,7 +39,7 @@ class ArrayRun:
         state: stored words and flags before the program, [columns].
         program: the operations.
         timing: times of a cycle.
-        drivers: drive the lines through real drivers with supplies of their own; else by ideal sources.
+        drivers: whether real drivers, each with its own supply, drive the control lines; else ideal sources do.
     """
 
     shape: ArrayShape
@@ -67,9 +67,15 @@ def array_deck(
     probes: Sequence[str] = (),
     options: Options = OPTIONS,
 ) -> DrawnDeck:
-    """The deck of ``run``; ``probes`` are further vectors to save, e.g. ``v(rv_0)``.
+    """The deck of ``run``. An empty program with ``STATIC_OPTIONS`` gives the leakage of the idle array.
 
-    An empty program with ``STATIC_OPTIONS`` gives the leakage of the idle array.
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        run: array, data, program and timing.
+        title: first line of the deck.
+        probes: further vectors to save, e.g. ``v(rv_0)``.
+        options: options of ngspice.
     """
     corner.check(technology)
     shape, timing, vdd = run.shape, run.timing, corner.vdd
@@ -127,9 +133,11 @@ def array_simulation(
     accept_wrong_bits: bool = False,
     options: Options = OPTIONS,
 ) -> Simulation:
-    """The simulation of ``run``: energies per cycle and column, and line by line.
+    """The simulation of ``run``: energy by cycle and column, and by control line.
 
-    A run with a wrong bit is a failure with its reason, unless ``accept_wrong_bits``: then they are counted.
+    Args:
+        technology, corner, run, title, options: as of ``array_deck``.
+        accept_wrong_bits: whether wrong bits are counted; otherwise a run with a wrong bit fails with a reason.
     """
     shape = run.shape
     arguments = {
@@ -270,5 +278,5 @@ def _pulse_counts(run: ArrayRun) -> list[int]:
 
 
 def kinds_of_lines(lines: Sequence[str]) -> list[str]:
-    """The kind of each line, to add up energies by kind."""
+    """The kind of each control line of ``lines``."""
     return [line_kind(line) for line in lines]

@@ -1,12 +1,15 @@
 """Bench of the LD-LIF column: minimum cycle, energy per event, load per line, delays, leakage.
 
-The energies are those of the events of ``microcode.events``: random operations on random words run in SPICE, the energy of
-every cycle and column is measured, and least squares attributes it to the events of that cycle. The residual is a
-measurement of its own, so a table states how well the attribution holds.
+Random operations on random words run in SPICE, which gives the energy E of every cycle k and column j. Least squares
+attributes this energy to the events of ``microcode.events``:
+
+    E[component, k, j] = sum over events of  energy[component, event] * indicator[event, k, j] + residual
+
+The residual is a quantity of its own, so a table states how well the attribution holds.
 """
 
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -21,25 +24,23 @@ from pyspice_cim.characterization.benches.array import (
     array_simulation,
     kinds_of_lines,
 )
+from pyspice_cim.characterization.benches.quantities import measured
 from pyspice_cim.characterization.spice.rawfile import Vectors
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation, reducer_name
 from pyspice_cim.errors import NetlistError
 from pyspice_cim.microcode import EVENTS, ColumnState, Operation, cycle_events
-from pyspice_cim.netlists.columns.array import COLUMN_SUPPLIES, ArrayShape, column_supply
+from pyspice_cim.netlists.columns.array import ArrayShape, column_supply
 from pyspice_cim.netlists.waves import Timing
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
-from pyspice_cim.technology.bitcells import bitcell as cell_of
-from pyspice_cim.technology.bitcells import table_names
 
-COMPONENTS = tuple(COLUMN_SUPPLIES)
-LINE_KINDS = (
-    *("ph1", "ph1b", "ph2", "ph2b", "phq", "phqb", "pcb", "rst", "fc", "fcb", "za", "zb", "dc0", "dc1"),
-    *("rwv", "wwv", "rww", "pcs"),
-)
+COMPONENTS = contract.COMPONENT.texts
+LINE_KINDS = contract.LINE.texts
 # A run of a few short words is enough: what a cycle costs does not depend on how many follow.
-_BITS, _WEIGHT_BITS, _INPUTS = 6, 4, 2
+BITS, WEIGHT_BITS, INPUTS = 6, 4, 2
 # Cycles that are tried lie on a grid of this ratio, so the minimum cycle is known to 4 %.
-_CYCLE_RATIO = 1.04
+CYCLE_RATIO = 1.04
 _REFERENCE_CYCLE = 0.4e-9
 # From 0.1 ns to 9 ns.
 _FIRST_STEP, _LAST_STEP = -35, 79
@@ -53,11 +54,9 @@ def check_column(*, rows: int, segments: int) -> None:
     Raises:
         NetlistError: if they do not, with the numbers that would.
     """
-    if rows < _BITS:
-        raise NetlistError(
-            f"rows = {rows} hold no word of the bench, which has {_BITS} bits; give {_BITS} rows at least"
-        )
-    needed = _INPUTS * _WEIGHT_BITS
+    if rows < BITS:
+        raise NetlistError(f"rows = {rows} hold no word of the bench, which has {BITS} bits; give {BITS} rows at least")
+    needed = INPUTS * WEIGHT_BITS
     if rows * segments < needed:
         raise NetlistError(
             f"segments = {segments} with rows = {rows} do not hold the bench's {needed} bits of weights in a column; give "
@@ -68,15 +67,16 @@ def check_column(*, rows: int, segments: int) -> None:
 def column_bench(
     technology: Technology, corner: Corner, *, rows: int, segments: int, seed: int = 0, bitcell: str = "sram8t"
 ) -> Bench:
-    """Everything that a table holds of a column with ``rows`` rows a segment and ``segments`` weight segments.
+    """The bench of one column; it measures the quantities of ``contract.COLUMN``.
 
-    Measurements (quantities of one column): ``column_minimum_cycle`` s, ``column_event_energy`` [component, event] J,
-    ``column_event_residual`` (relative RMS error of an operation's energy), ``column_line_capacitance`` [line] F,
-    ``column_write_delay`` and ``column_flag_delay`` s after the start of a cycle, ``slice_leakage``,
-    ``segment_leakage`` and the leakage of a cell (``technology.bitcells.TableNames``) W.
+    The leakage of a cell has the name that the bit cell gives it (``technology.bitcells.TableNames``).
 
     Args:
-        seed: of the random program and data behind the energies of events.
+        technology: the technology.
+        corner: operating conditions.
+        rows: rows of a segment.
+        segments: weight segments on the global read line.
+        seed: seed of the random program and data behind the energies of events.
         bitcell: name of the bit cell of the column.
 
     Raises:
@@ -85,26 +85,20 @@ def column_bench(
     check_column(rows=rows, segments=segments)
     shape = ArrayShape(
         columns=2,
-        bits=_BITS,
-        inputs=_INPUTS,
-        weight_bits=_WEIGHT_BITS,
+        bits=BITS,
+        inputs=INPUTS,
+        weight_bits=WEIGHT_BITS,
         rows=rows,
         segments=segments,
         bitcell=bitcell,
     )
-    stress = _stress_run(replace(shape, bits=_BITS - 1))
+    stress = stress_run(replace(shape, bits=BITS - 1))
     minimum, decks, reason = yield from _minimum_cycle(technology, corner, stress)
-    cycle_measurement = Measurement(
-        name="column_minimum_cycle",
-        unit="s",
-        value=minimum,
-        reason=reason,
-        decks=decks,
-        resolution=_CYCLE_RATIO - 1,
-        description="shortest cycle at which every bit of the stress program is right",
+    cycle_measurement = measured(
+        contract.COLUMN_MINIMUM_CYCLE, minimum, reason=reason, decks=decks, resolution=CYCLE_RATIO - 1
     )
     if minimum is None:
-        return [cycle_measurement, *_unmeasured(bitcell, f"no working cycle: {reason}")]
+        return [cycle_measurement, *_unmeasured((*_WORKING, *_idle(bitcell)), f"no working cycle: {reason}")]
     timing = Timing(cycle=WORKING_MARGIN * minimum)
     runs = calibration_runs(shape, timing, seed)
     simulations = [array_simulation(technology, corner, run, title="column calibration") for run in runs]
@@ -123,11 +117,11 @@ def _run(
     return ArrayRun(shape=shape, weights=integers[0], state=state, program=program, timing=timing)
 
 
-def _stress_run(shape: ArrayShape) -> ArrayRun:
-    """Long carries, alternating sums, both flags, masks on and off: whatever makes a cycle slow.
+def stress_run(shape: ArrayShape) -> ArrayRun:
+    """A run that makes a cycle slow: long carries, alternating sums, both flags, masks on and off.
 
-    The two columns hold opposite data. -1 + 1 carries through all bits; 01010 + 10101 makes every line discharge in
-    every other cycle, which is the hardest precharge; the weights alternate their bits.
+    The two columns hold opposite data. The sum -1 + 1 carries through all bits. The sum 01010 + 10101 discharges every read
+    line in every other cycle, which is the hardest precharge. The weights alternate their bits.
     """
     program = [
         Operation(name="decay", k0=1, k1=-11, capture=True),
@@ -142,9 +136,9 @@ def _stress_run(shape: ArrayShape) -> ArrayRun:
 def _minimum_cycle(
     technology: Technology, corner: Corner, run: ArrayRun
 ) -> Generator[list[Simulation], list[Outcome], tuple[float | None, tuple[str, ...], str]]:
-    """The shortest cycle of the grid that works, hashes of the decks that decide it, and the reason where none does.
+    """The shortest working cycle of the grid (s), hashes of the decks that decide it, and the reason where none works.
 
-    Growing strides away from a guess until the edge lies between a cycle that fails and one that works, then bisection.
+    Growing strides lead from a guess to a cycle that fails and a cycle that works; bisection finds the edge between them.
     """
     fails, works = _FIRST_STEP - 1, _LAST_STEP + 1
     hashes: dict[int, str] = {}
@@ -155,7 +149,7 @@ def _minimum_cycle(
         simulation = array_simulation(
             technology,
             corner,
-            replace(run, timing=Timing(cycle=_REFERENCE_CYCLE * _CYCLE_RATIO**trial)),
+            replace(run, timing=Timing(cycle=_REFERENCE_CYCLE * CYCLE_RATIO**trial)),
             title="column stress",
             options=QUICK_OPTIONS,
         )
@@ -174,23 +168,31 @@ def _minimum_cycle(
         else:
             trial = (fails + works) // 2
     if works > _LAST_STEP:
-        longest = _REFERENCE_CYCLE * _CYCLE_RATIO**_LAST_STEP
+        longest = _REFERENCE_CYCLE * CYCLE_RATIO**_LAST_STEP
         return None, tuple(hashes.values()), f"fails even at {longest:.3g} s: {reason}"
     decisive = tuple(hashes[step] for step in (works, fails) if step in hashes)
-    return _REFERENCE_CYCLE * _CYCLE_RATIO**works, decisive, ""
+    return _REFERENCE_CYCLE * CYCLE_RATIO**works, decisive, ""
 
 
 _RANDOM_RUNS, _RANDOM_OPERATIONS = 2, 9
 
 
 def calibration_runs(shape: ArrayShape, timing: Timing, seed: int) -> list[ArrayRun]:
-    """Random runs that tell all events apart; about one draw in five does not, and the next one is taken."""
+    """Random runs whose events are linearly independent, so that least squares has one solution.
+
+    About one draw in five has dependent events; then the next draw is taken.
+
+    Args:
+        shape: array of the runs.
+        timing: times of a cycle.
+        seed: seed of programs and data.
+    """
     firsts = (seed * _RANDOM_RUNS + draw * 2**32 for draw in itertools.count())
-    draws = ([_random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
+    draws = ([random_run(shape, timing, first + number) for number in range(_RANDOM_RUNS)] for first in firsts)
     return next(runs for runs in draws if np.linalg.matrix_rank(run_events(runs).T) == len(EVENTS))
 
 
-def _random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
+def random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
     """Operations with random constants, weights, masks and captures on random words."""
     rng = np.random.default_rng([seed, shape.bits])
     half = 2 ** (shape.bits - 1)
@@ -209,7 +211,7 @@ def _random_run(shape: ArrayShape, timing: Timing, seed: int) -> ArrayRun:
 
 
 def program_events(run: ArrayRun) -> NDArray[np.int64]:
-    """Event indicators of a run, [event, cycle, column]."""
+    """Indicators (0 or 1) of the events of ``run``, shape (events, cycles, columns)."""
     blocks, state = [], run.state
     for operation in run.program:
         indicators, state = cycle_events(operation, state, run.weights, bits=run.shape.bits)
@@ -218,7 +220,7 @@ def program_events(run: ArrayRun) -> NDArray[np.int64]:
 
 
 def run_events(runs: list[ArrayRun]) -> NDArray[np.int64]:
-    """Event indicators of all cycles and columns of ``runs``, [event, cycle and column]."""
+    """Indicators (0 or 1) of the events of all ``runs``, shape (events, cycles x columns)."""
     return np.concatenate([program_events(run).reshape(len(EVENTS), -1) for run in runs], axis=1)
 
 
@@ -226,14 +228,13 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
     reasons = [outcome.reason for outcome in (*outcomes, *leaks) if not outcome.ok]
     if reasons:
-        bitcell = runs[0].shape.bitcell
-        return [m for m in _unmeasured(bitcell, reasons[0], decks) if m.name not in _leaks(bitcell)]
+        return _unmeasured(_WORKING, reasons[0], decks)
     events = run_events(runs)
     energy = np.concatenate([o.values["columns"].reshape(len(COMPONENTS), -1) for o in outcomes], axis=1)
     solution, *_ = np.linalg.lstsq(events.T.astype(float), energy.T, rcond=None)
     coefficients = solution.T  # [component, event]
     leaked = _leaked(runs[0], leaks)
-    # Residual of whole operations, all components together: what a user of the table adds up.
+    # Residual of whole operations, all components together: a user of the table adds up these energies.
     per_operation = []
     for run, outcome in zip(runs, outcomes, strict=True):
         shape = (len(run.program), run.shape.bits, run.shape.columns)
@@ -241,59 +242,23 @@ def _energies(runs: list[ArrayRun], outcomes: list[Outcome], leaks: list[Outcome
         model = np.einsum("ce,ekj->kj", coefficients, program_events(run)).reshape(shape).sum(axis=1)
         per_operation.append(((model - spice) / spice.mean()).ravel())
     residual = float(np.sqrt(np.mean(np.concatenate(per_operation) ** 2)))
-    # Leakage is counted by power and time; what leaked during the calibration is not part of a cycle's energy.
+    # Leakage is counted by power and time, so the energy that leaked in the calibration is taken off.
     coefficients[:, list(EVENTS).index("cycle")] -= leaked
     capacitance = _line_capacitance(runs, outcomes, corner)
     delays = np.stack([o.values["delays"] for o in outcomes])  # [run, (write, flag)]
+    # Delays are measured at the working cycle, whose phases they follow.
+    grid = CYCLE_RATIO - 1
     return [
-        Measurement(
-            name="column_event_energy",
-            unit="J",
-            value=coefficients,
-            dims=("component", "event"),
-            labels={"component": COMPONENTS, "event": tuple(EVENTS)},
-            decks=decks,
-            description="energy that one event of microcode.events adds to a column's supply, leakage apart",
-        ),
-        Measurement(
-            name="column_event_residual",
-            unit="1",
-            value=residual,
-            decks=decks,
-            description="RMS error of the energy of a column's operation, relative to the mean, over the calibration",
-        ),
-        Measurement(
-            name="column_line_capacitance",
-            unit="F",
-            value=capacitance,
-            dims=("line",),
-            labels={"line": LINE_KINDS},
-            decks=decks,
-            description="charge that a pulse of a line draws for one column, over the supply voltage; wire included",
-        ),
-        Measurement(
-            name="column_write_delay",
-            unit="s",
-            value=float(np.nanmax(delays[:, 0])),
-            decks=decks,
-            # It is measured at the working cycle, whose phases it follows.
-            resolution=_CYCLE_RATIO - 1,
-            description="latest a cell crosses half the supply, after the start of the cycle in which it is written",
-        ),
-        Measurement(
-            name="column_flag_delay",
-            unit="s",
-            value=float(np.nanmax(delays[:, 1])),
-            decks=decks,
-            # It is measured at the working cycle, whose phases it follows.
-            resolution=_CYCLE_RATIO - 1,
-            description="latest a flag crosses half the supply, after the start of the cycle in which it is captured",
-        ),
+        measured(contract.COLUMN_EVENT_ENERGY, coefficients, decks=decks),
+        measured(contract.COLUMN_EVENT_RESIDUAL, residual, decks=decks),
+        measured(contract.COLUMN_LINE_CAPACITANCE, capacitance, decks=decks),
+        measured(contract.COLUMN_WRITE_DELAY, float(np.nanmax(delays[:, 0])), decks=decks, resolution=grid),
+        measured(contract.COLUMN_FLAG_DELAY, float(np.nanmax(delays[:, 1])), decks=decks, resolution=grid),
     ]
 
 
 def _leaked(run: ArrayRun, leaks: list[Outcome]) -> NDArray[np.float64]:
-    """What a column of ``run`` leaks in one cycle, J [component]: the slice and its segments, and the cells."""
+    """Energy that a column of ``run`` leaks in one cycle, shape (components,), in J: slice and segments, and cells."""
     bare, full = (outcome.values for outcome in leaks)
     shape = run.shape
     segments = shape.used_segments * (full["slice"] - bare["slice"])
@@ -327,42 +292,35 @@ def _leakage_simulation(technology: Technology, corner: Corner, shape: ArrayShap
 
 
 def column_leakage(vectors: Vectors, *, vdd: float, cells: int) -> dict[str, float]:
-    """Reducer: leakage of an idle column, W: ``slice`` (all but the cells) and ``cell`` (one cell)."""
+    """Reducer: leakage of an idle column; ``slice`` (all but the cells) and ``cell`` (one cell), in W."""
     power = {c: -vdd * float(vectors[f"i({column_supply(c, 0)})"][-1]) for c in COMPONENTS}
     return {"slice": sum(power[c] for c in COMPONENTS if c != "cells"), "cell": power["cells"] / cells}
-
-
-def _leaks(bitcell: str) -> dict[str, str]:
-    """Name of each leakage of a column of ``bitcell`` to its description."""
-    return {
-        "slice_leakage": "leakage of an idle column without its cells and weight segments",
-        "segment_leakage": "leakage of one weight segment without its cells",
-        table_names(bitcell).leakage: f"leakage of an {cell_of(bitcell).label} cell, mean of stored 0 and 1",
-    }
 
 
 def _leakages(bitcell: str, outcomes: list[Outcome]) -> list[Measurement]:
     decks = tuple(outcome.deck_sha256 for outcome in outcomes)
     reasons = [outcome.reason for outcome in outcomes if not outcome.ok]
     if reasons:
-        return [m for m in _unmeasured(bitcell, reasons[0], decks) if m.name in _leaks(bitcell)]
+        return _unmeasured(_idle(bitcell), reasons[0], decks)
     bare, full = (outcome.values for outcome in outcomes)
     powers = (bare["slice"], full["slice"] - bare["slice"], full["cell"])
-    return [
-        Measurement(name=name, unit="W", value=float(power), decks=decks, description=description)
-        for (name, description), power in zip(_leaks(bitcell).items(), powers, strict=True)
-    ]
+    return [measured(each, float(power), decks=decks) for each, power in zip(_idle(bitcell), powers, strict=True)]
 
 
-_UNITS = {
-    "column_event_energy": "J",
-    "column_event_residual": "1",
-    "column_line_capacitance": "F",
-    "column_write_delay": "s",
-    "column_flag_delay": "s",
-}
+# Quantities of a column that works.
+_WORKING = (
+    contract.COLUMN_EVENT_ENERGY,
+    contract.COLUMN_EVENT_RESIDUAL,
+    contract.COLUMN_LINE_CAPACITANCE,
+    contract.COLUMN_WRITE_DELAY,
+    contract.COLUMN_FLAG_DELAY,
+)
 
 
-def _unmeasured(bitcell: str, reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
-    units = _UNITS | dict.fromkeys(_leaks(bitcell), "W")
-    return [Measurement(name=name, unit=unit, value=None, reason=reason, decks=decks) for name, unit in units.items()]
+def _idle(bitcell: str) -> tuple[Quantity, ...]:
+    """Quantities of an idle column of ``bitcell``."""
+    return contract.SLICE_LEAKAGE, contract.SEGMENT_LEAKAGE, contract.cell_leakage(bitcell)
+
+
+def _unmeasured(quantities: Sequence[Quantity], reason: str, decks: tuple[str, ...] = ()) -> list[Measurement]:
+    return [measured(quantity, None, reason=reason, decks=decks) for quantity in quantities]

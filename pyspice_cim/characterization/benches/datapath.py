@@ -1,7 +1,7 @@
-"""Benches of the word units: subtract, multiply and bus. One word after the other goes in; each result is checked.
+"""Benches of the word units: subtract, multiply and bus. Words go in sequentially; each result is checked.
 
-Every window holds one operation: the operands change, the result settles, the clock latches it. Delays are the largest
-over all words, energies the mean over the balanced ones.
+Every window holds one operation: the operands change, the result settles, the clock latches the result. The delay is the
+largest over all words. The energy is the mean over the balanced words.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class Unit:
 
 
 def replace_words(unit: Unit, words: tuple[int, ...], results: tuple[int, ...]) -> Unit:
-    """``unit`` with other words and the results that they must give; all of them count for the energy."""
+    """``unit`` with other ``words`` and the ``results`` that these must give; all words count for the energy."""
     return replace(unit, words=words, results=results, counted=len(words))
 
 
@@ -120,7 +120,7 @@ def bus(technology: Technology, rows: int, bits: int) -> Unit:
 
 
 def unit_simulation(technology: Technology, corner: Corner, unit: Unit, tau: float) -> Simulation:
-    """The run of all words of ``unit``."""
+    """The simulation of all words of ``unit``; ``tau`` is the gate delay in s."""
     deck, arguments = unit_deck(technology, corner, unit, tau)
     return Simulation(deck=deck, reducer=reducer_name(reduce_unit), arguments=arguments)
 

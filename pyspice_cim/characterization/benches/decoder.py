@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements, window_energies
+from pyspice_cim.characterization.benches.quantities import measurements, window_energies
 from pyspice_cim.characterization.benches.testbench import LOGIC_TOLERANCES, BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.spice.measure import bits_at, crossings, first_crossing
@@ -27,6 +27,7 @@ from pyspice_cim.characterization.spice.simulation import Bench, Simulation, red
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.decoder import address_bits, address_groups, row_decoder
 from pyspice_cim.netlists.deck import DrawnDeck
+from pyspice_cim.tables import contract
 from pyspice_cim.technology import Corner, Technology
 
 # Accesses of each kind, in their order; the first kind has two pulses.
@@ -38,16 +39,18 @@ _COUNT_FROM = 8
 # Gate delays: from address to enable (the address buffers' time), length of an enable pulse, and rest after it.
 _SETUP, _PULSE, _REST = 3.0, 20.0, 12.0
 
-QUANTITIES = [
-    Quantity(
-        "decoder_energy", "J", "any_energy", "selecting one row: mean of any row after any other, one enable pulse"
-    ),
-    Quantity("decoder_delay", "s", "delay", "address at V_DD/2 to the row gate's output at V_DD/2, slowest access"),
-]
+# Value of the reducer -> the quantity that it is.
+QUANTITIES = {"any_energy": contract.DECODER_ENERGY, "delay": contract.DECODER_DELAY}
 
 
 def decoder_bench(technology: Technology, corner: Corner, *, rows: int) -> Bench:
-    """``decoder_energy`` and ``decoder_delay`` of a decoder of ``rows`` rows, without the wordline driver."""
+    """The bench of a row decoder without its wordline driver; it measures the quantities of ``contract.DECODER``.
+
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        rows: rows to choose from.
+    """
     (scale,) = yield [gate_delay_simulation(technology, corner)]
     if not scale.ok:
         return measurements(QUANTITIES, scale)
@@ -56,7 +59,11 @@ def decoder_bench(technology: Technology, corner: Corner, *, rows: int) -> Bench
 
 
 def addresses(rows: int) -> list[int]:
-    """The rows that are selected, in order: ``FAR``, ``COUNTED`` and ``ANY`` accesses."""
+    """The selected rows, in order: ``FAR``, ``COUNTED`` and ``ANY`` accesses.
+
+    Args:
+        rows: rows to choose from.
+    """
     counted = [(_COUNT_FROM + step) % rows for step in range(COUNTED + 1)]
     walk = _walk_over_codes if rows == 2 ** address_bits(rows) else _walk_over_rows
     return [0, rows - 1, 0, *counted, *walk(rows, counted[-1])]
@@ -88,13 +95,13 @@ def _walk_over_rows(rows: int, start: int) -> list[int]:
 
 
 def decoder_simulation(technology: Technology, corner: Corner, *, rows: int, tau: float) -> Simulation:
-    """The run that selects ``addresses(rows)``."""
+    """The simulation that selects ``addresses(rows)``; ``tau`` is the gate delay in s."""
     deck, arguments = decoder_deck(technology, corner, rows=rows, tau=tau)
     return Simulation(deck=deck, reducer=reducer_name(reduce_decoder), arguments=arguments)
 
 
 def decoder_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[DrawnDeck, dict[str, Any]]:
-    """DrawnDeck of one access after the other, and the reducer's arguments; ``tau`` is the gate delay in s."""
+    """Deck of all accesses in sequence, and the reducer's arguments; ``tau`` is the gate delay in s."""
     selected = addresses(rows)
     drawn = sorted(set(selected))
     bench = BenchCircuit(technology, corner, f"row decoder of {rows} rows")

@@ -1,11 +1,12 @@
-"""Bench of the sequential baseline: a word-organised 6T memory whose neurons are updated one after the other.
+"""Bench of the sequential baseline: a word-organised 6T memory whose neurons are updated sequentially.
 
     decode row -> read word -> bus -> subtract lambda (clamped) or multiply by beta -> bus -> write word back
 
-One word is one row; every part is simulated with its own drivers and checked bit for bit. The parts of one update add
-up: decode (both wordline pulses), read, transport (both ways), one arithmetic unit, write. Choices favour
-the baseline: precharge recovery is in the energies and not in the times (it overlaps with the arithmetic and the next
-decode), there are no half-selected columns, and the control logic and clock tree are free.
+One word is one row. Every part is simulated with its own drivers and checked bit for bit. Energy and time of one update are
+the sums over its parts: decode (both wordline pulses), read, transport (both ways), one arithmetic unit, write.
+
+The choices favour the baseline. Precharge recovery counts in the energies and not in the times, because it overlaps with the
+arithmetic and the next decode. No column is half selected. Control logic and clock tree cost nothing.
 """
 
 from collections.abc import Mapping
@@ -18,9 +19,8 @@ from pyspice_cim.characterization.benches.datapath import (
     unit_simulation,
 )
 from pyspice_cim.characterization.benches.decoder import decoder_simulation
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements
+from pyspice_cim.characterization.benches.quantities import measurements
 from pyspice_cim.characterization.benches.word6t import (
-    SPLIT,
     Operation,
     Word,
     access_simulation,
@@ -32,52 +32,22 @@ from pyspice_cim.characterization.devices.timescale import gate_delay, gate_dela
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
 from pyspice_cim.errors import NetlistError
 from pyspice_cim.netlists.cells.decoder import address_groups
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
 
-
-def _pair(part: str, energy: str, time: str, keys: tuple[str, str] = ("energy", "time")) -> list[Quantity]:
-    return [
-        Quantity(f"sequential_{part}_energy", "J", keys[0], energy),
-        Quantity(f"sequential_{part}_time", "s", keys[1], time),
-    ]
-
-
-# Gate delays, from row select to sense enable at least: of a few rows the bitlines have their split before the wordline of a
-# whole word is up.
+# Shortest time from row select to sense enable, in gate delays: short bitlines have their differential before the wordline of
+# a whole word is up.
 _SHORTEST_PULSE = 0.8
-_MEAN = "mean of words in which every bit stays and changes equally often, all sources"
-_QUANTITIES: Mapping[str, list[Quantity]] = {
-    "read": _pair(
-        "read",
-        f"reading a word: wordline driver, cells, sense amplifiers, precharge recovery; {_MEAN}",
-        f"row select to the last latched output, sense amplifiers fired at a split of {SPLIT:g} V",
-        ("read_energy", "read_time"),
-    ),
-    "write": _pair(
-        "write",
-        f"writing a word: wordline and write drivers, cells, precharge recovery; {_MEAN}",
-        "row select to the last storage node within 10 %",
-        ("write_energy", "write_time"),
-    ),
-    "decode": _pair(
-        "decode",
-        "selecting a row for a read and a write: the address counts up, two wordline pulses",
-        "address to row select, slowest",
-        ("counting_energy", "delay"),
-    ),
-    "transport": _pair(
-        "transport", f"a word to the datapath and the result back; {_MEAN}", "both ways on the bus, slowest bit"
-    ),
-    "subtract": _pair(
-        "subtract",
-        f"max(v - lambda, 0): ripple adder, clamp, result latches; {_MEAN}",
-        "operand to latched result, a carry through all bits included",
-    ),
-    "multiply": _pair(
-        "multiply",
-        f"v times 243/256: array multiplier, result latches; {_MEAN}",
-        "operand to latched result, slowest of the words",
-    ),
+# Part of an update -> the values of its outcome that are its energy and its time.
+_KEYS = {
+    "read": ("read_energy", "read_time"),
+    "write": ("write_energy", "write_time"),
+    "decode": ("counting_energy", "delay"),
+}
+_QUANTITIES: Mapping[str, Mapping[str, Quantity]] = {
+    part: dict(zip(_KEYS.get(part, ("energy", "time")), pair, strict=True))
+    for part, pair in contract.SEQUENTIAL_PARTS.items()
 }
 
 
@@ -99,7 +69,15 @@ def check_sequential(*, rows: int, membrane_bits: int) -> None:
 def sequential_bench(
     technology: Technology, corner: Corner, *, rows: int, membrane_bits: int, data: Data = DATA
 ) -> Bench:
-    """All ``sequential_*`` quantities for ``rows`` neurons with membranes of ``membrane_bits`` bits."""
+    """The bench of the sequential update; it measures the quantities of ``contract.SEQUENTIAL``.
+
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        rows: words of the memory, one a neuron.
+        membrane_bits: bits of a word.
+        data: words behind the mean energies of the arithmetic units.
+    """
     (scale,) = yield [gate_delay_simulation(technology, corner)]
     if not scale.ok:
         return [m for quantities in _QUANTITIES.values() for m in measurements(quantities, scale)]
@@ -130,11 +108,11 @@ def sequential_bench(
 
 
 def memory_operations(bits: int) -> tuple[int, list[Operation]]:
-    """What is stored first, and balanced words, each written over the one before and read back."""
+    """The word that is stored first, and operations that write balanced words of ``bits`` bits and read each back."""
     stored, *words = balanced_words(bits, BITWISE)
     return stored, [Operation(write=write, word=word) for word in words for write in (True, False)]
 
 
 def doubled(outcome: Outcome) -> Outcome:
-    """Twice every value: there and back."""
+    """``outcome`` with twice every value: to the datapath and back."""
     return replace(outcome, values={name: 2 * value for name, value in outcome.values.items()})

@@ -7,11 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pyspice_cim.characterization.benches.cell_operations import CELL_OPERATIONS, CellOperation
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements
+from pyspice_cim.characterization.benches.quantities import measurements
 from pyspice_cim.characterization.benches.testbench import BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.benches.word6t import (
-    SPLIT,
     WRITE_PULSE,
     Operation,
     Word,
@@ -28,40 +26,24 @@ from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.analysis import Dc
 from pyspice_cim.netlists.cells.bitcells import sram6t
 from pyspice_cim.netlists.deck import DrawnDeck
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.contract import CELL_OPERATIONS, CellOperation
 from pyspice_cim.technology import Corner, Technology
 
 # The stored bit starts at 0: each write flips it, each read moves the output.
 _OPERATIONS = tuple(Operation(write=write, word=bit) for bit in (1, 0) for write in (True, False))
 
-_WHOLE = (
-    "all sources of a one-bit column: cell, precharge with recovery, sense amplifier, write and wordline driver, lines"
-)
-# What each operation is characterized by.
-_OF_OPERATION: dict[CellOperation, tuple[str, ...]] = {
-    "hold": ("sram6t_leakage_power", "sram6t_hold_snm"),
-    "read": ("sram6t_read_snm", "sram6t_bitline_delay", "sram6t_read_delay", "sram6t_read_energy"),
-    "write": ("sram6t_write_margin", "sram6t_write_delay", "sram6t_write_energy"),
+# Value of a reducer -> the quantity that it is.
+_STATIC = {"leakage": contract.SRAM6T_LEAKAGE_POWER, "write_margin": contract.SRAM6T_WRITE_MARGIN}
+_MARGINS = {"hold": contract.SRAM6T_HOLD_SNM, "read": contract.SRAM6T_READ_SNM}
+_SPLIT = {"bitline_delay": contract.SRAM6T_BITLINE_DELAY}
+_ACCESS = {
+    "read_delay": contract.SRAM6T_READ_DELAY,
+    "read_energy": contract.SRAM6T_READ_ENERGY,
+    "write_delay": contract.SRAM6T_WRITE_DELAY,
+    "write_energy": contract.SRAM6T_WRITE_ENERGY,
 }
-_STATIC = [
-    Quantity("sram6t_leakage_power", "W", "leakage", "6T cell, wordline off, bitlines at V_DD: all sources"),
-    Quantity("sram6t_write_margin", "V", "write_margin", "bitline voltage at which a cell with its wordline on flips"),
-]
-_MARGINS = [
-    Quantity("sram6t_hold_snm", "V", "hold", "static noise margin, wordline off"),
-    Quantity("sram6t_read_snm", "V", "read", "static noise margin, wordline on, both bitlines at V_DD"),
-]
-_SPLIT = [
-    Quantity("sram6t_bitline_delay", "s", "bitline_delay", f"wordline at V_DD/2 to a bitline split of {SPLIT:g} V"),
-]
-_ACCESS = [
-    Quantity(
-        "sram6t_read_delay", "s", "read_delay", "wordline at V_DD/2 to the sense amplifier's latched output, slower bit"
-    ),
-    Quantity("sram6t_read_energy", "J", "read_energy", f"one read, mean of both bits; {_WHOLE}"),
-    Quantity("sram6t_write_delay", "s", "write_delay", "wordline at V_DD/2 to both nodes within 10 %, slower flip"),
-    Quantity("sram6t_write_energy", "J", "write_energy", f"one write that flips the bit, mean of both; {_WHOLE}"),
-]
-# Supplies of the held cell: its own, and the two bitlines'.
+# Supplies of the held cell and of its two bitlines.
 _HELD = ("vhold", "vblh", "vblbh")
 
 
@@ -73,18 +55,25 @@ def sram6t_bench(
     write_pulse: float = WRITE_PULSE,
     operations: Sequence[CellOperation] = CELL_OPERATIONS,
 ) -> Bench:
-    """The 6T quantities of ``operations`` at ``corner`` with ``rows`` cells on the bitlines.
+    """The bench of the 6T cell; it measures the quantities of ``contract.SRAM6T`` that ``operations`` need.
 
     Args:
-        write_pulse: wordline pulse of a write in gate delays of the corner; too short a one fails the point.
+        technology: the technology.
+        corner: operating conditions.
+        rows: cells on a bitline.
+        write_pulse: wordline pulse of a write, in gate delays of the corner; too short a pulse fails the point.
+        operations: operations of the cell.
     """
-    wanted = {name for operation in operations for name in _OF_OPERATION[operation]}
-    done = yield from _every_run(technology, corner, rows, write_pulse, timed=set(operations) != {"hold"})
+    wanted = {each.name for each in contract.SRAM6T.quantities if each.operation in operations}
+    done = yield from _every_run(technology, corner, rows, write_pulse, timed=set(operations) != {contract.HOLD})
     return [measurement for measurement in done if measurement.name in wanted]
 
 
 def _every_run(technology: Technology, corner: Corner, rows: int, write_pulse: float, *, timed: bool) -> Bench:
-    """All measurements, or without ``timed`` those of the DC runs. A read must read what a write wrote: one deck for both."""
+    """All measurements; without ``timed`` the measurements of the DC runs alone.
+
+    Reads and writes share one deck, because a read must find the bit that a write stored.
+    """
     static, margins, *scales = yield [
         Simulation(
             deck=static_deck(technology, corner), reducer=reducer_name(reduce_static), arguments={"vdd": corner.vdd}
@@ -99,7 +88,7 @@ def _every_run(technology: Technology, corner: Corner, rows: int, write_pulse: f
         return done
     (scale,) = scales
     if not scale.ok:
-        return done + measurements(_SPLIT + _ACCESS, scale)
+        return done + measurements(_SPLIT | _ACCESS, scale)
     word = Word(technology=technology, corner=corner, rows=rows, columns=1, tau=gate_delay(scale))
     (split,) = yield [split_simulation(word)]
     done += measurements(_SPLIT, split)

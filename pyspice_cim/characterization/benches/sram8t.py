@@ -1,18 +1,17 @@
 """Bench of the 8T cell: reads, the four writes and leakage at one point.
 
-Writes: static drivers on both write bitlines, which held the complement before, so that both swing in each of the four
-transitions (a bitline that repeats its value costs nothing). Reads: a precharged bitline, keeper and sense inverter;
-reading a 1 discharges it to ground, reading a 0 leaves it high while the off stacks of all other rows leak.
-Wordlines are ideal sources, counted by the charge that they draw: one cell's share.
+Writes: static drivers on both write bitlines. The bitlines held the complement before, so both swing in each of the four
+transitions (a bitline that repeats its value costs nothing). Reads: a precharged bitline, a keeper and a sense inverter.
+Reading a 1 discharges the bitline to ground. Reading a 0 leaves the bitline high while the off stacks of all other rows leak.
+Wordlines are ideal sources; the charge that they draw counts as the share of one cell.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from pyspice_cim.characterization.benches.cell_operations import CELL_OPERATIONS, CellOperation
-from pyspice_cim.characterization.benches.quantities import Quantity, measurements, window_energies
+from pyspice_cim.characterization.benches.quantities import measurements, window_energies
 from pyspice_cim.characterization.benches.testbench import BenchCircuit, by_hand, instance
 from pyspice_cim.characterization.devices.timescale import gate_delay, gate_delay_simulation
 from pyspice_cim.characterization.spice.measure import bits_at, crossings, first_crossing, value_at
@@ -23,71 +22,32 @@ from pyspice_cim.netlists.analysis import Op
 from pyspice_cim.netlists.cells.bitcells import sram8t
 from pyspice_cim.netlists.columns.cell_ports import read_column, write_column
 from pyspice_cim.netlists.deck import DrawnDeck
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.contract import CELL_OPERATIONS, CellOperation
+from pyspice_cim.tables.quantity import Quantity
 from pyspice_cim.technology import Corner, Technology
 
-TRANSITIONS = ("0->0", "0->1", "1->0", "1->1")
 # Gate delays: wordline pulse of a write, and what lies after a pulse until all has settled.
 WRITE_PULSE, _RECOVERY = 10.0, 14.0
 # Gate delays until the wordline opens; precharge ends and data change at 2.
 _OPENED = 6.0
 
-_BITS = {"bit": ("0", "1")}
-_WRITES = {"transition": TRANSITIONS}
-_LEAKAGE = [
-    Quantity(
-        "sram8t_leakage_power",
-        "W",
-        "leakage",
-        "8T cell, wordlines off, read bitline at V_DD, mean of both states of the write bitlines: all sources",
-        ("bit",),
-        _BITS,
-    )
-]
-_READ = [
-    Quantity(
-        "sram8t_read_delay", "s", "read_delay", "reading a 1: read wordline at V_DD/2 to sense inverter at V_DD/2"
-    ),
-    Quantity(
-        "sram8t_read_droop",
-        "V",
-        "read_droop",
-        "reading a 0: what the read bitline loses until the end of the pulse (< 0: coupled up)",
-    ),
-    Quantity(
-        "sram8t_read_energy",
-        "J",
-        "read_energy",
-        "one read by stored bit: precharge with recovery, keeper, sense inverter, cell, lines",
-        ("bit",),
-        _BITS,
-    ),
-]
-_WRITTEN = [
-    Quantity(
-        "sram8t_write_delay",
-        "s",
-        "write_delay",
-        "write wordline at V_DD/2 to both nodes within 10 % for good; 0 where the bit stays",
-        ("transition",),
-        _WRITES,
-    ),
-    Quantity(
-        "sram8t_write_energy",
-        "J",
-        "write_energy",
-        "one write, both write bitlines swing: drivers, cell, lines",
-        ("transition",),
-        _WRITES,
-    ),
-    Quantity(
-        "sram8t_write_bitline_energy",
-        "J",
-        "bitline_energy",
-        "part of the write energy that the bitline drivers take",
-        ("transition",),
-        _WRITES,
-    ),
-]
+# Value of a reducer -> the quantity that it is.
+_LEAKAGE = {"leakage": contract.SRAM8T_LEAKAGE_POWER}
+_ACCESSES: Mapping[CellOperation, Mapping[str, Quantity]] = {
+    "read": {
+        "read_delay": contract.SRAM8T_READ_DELAY,
+        "read_droop": contract.SRAM8T_READ_DROOP,
+        "read_energy": contract.SRAM8T_READ_ENERGY,
+    },
+    "write": {
+        "write_delay": contract.SRAM8T_WRITE_DELAY,
+        "write_energy": contract.SRAM8T_WRITE_ENERGY,
+        "bitline_energy": contract.SRAM8T_WRITE_BITLINE_ENERGY,
+    },
+}
+# Stored bit before and after each write, as 0->1.
+TRANSITIONS = contract.TRANSITION.texts
 
 
 def sram8t_bench(
@@ -98,10 +58,14 @@ def sram8t_bench(
     write_pulse: float = WRITE_PULSE,
     operations: Sequence[CellOperation] = CELL_OPERATIONS,
 ) -> Bench:
-    """The 8T quantities of ``operations`` at ``corner`` with ``rows`` cells on the bitlines.
+    """The bench of the 8T cell; it measures the quantities of ``contract.SRAM8T`` that ``operations`` need.
 
     Args:
-        write_pulse: wordline pulse of a write in gate delays of the corner; too short a one fails the accesses.
+        technology: the technology.
+        corner: operating conditions.
+        rows: cells on a bitline.
+        write_pulse: wordline pulse of a write, in gate delays of the corner; too short a pulse fails the accesses.
+        operations: operations of the cell.
     """
     done: list[Measurement] = []
     if "hold" in operations:
@@ -113,13 +77,12 @@ def sram8t_bench(
             )
         ]
         done += measurements(_LEAKAGE, leakage)
-    accesses = [operation for operation in ("read", "write") if operation in operations]
+    accesses = [operation for operation in _ACCESSES if operation in operations]
     if not accesses:
         return done
     (scale,) = yield [gate_delay_simulation(technology, corner)]
-    quantities = {"read": _READ, "write": _WRITTEN}
     if not scale.ok:
-        return done + [each for access in accesses for each in measurements(quantities[access], scale)]
+        return done + [each for access in accesses for each in measurements(_ACCESSES[access], scale)]
     tau = gate_delay(scale)
     simulations = []
     for access in accesses:
@@ -131,12 +94,12 @@ def sram8t_bench(
         simulations.append(Simulation(deck=deck, reducer=reducer, arguments=arguments))
     outcomes = yield simulations
     for access, outcome in zip(accesses, outcomes, strict=True):
-        done += measurements(quantities[access], outcome)
+        done += measurements(_ACCESSES[access], outcome)
     return done
 
 
 def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) -> tuple[DrawnDeck, dict[str, Any]]:
-    """Columns ``0`` and ``1``, each with sources of its own, that read these bits; and the reducer's arguments."""
+    """Deck of two columns that read a 0 and a 1, each with its own sources; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: reads of 0 and 1")
     reader = read_column(technology, rows)
     bench.define(reader)
@@ -160,7 +123,7 @@ def read_deck(technology: Technology, corner: Corner, *, rows: int, tau: float) 
 def write_deck(
     technology: Technology, corner: Corner, *, rows: int, tau: float, pulse: float = WRITE_PULSE
 ) -> tuple[DrawnDeck, dict[str, Any]]:
-    """Four columns with sources of their own, one for each of ``TRANSITIONS``; and the reducer's arguments."""
+    """Deck of four columns, one for each of ``TRANSITIONS``, each with its own sources; and the reducer's arguments."""
     bench = BenchCircuit(technology, corner, f"8T column of {rows} rows: the four writes")
     writer = write_column(technology, rows)
     bench.define(writer)

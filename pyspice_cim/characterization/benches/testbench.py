@@ -24,9 +24,14 @@ LOGIC_TOLERANCES = Options.of(reltol="1e-3", chgtol="1e-16")
 
 
 def stepped(start: float, changes: Iterable[tuple[float, float]], edge: float) -> list[tuple[float, float]]:
-    """Points of a line at ``start`` V that moves to ``level`` at each (time, level), in ``edge`` s centred on the time.
+    """Points (time, level) of a control line that steps between levels.
 
-    A change to the level that the line already has is left out, so that no time repeats.
+    A change to the present level is left out, so that no time repeats.
+
+    Args:
+        start: first level in V.
+        changes: time in s and next level in V, in order of time.
+        edge: duration of an edge in s; the edge is centred on its time.
     """
     points = [(0.0, start)]
     level = start
@@ -42,8 +47,8 @@ class BenchCircuit:
     """A circuit under construction, with its supplies, driven lines, initial voltages and saved vectors.
 
     Attributes:
-        supplies: sources of the supply voltage; their energy is the charge that they deliver times V_DD.
-        lines: sources that drive a line up and down; a real driver would take the charge that they give times V_DD.
+        supplies: sources of the supply voltage. The energy of a supply is its charge times V_DD.
+        lines: sources of control lines. A real driver would take the charge that pulls the line up, times V_DD.
     """
 
     technology: Technology
@@ -116,9 +121,11 @@ class BenchCircuit:
 
 
 def by_hand(deck: DrawnDeck, explanation: str) -> DrawnDeck:
-    """``deck`` with comments on top, and a ``.print`` of a few voltages: without, ``ngspice -b FILE`` runs nothing.
+    """``deck`` with comments on top and a ``.print`` of a few voltages, without which ``ngspice -b FILE`` runs nothing.
 
-    An operating point is printed in any case.
+    Args:
+        deck: the deck; ngspice prints an operating point in any case.
+        explanation: lines of comments.
     """
     kind = "tran" if isinstance(deck.analysis, Tran) else "dc"
     shown = [name for name in deck.saves if name.startswith("v(")][:6]
@@ -127,6 +134,13 @@ def by_hand(deck: DrawnDeck, explanation: str) -> DrawnDeck:
 
 
 def instance(circuit: Circuit, name: str, cell: Cell, nodes: Mapping[str, str] | Sequence[str]) -> None:
-    """Place ``cell``; ``nodes`` maps its ports to nodes (one that is not named keeps its own name), or lists them."""
+    """Place ``cell`` into ``circuit``.
+
+    Args:
+        circuit: the circuit.
+        name: name of the instance.
+        cell: the cell.
+        nodes: port to node, where a port without a node is a node of the same name; or all nodes in the order of the ports.
+    """
     order = [nodes.get(port, port) for port in cell.ports] if isinstance(nodes, Mapping) else list(nodes)
     circuit.X(name, cell.name, *order)

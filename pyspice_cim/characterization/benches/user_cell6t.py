@@ -1,8 +1,8 @@
-"""Bench of a 6T cell that may be the user's own: as ``sram6t_bench``, with the noise margins of the whole cell.
+"""Bench of a 6T cell that may be a user cell: as ``sram6t_bench``, with the noise margins of the whole cell.
 
-The built-in cell's butterfly is drawn from half cells of the widths that the technology states. Of a user's file the
-halves are not known, and need not be alike, so the whole cell is swept: one copy with q forced gives qb = f(q), another one
-with qb forced gives q = g(qb).
+The butterfly of the built-in cell comes from half cells of the widths that the technology states. The halves of a user cell
+are not known, and may differ, so the whole cell is swept. One copy with q forced gives qb = f(q). Another copy with qb forced
+gives q = g(qb).
 """
 
 from typing import Any
@@ -21,7 +21,13 @@ from pyspice_cim.technology import Corner, Technology
 
 
 def cell6t_bench(technology: Technology, corner: Corner, **coordinates: Any) -> Bench:
-    """``sram6t_bench``, with ``whole_cell_deck`` in place of its butterfly if the cell is the user's own."""
+    """``sram6t_bench``, with ``whole_cell_deck`` in the place of its butterfly if the cell is a user cell.
+
+    Args:
+        technology: the technology.
+        corner: operating conditions.
+        coordinates: as of ``sram6t_bench``.
+    """
     bench = sram6t_bench(technology, corner, **coordinates)
     if technology.cell_6t.netlist is None:
         return (yield from bench)

@@ -16,7 +16,7 @@ from pyspice_cim.microcode import ColumnState, column_bits, columns_at_rest
 from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.organisation import NeuronConstants, Organisation
-from pyspice_cim.tables import Table
+from pyspice_cim.tables import Table, contract
 from pyspice_cim.tables.technology import technology_of
 from pyspice_cim.technology import Corner
 
@@ -60,12 +60,12 @@ def column_waveforms(table: Table, engine: Engine) -> ColumnWaveforms:
         TechnologyError: if the table's technology is not built in.
     """
     technology = technology_of(table)
-    minimum = table.quantity("column_minimum_cycle")
+    minimum = table.quantity(contract.COLUMN_MINIMUM_CYCLE.name)
     nominal = {"vdd": technology.supply.nominal_v, "temperature_c": technology.temperature.nominal_c}
     process = "tt" if "tt" in minimum["process"] else str(minimum["process"].values[0])
-    here = minimum.sel(process=process).sel(nominal, method="nearest").isel(column_rows=0, column_segments=0)
+    here = minimum.sel(process=process).sel(nominal, method="nearest").isel(contract.COLUMN.at(rows=0, segments=0))
     corner = Corner(process=process, vdd=float(here["vdd"]), temperature_c=float(here["temperature_c"]))
-    run = waveform_run(WORKING_MARGIN * float(here), rows=int(here["column_rows"]))
+    run = waveform_run(WORKING_MARGIN * float(here), rows=int(here[contract.COLUMN.stored("rows")]))
     probes = [f"v({node})" for node in NODES]
     deck = array_deck(technology, corner, run, title="waveforms of one column", probes=probes)
     assert deck.stop_time is not None

@@ -1,11 +1,11 @@
 """Reads and writes of one word of a 6T memory: schedule, deck and reducers, for the cell's and the sequential bench.
 
-One row of B columns with its whole periphery, driven through a list of operations. A read is
+One row of columns with its whole periphery runs a list of operations. A read is
 
-    precharge off, wordline on -> split of the bitlines grows -> sense enable (wordline off) -> precharge on
+    precharge off, wordline on -> bitline differential grows -> sense enable (wordline off) -> precharge on
 
-The sense amplifier is fired when the slowest column has a split of ``SPLIT``: a first run (``split_simulation``) finds
-the moment, the second one (``access_simulation``) uses it, as a replica column would.
+The sense amplifier fires when the slowest column has the bitline differential ``SPLIT``. A first run (``split_simulation``)
+finds this moment, a second run (``access_simulation``) uses the moment, as a replica column would.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,27 @@ from pyspice_cim.characterization.spice.simulation import Outcome, Simulation, r
 from pyspice_cim.errors import SimulationError
 from pyspice_cim.netlists.cells.periphery6t import column6t, wordline_driver
 from pyspice_cim.netlists.deck import DrawnDeck
+from pyspice_cim.tables import contract
 from pyspice_cim.technology import Corner, Technology
 
-# V between the bitlines at which the sense amplifier fires: about 3 sigma of the offset of a latch of this size.
-SPLIT = 0.1
-# Gate delays: from sense enable to its end, from precharge to the end of the cycle, of the wordline pulse of a write.
+SPLIT = contract.SENSE_DIFFERENTIAL
+# Gate delays: length of sense enable, time from precharge to the end of the cycle, wordline pulse of a write.
 _SENSE, _RECOVERY, WRITE_PULSE = 10.0, 14.0, 10.0
-# The precharge has done its work if what is missing is less than this part of the supply.
+# A bitline is recharged if its level misses less than this part of the supply.
 _RECOVERED = 0.03
 
 
 @dataclass(frozen=True, kw_only=True)
 class Word:
-    """A word of ``columns`` bits in a memory of ``rows`` rows at a corner; ``tau`` is the gate delay in s."""
+    """A word in a memory at a corner.
+
+    Attributes:
+        technology: the technology.
+        corner: operating conditions.
+        rows: rows of the memory.
+        columns: bits of the word.
+        tau: gate delay in s.
+    """
 
     technology: Technology
     corner: Corner
@@ -45,7 +53,7 @@ class Word:
 
 @dataclass(frozen=True, kw_only=True)
 class Operation:
-    """Write ``word`` (least significant bit in column 0), or read (``word`` is what must come out)."""
+    """A write of ``word`` (least significant bit in column 0), or a read that must give ``word``."""
 
     write: bool
     word: int
@@ -67,8 +75,11 @@ def access_deck(
     """DrawnDeck of ``operations`` on a row that holds ``stored``, and the reducer's arguments.
 
     Args:
-        split_time: s from row select to sense enable; ``None`` for a read that develops a split and is not sensed.
-        write_pulse: gate delays, wordline pulse of a write.
+        word: the memory.
+        operations: accesses, in order.
+        split_time: time from row select to sense enable in s; ``None`` for a read without sensing.
+        stored: word that the row holds first.
+        write_pulse: wordline pulse of a write in gate delays.
     """
     tau, vdd, count = word.tau, word.corner.vdd, word.columns
     title = (
@@ -80,7 +91,7 @@ def access_deck(
     bench.supply("vcell", "vpre", "vsense", "vwrite", "vword")
     lines: dict[str, list[tuple[float, int]]] = {"pcb": [], "selb": [], "isolate": [], "sae": [], "web": []}
     data: list[list[tuple[float, int]]] = [[] for _ in range(count)]
-    # A develop-only read needs a pulse that is long enough for the longest bitline.
+    # A read without sensing needs a pulse that is long enough for the longest bitline.
     unsensed = (12 + word.rows / 4) * tau
     time, edges, rows = tau, [tau], []
     for operation in operations:
@@ -117,7 +128,7 @@ def access_deck(
         bench.save(*(f"{name}{k}" for name in ("bl", "blb", "q", "qb", "out")))
         bench.initial |= {f"q{k}": bit * vdd, f"qb{k}": (1 - bit) * vdd, f"bl{k}": vdd, f"blb{k}": vdd}
         bench.initial |= {f"out{k}": 0.0, f"outb{k}": vdd}
-    # One column is the cell's own bench and is run as exactly as that; a word serves the energy budget of the memory.
+    # One column serves the bench of the cell and has its tolerances; a word serves the energy budget of the memory.
     deck = bench.transient(time, 2 * tau, edge, CELL_TOLERANCES if count == 1 else LOGIC_TOLERANCES)
     arguments = {
         "vdd": vdd,
@@ -132,8 +143,8 @@ def access_deck(
 
 
 def split_simulation(word: Word) -> Simulation:
-    """The run that finds how long after row select the slowest column has its split."""
-    # Alternating bits, so that both directions of the split are there.
+    """The simulation that finds the time from row select to the differential ``SPLIT`` of the slowest column."""
+    # Alternating bits give differentials of both signs.
     pattern = sum(1 << k for k in range(0, word.columns, 2))
     deck, arguments = access_deck(word, [Operation(write=False, word=pattern)], split_time=None, stored=pattern)
     chosen = {name: arguments[name] for name in ("vdd", "columns", "times")}
@@ -143,13 +154,16 @@ def split_simulation(word: Word) -> Simulation:
 def access_simulation(
     word: Word, operations: Sequence[Operation], *, split_time: float, stored: int = 0, write_pulse: float = WRITE_PULSE
 ) -> Simulation:
-    """The run of ``operations`` with the sense amplifier fired ``split_time`` s after row select."""
+    """The simulation of ``operations``; the arguments are those of ``access_deck``."""
     deck, arguments = access_deck(word, operations, split_time=split_time, stored=stored, write_pulse=write_pulse)
     return Simulation(deck=deck, reducer=reducer_name(reduce_access), arguments=arguments)
 
 
 def summarised(outcome: Outcome) -> Outcome:
-    """An outcome of ``reduce_access`` with one number for each quantity: mean energies, largest delays."""
+    """``outcome`` of ``reduce_access`` with one number for each value: mean energies, largest delays.
+
+    A delay that is NaN belongs to an operation without an edge, and does not count.
+    """
     values = {
         name: np.asarray(np.mean(value) if name.endswith("energy") else np.nanmax(value))
         for name, value in outcome.values.items()
@@ -158,10 +172,13 @@ def summarised(outcome: Outcome) -> Outcome:
 
 
 def reduce_split(vectors: Vectors, *, vdd: float, columns: int, times: list[list[float]]) -> dict[str, float]:
-    """Reducer: ``split_time`` from row select, ``bitline_delay`` from the wordline at V_DD/2, both in s.
+    """Reducer: time to the differential ``SPLIT`` of the slowest column, in s.
+
+    Returns:
+        ``split_time``: from row select. ``bitline_delay``: from the wordline at V_DD/2.
 
     Raises:
-        SimulationError: if a column never gets its split.
+        SimulationError: if a column never has the differential.
     """
     opened = times[0][1]
     wordline = first_crossing(vectors, "v(wl)", vdd / 2, after=opened, rising=True)
@@ -184,12 +201,13 @@ def reduce_access(
     supplies: list[str],
     lines: list[str],
 ) -> dict[str, Any]:
-    """Reducer: energy and delay of each operation, after its bits were found right.
+    """Reducer: energy and delay of each operation, after all bits were found right.
 
-    ``read_energy``, ``write_energy`` (J, all sources, precharge recovery included): one value for each read or write;
-    ``read_delay``, ``write_delay`` (s): the same, from the wordline at V_DD/2 to the last output at V_DD/2 (read) or to
-    the last storage node within a tenth of the supply of its rail (write); ``read_time``, ``write_time``: from row
-    select. An operation that leaves every output or node as it was has no edge to time: its delay is NaN.
+    Returns:
+        One value for each read or write. ``read_energy``, ``write_energy``: all sources and precharge recovery, in J.
+        ``read_delay``, ``write_delay``: from the wordline at V_DD/2 to the last output at V_DD/2 (read) or to the last
+        storage node within a tenth of the supply of its rail (write), in s. ``read_time``, ``write_time``: from row select,
+        in s. An operation that changes no output and no node has the delay NaN.
 
     Raises:
         SimulationError: for a wrong or undecided bit, bitlines that were not recharged at the end of a cycle, or if no

@@ -11,10 +11,10 @@ class Data:
     """The words behind the mean energy of an arithmetic unit.
 
     Attributes:
-        words: how many, a multiple of 4. What they cost depends on carries and glitches, so on which bits meet: with 4
-            words another seed moves the mean by 10 % (one sigma of six seeds, 8-bit units of generic45lp), with 16 by half
-            of that if the spread falls as the square root.
-        seed: of their bits.
+        words: number of words, a multiple of 4. The energy of a word depends on carries and glitches, so on the bits that
+            meet. With 4 words another seed moves the mean by 10 % (one sigma of six seeds, 8-bit units of generic45lp);
+            with 16 words by 5 %, if the spread falls as the square root.
+        seed: seed of the bits.
     """
 
     words: int = 16
@@ -22,16 +22,20 @@ class Data:
 
 
 DATA = Data()
-# Enough for what costs the same for each bit by itself, which four balanced words have the exact mean of.
+# Four balanced words have the exact mean where each bit costs energy by itself.
 BITWISE = Data(words=4)
 
 
 def balanced_words(bits: int, data: Data = DATA) -> list[int]:
-    """A word to start from, and ``data.words`` after it in which every bit stays 0, rises, stays 1 and falls equally often.
+    """A first word, and ``data.words`` words in which every bit stays 0, rises, stays 1 and falls equally often.
 
-    What a bit costs by itself has then the mean of uniformly random words, without its spread. Each bit walks round the
-    circle 0, 0, 1, 1 (``data.words`` / 4 times, with runs of random lengths); where it starts is spread over the bits,
+    The energy that a bit costs by itself then has the mean of uniformly random words, without their spread. Each bit walks
+    round the circle 0, 0, 1, 1 (``data.words`` / 4 times, with runs of random lengths). The starts are spread over the bits,
     so that half the bits of about every word are set.
+
+    Args:
+        bits: bits of a word.
+        data: number of words, and seed.
     """
     rng, turns = np.random.default_rng(data.seed), data.words // 4
     order = rng.permutation(bits)

@@ -174,19 +174,19 @@ def _started(table: Table, technology: Technology, bench: str, node: Node) -> Be
         TechnologyError: if the technology does not have the node's corner.
     """
     kind = BENCHES.get(bench)
-    if kind is None or not {f"{bench}_{axis}" for axis in kind.axes} <= node.place.keys():
+    if kind is None or not {kind.contract.stored(axis) for axis in kind.axes} <= node.place.keys():
         raise TableError(
             f"table {table.source} is of another version: this package has no bench {bench!r} with the axes "
             f"{', '.join(axis for axis in node.place)}"
         )
     conditions = {name: node.place[name] for name in CORNER_AXES}
     corner = Corner.model_validate(conditions).check(technology)
-    coordinates = {axis: _count(table, f"{bench}_{axis}", node) for axis in kind.axes}
+    coordinates = {axis: _count(table, kind.contract.stored(axis), node) for axis in kind.axes}
     return started(_plan(table), technology, Point(bench=bench, corner=corner, coordinates=coordinates))
 
 
 def _count(table: Table, axis: str, node: Node) -> int:
-    """The coordinate of ``node`` along ``axis``, if it is one that a plan may ask for.
+    """The coordinate of ``node`` along ``axis``, if the coordinate is one that a plan may ask for.
 
     Raises:
         TableError: if it is none.

@@ -27,6 +27,7 @@ from pyspice_cim.characterization.plans.settings import DEFAULT_SETTINGS, BenchS
 from pyspice_cim.characterization.spice.simulation import Bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
 from pyspice_cim.errors import NetlistError, PlanError
+from pyspice_cim.tables.quantity import stored_name
 from pyspice_cim.technology import Corner, Technology
 
 
@@ -201,7 +202,7 @@ class Point:
         """Coordinates as a table names them."""
         return {
             **self.corner.model_dump(),
-            **{f"{self.bench}_{axis}": value for axis, value in self.coordinates.items()},
+            **{stored_name(self.bench, axis): value for axis, value in self.coordinates.items()},
         }
 
 

@@ -151,7 +151,8 @@ def interpolation_checks(table: Table, point: Point, run: BenchRun) -> list[Chec
 
 def _interpolated(table: Table, look: Lookup, point: Point, measured: Measurement) -> NDArray[np.float64]:
     place: dict[str, Any] = dict(point.place)
-    numeric = [dim for dim in measured.dims if table.dataset[dim].dtype.kind in "if"]
+    array = table.quantity(measured.name)
+    numeric = [dim for dim in measured.dims if array[dim].dtype.kind in "if"]
     own = np.meshgrid(*(np.array(measured.labels[dim], dtype=float) for dim in numeric), indexing="ij")
     place |= dict(zip(numeric, own, strict=True))
     dims = [*numeric, *(dim for dim in measured.dims if dim not in numeric)]
@@ -228,7 +229,8 @@ def _check(point: Point, measured: Measurement, found: NDArray[np.float64]) -> C
         expected=float(expected[worst]),
         found=float(found[worst]),
         error=error,
-        excess=max(error - measured.resolution, 0.0),
+        # Python's max may lose an error that is not a number.
+        excess=float(np.maximum(error - measured.resolution, 0.0)),
         decks=measured.decks,
     )
 

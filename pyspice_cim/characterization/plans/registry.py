@@ -1,4 +1,4 @@
-"""Every bench that a plan can ask for: its function and its axes. A new bench is a line here."""
+"""Every bench that a plan can ask for: function, contract and settings. A new bench is a line here."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,19 +20,21 @@ from pyspice_cim.characterization.plans.settings import (
     program_arguments,
 )
 from pyspice_cim.characterization.spice.simulation import Bench
-from pyspice_cim.characterization.variation.montecarlo import monte_carlo_bench, tail_bench
+from pyspice_cim.characterization.variation.montecarlo import check_rows, monte_carlo_bench, tail_bench
 from pyspice_cim.characterization.variation.population import MonteCarloSettings
 from pyspice_cim.netlists.cells.decoder import address_groups
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.quantity import BenchContract
 from pyspice_cim.technology import Corner, Technology
 
 
 @dataclass(frozen=True)
 class BenchKind:
-    """A bench and the names of its axes, all positive integers.
+    """A bench as plans know the bench.
 
     Attributes:
         run: called as ``run(technology, corner, **{axis: value})``, with ``monte_carlo=`` its settings if it samples.
-        axes: axis name to its meaning.
+        contract: axes and quantities.
         settings: names of the ``BenchSettings`` that a plan may give.
         arguments: what ``run`` is called with for them.
         samples: whether the bench draws samples; then its numbers are neither held out nor audited.
@@ -40,11 +42,16 @@ class BenchKind:
     """
 
     run: Callable[..., Bench]
-    axes: dict[str, str]
+    contract: BenchContract
     settings: tuple[str, ...] = ()
     arguments: Callable[[BenchSettings], Arguments] = lambda settings: {}
     samples: bool = False
     check: Callable[..., object] = lambda **coordinates: None
+
+    @property
+    def axes(self) -> dict[str, str]:
+        """Axis name to its meaning."""
+        return {axis.name: axis.meaning for axis in self.contract.axes}
 
     def start(
         self,
@@ -59,27 +66,42 @@ class BenchKind:
         return self.run(technology, corner, **coordinates, **self.arguments(settings), **more)
 
 
+BENCHES: dict[str, BenchKind] = {}
+
+
+def register_kind(kind: BenchKind) -> None:
+    """Let plans ask for ``kind`` by the name in its contract.
+
+    Raises:
+        ValueError: if the contract is not registered (``tables.contract.register_bench``).
+    """
+    if kind.contract.name not in contract.CONTRACT.benches:
+        raise ValueError(f"bench {kind.contract.name!r} has no registered contract; call register_bench first")
+    BENCHES[kind.contract.name] = kind
+
+
 _CELL: dict[str, Any] = {"settings": ("operations",), "arguments": cell_arguments}
 
-BENCHES = {
-    "sram6t": BenchKind(cell6t_bench, {"rows": "cells on a bitline"}, **_CELL),
-    "sram8t": BenchKind(sram8t_bench, {"rows": "cells on a bitline"}, **_CELL),
-    "column": BenchKind(
+for _kind in (
+    BenchKind(cell6t_bench, contract.SRAM6T, **_CELL),
+    BenchKind(sram8t_bench, contract.SRAM8T, **_CELL),
+    BenchKind(
         column_bench,
-        {"rows": "rows of a segment", "segments": "weight segments on the global read line"},
+        contract.COLUMN,
         settings=("data_seed",),
         arguments=program_arguments,
         check=check_column,
     ),
-    "driver": BenchKind(driver_bench, {}, settings=("line_load_ff", "input_slew_ps"), arguments=driver_arguments),
-    "decoder": BenchKind(decoder_bench, {"rows": "rows to choose from"}, check=address_groups),
-    "sequential": BenchKind(
+    BenchKind(driver_bench, contract.DRIVER, settings=("line_load_ff", "input_slew_ps"), arguments=driver_arguments),
+    BenchKind(decoder_bench, contract.DECODER, check=address_groups),
+    BenchKind(
         sequential_bench,
-        {"rows": "words of the memory", "membrane_bits": "bits of a word"},
+        contract.SEQUENTIAL,
         settings=("data_words", "data_seed"),
         arguments=data_arguments,
         check=check_sequential,
     ),
-    "monte_carlo": BenchKind(monte_carlo_bench, {"rows": "cells on a bitline"}, samples=True),
-    "tail": BenchKind(tail_bench, {"rows": "cells on a bitline"}, samples=True),
-}
+    BenchKind(monte_carlo_bench, contract.MONTE_CARLO, samples=True, check=check_rows),
+    BenchKind(tail_bench, contract.TAIL, samples=True, check=check_rows),
+):
+    register_kind(_kind)

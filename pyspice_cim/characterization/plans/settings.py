@@ -9,8 +9,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, Strict
 
-from pyspice_cim.characterization.benches.cell_operations import CellOperation
 from pyspice_cim.characterization.benches.words import DATA
+from pyspice_cim.tables.contract import CellOperation
 
 Names = TypeVar("Names", tuple[str, ...], list[str])
 

@@ -24,13 +24,14 @@ from pyspice_cim.characterization.plans.quality import (
 )
 from pyspice_cim.characterization.plans.registry import BENCHES
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement
+from pyspice_cim.errors import TableError
 from pyspice_cim.tables import SCHEMA, SCHEMA_VERSION, Table
+from pyspice_cim.tables.contract import CONTRACT
+from pyspice_cim.tables.quantity import scale_of, stored_name
 from pyspice_cim.tables.table import CORNER_AXES
 from pyspice_cim.technology import Technology, load_technology
 
-_AXIS_UNITS = {"vdd": "V", "temperature_c": "degC", "line_load": "F", "input_slew": "s"}
-# Quantities that change by factors over a range, and so are interpolated in their logarithm: leakages and delays.
-_LOGARITHMIC_UNITS = ("W", "s")
+_CORNER_UNITS = {"vdd": "V", "temperature_c": "degC"}
 
 
 def characterize(
@@ -164,13 +165,13 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
     """
     measured = [run.measurements for run in runs]
     corners = {"process": plan.corners.process, "vdd": plan.corners.vdd, "temperature_c": plan.corners.temperature_c}
-    coords: dict[str, object] = {axis: np.array(values) for axis, values in corners.items()}
+    coords = {axis: xr.Variable((axis,), np.array(values)) for axis, values in corners.items()}
     variables: dict[str, xr.Variable] = {}
     for bench in plan.benches:
-        axes = [f"{bench}_{axis}" for axis in BENCHES[bench].axes]
+        axes = [stored_name(bench, axis) for axis in BENCHES[bench].axes]
         coords |= {
-            f"{bench}_{axis}": ((f"{bench}_{axis}",), np.array(plan.benches[bench].axes[axis]), {"long_name": meaning})
-            for axis, meaning in BENCHES[bench].axes.items()
+            name: xr.Variable((name,), np.array(plan.benches[bench].axes[axis]), {"long_name": meaning})
+            for name, (axis, meaning) in zip(axes, BENCHES[bench].axes.items(), strict=True)
         }
         dims = (*CORNER_AXES, *axes)
         sizes = (len(plan.benches[bench].axes[axis]) for axis in BENCHES[bench].axes)
@@ -185,12 +186,17 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
         for result in results:
             if result.name not in variables:
                 known, like = variables[f"{point.bench}_point"], shapes[result.name]
-                own = tuple(len(like.labels[dim]) for dim in like.dims)
+                own = _own_axes(point.bench, like)
+                if own is None:
+                    continue
                 attributes = {"units": like.unit, "long_name": like.description, "bench": point.bench}
                 attributes |= {"interpolation": like.scale} if like.scale else {}
-                empty = np.full(known.shape + own, np.nan)
-                variables[result.name] = xr.Variable((*known.dims, *like.dims), empty, attributes)
-                coords |= {dim: np.array(like.labels[dim]) for dim in like.dims}
+                empty = np.full(known.shape + tuple(axis.size for axis in own.values()), np.nan)
+                variables[result.name] = xr.Variable((*known.dims, *own), empty, attributes)
+                for stored, axis in own.items():
+                    # Own axes belong to their bench: two benches may both have a component.
+                    if not coords.setdefault(stored, axis).equals(axis):
+                        raise TableError(f"{result.name} has other labels along {stored} than another quantity")
             if result.value is not None:
                 variables[result.name].values[point.index] = result.value
     variables |= {
@@ -215,14 +221,32 @@ def assemble(plan: Plan, points: list[Point], runs: list[BenchRun], *, origin: M
     dataset = xr.Dataset(variables, coords=coords, attrs=provenance)
     for name in dataset.data_vars:
         array = dataset[name]
-        if array.attrs.get("units") in _LOGARITHMIC_UNITS:
+        if "units" in array.attrs and array.attrs.get("interpolation", scale_of(array.attrs["units"])) == "log":
             # A confidence bound may lie at minus infinity, which has no logarithm either.
             known = array.values[~np.isnan(array.values)]
             array.attrs["interpolation"] = "log" if known.size and known.min() > 0 else "linear"
-    for axis, unit in _AXIS_UNITS.items():
-        if axis in dataset.coords:
-            dataset[axis].attrs["units"] = unit
+    for corner_axis, unit in _CORNER_UNITS.items():
+        dataset[corner_axis].attrs["units"] = unit
     return Table(dataset=dataset)
+
+
+def _own_axes(bench: str, measured: Measurement) -> dict[str, xr.Variable] | None:
+    """Stored name of each own axis of ``measured`` to its labels; ``short_name`` is what users see.
+
+    ``None`` if nobody knows the labels, because no point has a value: then the points have the reasons.
+    """
+    found = CONTRACT.find(measured.name)
+    declared = {axis.name: axis for axis in found[1].own} if found else {}
+    axes = {}
+    # A failed measurement need not know its axes.
+    for dim in measured.dims if measured.value is not None else measured.dims or declared:
+        labels = measured.labels.get(dim) or (declared[dim].labels if dim in declared else None)
+        if labels is None:
+            return None
+        unit = declared[dim].unit if dim in declared else ""
+        name = stored_name(bench, dim)
+        axes[name] = xr.Variable((name,), np.array(labels), {"short_name": dim} | ({"units": unit} if unit else {}))
+    return axes
 
 
 def _status(run: BenchRun) -> str:
@@ -237,7 +261,7 @@ def _with_quality(table: Table, held: list[Check], audits: list[tuple[int, list[
     numbered = [(number, check) for number, checks in audits for check in checks]
     for attribute, checks in (("interpolation_error", held), ("numerical_error", [check for _, check in numbered])):
         for check in checks:
-            # An error that could not be had is no small one.
+            # The attribute is the largest error that is known; those that are not known stand beside it with their reasons.
             if np.isfinite(check.error):
                 attributes = dataset[check.quantity].attrs
                 attributes[attribute] = max(attributes.get(attribute, 0.0), check.error)

@@ -22,10 +22,12 @@ from numpy.typing import NDArray
 from scipy.stats import beta, binom, chi2, t
 
 from pyspice_cim.characterization.spice.measure import Array
+from pyspice_cim.tables.contract import BOUND, STATISTIC
 
-QUANTILES = {"q0.001": 0.001, "q0.01": 0.01, "median": 0.5, "q0.99": 0.99, "q0.999": 0.999}
-STATISTICS = ("mean", "sigma", *QUANTILES)
-BOUNDS = ("estimate", "lower", "upper")
+STATISTICS = STATISTIC.texts
+# Mean and sigma come first.
+QUANTILES = dict(zip(STATISTICS[2:], (0.001, 0.01, 0.5, 0.99, 0.999), strict=True))
+BOUNDS = BOUND.texts
 # By sampler: the words that the description of a quantity has for its intervals.
 INTERVALS = {
     "random": "of independent samples",

@@ -29,6 +29,7 @@ from pyspice_cim.characterization.variation.population import Population
 from pyspice_cim.characterization.variation.sense import sense_offset, sense_transistors
 from pyspice_cim.characterization.variation.static import snm_fixture, write_margin_fixture
 from pyspice_cim.netlists.flat import Transistor
+from pyspice_cim.tables.contract import COLUMN_MINIMUM_CYCLE
 from pyspice_cim.technology import Corner, Technology
 
 MarginRun = Generator[list[Simulation], list[Outcome], CopyResults]
@@ -72,7 +73,7 @@ def find_conditions(
     word = Word(technology=technology, corner=corner, rows=rows, columns=1, tau=gate_delay(scale))
     sensed, read, written = yield [nominal_sense_delay(word), read_fixture(word).nominal, write_fixture(word).nominal]
     measured = yield from column_bench(technology, corner, rows=rows, segments=1)
-    cycle = next(each for each in measured if each.name == "column_minimum_cycle")
+    cycle = next(each for each in measured if each.name == COLUMN_MINIMUM_CYCLE.name)
     late = read.reason or written.reason or cycle.reason
     return Conditions(
         word=word,

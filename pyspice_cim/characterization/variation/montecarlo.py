@@ -2,59 +2,43 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 
 import numpy as np
 
-from pyspice_cim.characterization.benches.column import WORKING_MARGIN
+from pyspice_cim.characterization.benches.column import INPUTS, WEIGHT_BITS, WORKING_MARGIN
+from pyspice_cim.characterization.benches.quantities import measured
 from pyspice_cim.characterization.spice.measure import Array
 from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome, Simulation
-from pyspice_cim.characterization.variation.estimates import BOUNDS, INTERVALS, STATISTICS, fraction, statistics
+from pyspice_cim.characterization.variation.estimates import BOUNDS, INTERVALS, fraction, statistics
 from pyspice_cim.characterization.variation.fixture import CopyResults
 from pyspice_cim.characterization.variation.importance import Tail, tail_probabilities
 from pyspice_cim.characterization.variation.mechanisms import Mechanism, find_conditions, find_mechanisms
 from pyspice_cim.characterization.variation.population import MonteCarloSettings, Population, standard_normals
+from pyspice_cim.errors import NetlistError
+from pyspice_cim.tables import contract
+from pyspice_cim.tables.quantity import Labels, Quantity
 from pyspice_cim.technology import Corner, Technology
 
-MECHANISMS = ("read", "write", "sense", "cycle")
-# By quantity: mechanism whose run gives it, name of the value in the run, unit, description.
-_QUANTITIES = {
-    "sram6t_mc_hold_snm": ("read", "hold_snm", "V", "6T hold noise margin"),
-    "sram6t_mc_read_snm": ("read", "read_snm", "V", "6T read noise margin"),
-    "sram6t_mc_write_margin": ("write", "write_margin", "V", "bitline voltage at which the 6T cell flips, harder bit"),
-    "sram6t_mc_write_delay": (
-        "sense",
-        "write_delay",
-        "s",
-        "wordline to both nodes within 10 %, bitlines driven before; infinite: not written",
-    ),
-    "sram6t_mc_write_energy": ("sense", "write_energy", "J", "write and recovery of the bitlines: the copy's supply"),
-    "sram6t_mc_read_split": ("sense", "differential", "V", "bitline difference at the nominal sense moment"),
-    "sram6t_mc_read_energy": ("sense", "read_energy", "J", "read and recovery of the bitlines: the copy's supply"),
-    "sram6t_mc_write_failed": ("sense", "write_failed", "1", "1 where the write did not flip the cell"),
-    "sram6t_mc_read_disturbed": ("sense", "read_disturbed", "1", "1 where the read flipped the cell"),
-    "sram6t_mc_sense_offset": ("sense", "offset", "V", "input-referred offset of the sense amplifier"),
-    "sram6t_mc_sense_margin": ("sense", "margin", "V", "split at the sense moment less the offset"),
-    "sram8t_mc_read_delay": ("cycle", "read_delay", "s", "reading a 1: read wordline to sense inverter"),
-    "sram8t_mc_write_delay": ("cycle", "write_delay", "s", "write wordline to both nodes within 10 %, slower bit"),
-    "sram8t_mc_cycle_slack": ("cycle", "margin", "s", "slack in the working cycle, as variation/cycle.py defines it"),
-}
-_MECHANISM_LABELS = {"mechanism": MECHANISMS}
-# By result of a tail: unit, whether it has bounds, description.
-_TAILS = {
-    "failure_probability": ("1", True, "probability that the margin of a cell is below 0, with 95 % interval"),
-    "sigma": ("1", True, "equivalent sigma of the probability, with its interval"),
-    "shift_norm": ("1", False, "distance of the most probable failure, sigmas"),
-    "effective_samples": ("1", False, "effective number of failing importance samples"),
-    "simulations": ("1", False, "margins that were simulated"),
-    "failed_simulations": ("1", False, "importance samples whose simulation failed; the interval holds both cases"),
-    "regions": ("1", False, "regions of failure that were found and sampled around"),
-}
+MECHANISMS = contract.MECHANISM.texts
 # Mechanisms with the specification 0; accesses of the 8T cell; margins m of a cycle (1 + m) T, T the nominal shortest
 # cycle.
-STATIC_MECHANISMS = ("read", "write", "sense")
-ACCESSES = ("read", "write")
-CYCLE_MARGINS = (0.0, 0.05, 0.1, 0.2, 0.3)
+STATIC_MECHANISMS = contract.LIMIT.texts
+ACCESSES = contract.ACCESS.texts
+CYCLE_MARGINS = tuple(float(margin) for margin in contract.CYCLE_MARGIN.labels or ())
+
+
+def check_rows(*, rows: int) -> None:
+    """Check that both benches can find the shortest cycle of a nominal column: its one segment holds all weights.
+
+    Raises:
+        NetlistError: if ``rows`` cells on a bitline are too few.
+    """
+    if rows < INPUTS * WEIGHT_BITS:
+        raise NetlistError(
+            f"rows = {rows} do not hold the {INPUTS * WEIGHT_BITS} bits of weights of the nominal column; give "
+            f"{INPUTS * WEIGHT_BITS} rows at least"
+        )
 
 
 def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo: MonteCarloSettings) -> Bench:
@@ -84,11 +68,11 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
         if not mechanism.reason:
             results[name] = yield from mechanism.of(population, z, monte_carlo.pack)
     reasons = {name: mechanism.reason for name, mechanism in found.items() if mechanism.reason}
-    measured = []
-    for quantity, (name, value, unit, description) in _QUANTITIES.items():
+    done = []
+    for (name, value), quantities in contract.SAMPLED.items():
         result = results.get(name)
         why = reasons.get(name, conditions.reason)
-        measured += _distribution(quantity, unit, description, result, value, why, INTERVALS[monte_carlo.sampler])
+        done += _distribution(quantities, result, value, why, len(z), INTERVALS[monte_carlo.sampler])
     rates = [
         fraction(results[name].values["margin"][~results[name].failed] < 0) if name in results else np.full(3, np.nan)
         for name in MECHANISMS
@@ -97,54 +81,39 @@ def monte_carlo_bench(technology: Technology, corner: Corner, *, rows: int, mont
         if result.failed.any():
             reasons[name] = f"{int(result.failed.sum())} of {len(result.reasons)} copies failed and are left out"
     decks = tuple(dict.fromkeys(deck for result in results.values() for deck in result.decks))
-    measured.append(
-        Measurement(
-            name="sram6t_mc_failure_fraction",
-            unit="1",
-            value=np.array(rates),
-            dims=("mechanism", "bound"),
-            labels={**_MECHANISM_LABELS, "bound": BOUNDS},
+    done.append(
+        measured(
+            contract.FAILURE_FRACTION,
+            np.array(rates),
             reason="; ".join(f"{name}: {reason}" for name, reason in reasons.items()),
             decks=decks,
-            description="part of the samples with a margin below 0 (cycle: 8T), with its 95 % interval, "
-            + INTERVALS[monte_carlo.sampler],
+            note=INTERVALS[monte_carlo.sampler],
         )
     )
-    return measured
+    return done
 
 
 def _distribution(
-    quantity: str, unit: str, description: str, result: CopyResults | None, value: str, reason: str, intervals: str
+    quantities: tuple[Quantity, Quantity],
+    result: CopyResults | None,
+    value: str,
+    reason: str,
+    count: int,
+    intervals: str,
 ) -> list[Measurement]:
-    """Return the samples of one quantity and their statistics."""
+    """Return the ``count`` samples of one quantity and their statistics."""
     samples = None if result is None else result.values[value]
     if result is not None and result.failed.any():
         counted = Counter(each.partition(":")[0] for each in result.reasons if each)
         reason = f"{int(result.failed.sum())} of {len(result.reasons)} copies failed: " + ", ".join(
-            f"{count} {kind}" for kind, count in counted.items()
+            f"{number} {kind}" for kind, number in counted.items()
         )
     decks = () if result is None else result.decks
+    along = {contract.SAMPLE.name: tuple(float(i) for i in range(count))}
+    every, told = quantities
     return [
-        Measurement(
-            name=quantity,
-            unit=unit,
-            value=samples,
-            dims=("sample",),
-            labels={} if samples is None else {"sample": tuple(float(i) for i in range(samples.size))},
-            reason=reason,
-            decks=decks,
-            description=description,
-        ),
-        Measurement(
-            name=f"{quantity}_statistics",
-            unit=unit,
-            value=None if samples is None else statistics(samples),
-            dims=("statistic", "bound"),
-            labels={"statistic": STATISTICS, "bound": BOUNDS},
-            reason=reason,
-            decks=decks,
-            description=f"{description}: over the samples, with 95 % intervals, {intervals}",
-        ),
+        measured(every, samples, reason=reason, decks=decks, labels=along),
+        measured(told, None if samples is None else statistics(samples), reason=reason, decks=decks, note=intervals),
     ]
 
 
@@ -199,20 +168,16 @@ def tail_bench(technology: Technology, corner: Corner, *, rows: int, monte_carlo
         specs = tuple(-margin * slack.get(access, float("nan")) / (WORKING_MARGIN - 1.0) for margin in CYCLE_MARGINS)
         late += yield from tails(f"late_{access}", specs)
     return [
-        *_tails("sram6t", "6T", static, {"limit": STATIC_MECHANISMS}, tuple(decks)),
-        *_tails("sram8t", "8T", late, {"access": ACCESSES, "cycle_margin": CYCLE_MARGINS}, tuple(decks)),
+        *_tails(contract.SRAM6T_TAIL, static, (STATIC_MECHANISMS,), tuple(decks)),
+        *_tails(contract.SRAM8T_TAIL, late, (ACCESSES, CYCLE_MARGINS), tuple(decks)),
     ]
 
 
 def _tails(
-    cell: str,
-    title: str,
-    tails: list[Tail],
-    labels: dict[str, tuple[str, ...] | tuple[float, ...]],
-    decks: tuple[str, ...],
+    quantities: Mapping[str, Quantity], tails: list[Tail], labels: tuple[Labels, ...], decks: tuple[str, ...]
 ) -> list[Measurement]:
     """Return the measurements of ``tails``; there is one tail for each combination of ``labels``."""
-    shape = tuple(map(len, labels.values()))
+    shape = tuple(map(len, labels))
     values = {
         "failure_probability": [(tail.probability, *tail.interval) for tail in tails],
         "sigma": [(tail.sigma, *tail.sigma_interval) for tail in tails],
@@ -222,24 +187,20 @@ def _tails(
         "failed_simulations": [tail.failed for tail in tails],
         "regions": [len(tail.points) for tail in tails],
     }
-    names = itertools.product(*labels.values())
+    names = itertools.product(*labels)
     reasons = [
         f"{' '.join(map(str, name))}: {tail.reason}" for name, tail in zip(names, tails, strict=True) if tail.reason
     ]
     return [
-        Measurement(
-            name=f"{cell}_tail_{name}",
-            unit=unit,
-            value=np.array(values[name], dtype=np.float64).reshape(*shape, *((len(BOUNDS),) if bounded else ())),
-            dims=(*labels, *(("bound",) if bounded else ())),
-            labels={**labels, **({"bound": BOUNDS} if bounded else {})},
+        measured(
+            quantity,
+            np.array(values[name], dtype=np.float64).reshape(
+                *shape, *(len(BOUNDS),) * (contract.BOUND in quantity.own)
+            ),
             reason="; ".join(reasons),
             decks=decks,
-            # Between two supplies the equivalent sigma is about linear; a small probability is not.
-            scale="probit" if name == "failure_probability" else "",
-            description=f"{title} cell: {description}",
         )
-        for name, (unit, bounded, description) in _TAILS.items()
+        for name, quantity in quantities.items()
     ]
 
 

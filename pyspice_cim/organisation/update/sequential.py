@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from pyspice_cim.organisation.program import Neuron, Row
 from pyspice_cim.organisation.spec import Place, UnitCost, Update
 from pyspice_cim.organisation.update import in_array
-from pyspice_cim.tables import Lookup, Table
+from pyspice_cim.tables import Lookup, Table, contract
 
 _STEPS = ("decode", "read", "transport", "write")
 
@@ -34,22 +34,26 @@ def _update(name: str, arithmetic: Literal["subtract", "multiply"]) -> Update:
 
     def unit(table: Table, place: Place, neurons: NDArray[np.int64]) -> UnitCost:
         look = Lookup(table, outside=place.outside)
+        where = {
+            "vdd": place.vdd,
+            "temperature_c": place.temperature_c,
+            **contract.SEQUENTIAL.at(rows=neurons, membrane_bits=place.membrane_bits),
+        }
+        found = {
+            quantity.name: look.counted(quantity.name, process=place.process, **where)
+            for part in (*_STEPS, arithmetic)
+            for quantity in contract.SEQUENTIAL_PARTS[part]
+        }
 
-        def per_word(step: str, what: str) -> NDArray[np.float64]:
-            return look(
-                f"sequential_{step}_{what}",
-                process=place.process,
-                vdd=place.vdd,
-                temperature_c=place.temperature_c,
-                sequential_rows=neurons,
-                sequential_membrane_bits=place.membrane_bits,
-            )
+        def cost(number: int) -> NDArray[np.float64]:
+            """Energy (0) or time (1) of an update of all neurons."""
+            of_word = {
+                part: found[contract.SEQUENTIAL_PARTS[part][number].name].value for part in (*_STEPS, arithmetic)
+            }
+            total: NDArray[np.float64] = np.sum([of_word[step] for step in _STEPS], axis=0) + of_word[arithmetic]
+            return neurons * total
 
-        time, energy = (
-            neurons * (np.sum([per_word(step, what) for step in _STEPS], axis=0) + per_word(arithmetic, what))
-            for what in ("time", "energy")
-        )
-        return UnitCost(time=time, energy=energy, clipped=look.clipped)
+        return UnitCost(time=cost(1), energy=cost(0), clipped=sum(each.clipped for each in found.values()))
 
     return Update(
         name=name,
@@ -58,7 +62,9 @@ def _update(name: str, arithmetic: Literal["subtract", "multiply"]) -> Update:
         after_step=in_array.after_step,
         membranes=in_array.membranes,
         unit=unit,
-        quantities=tuple(f"sequential_{step}_{what}" for step in (*_STEPS, arithmetic) for what in ("time", "energy")),
+        quantities=tuple(
+            quantity.name for part in (*_STEPS, arithmetic) for quantity in contract.SEQUENTIAL_PARTS[part]
+        ),
         latency=name,
     )
 

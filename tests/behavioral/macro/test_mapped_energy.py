@@ -1,6 +1,7 @@
 """Energies of mapped networks: exact counts equal the microcode's, expected ones state an error that holds."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mapped_networks import macro, mapped_networks
 
+from pyspice_cim.behavioral.macro import network as network_module
 from pyspice_cim.behavioral.macro.execution import execute
 from pyspice_cim.behavioral.macro.layer import calibrated_layer
 from pyspice_cim.behavioral.macro.mapping import map_layers
@@ -267,3 +269,21 @@ def test_the_reference_table_is_used_when_none_is_given(technology):
         "generic45lp",
     )
     assert mapped.run(np.ones((2, 1, network.shape[0]), np.uint8)).energy > 0
+
+
+@pytest.mark.parametrize("errors", [(0.0, np.nan), (np.nan, 0.0)])
+def test_an_error_that_is_not_known_is_no_small_one(errors, monkeypatch):
+    """The largest of 0 and NaN was 0: a layer whose error is not known looked exact."""
+    rng = np.random.default_rng(1)
+    common = {"weight_bits": 4, "params": LDLIFParams(lambda_=1, theta=9, membrane_bits=6, reset="zero")}
+    layers = [FullyConnected(weights=rng.integers(-8, 8, (8, 8)), **common) for _ in errors]
+    network = MappedNetwork(layers, (8,), TABLE, macro(membrane_bits=6, rows=16), compare=())
+
+    def unknown(*arguments):
+        found = run_mapped(*arguments)
+        runs = tuple(replace(run, energy_error=error) for run, error in zip(found.layers, errors, strict=True))
+        return replace(found, layers=runs)
+
+    monkeypatch.setattr(network_module, "run_mapped", unknown)
+    report = network.run(rng.integers(0, 2, (3, 2, 8)), energy="expected")
+    assert np.isnan(report.energy_error)

@@ -7,14 +7,14 @@ import pytest
 
 from pyspice_cim.characterization.benches.array import QUICK_OPTIONS, array_simulation
 from pyspice_cim.characterization.benches.column import (
-    _BITS,
-    _CYCLE_RATIO,
+    BITS,
     COMPONENTS,
+    CYCLE_RATIO,
     LINE_KINDS,
-    _random_run,
-    _stress_run,
     column_bench,
     program_events,
+    random_run,
+    stress_run,
 )
 from pyspice_cim.characterization.benches.driver import driver_bench
 from pyspice_cim.characterization.engine.engine import run_one
@@ -29,15 +29,15 @@ from pyspice_cim.tables import load_table
 from pyspice_cim.technology import Corner, load_technology
 
 TECHNOLOGY, CORNER = load_technology("generic45lp"), Corner(vdd=1.1)
-SHAPE = ArrayShape(columns=2, bits=_BITS, inputs=2, weight_bits=4, rows=16, segments=1)
+SHAPE = ArrayShape(columns=2, bits=BITS, inputs=2, weight_bits=4, rows=16, segments=1)
 
 
 def test_the_stored_minimum_cycle_is_where_bits_begin_to_be_right():
     """The table's cycle works, the next shorter one of the search's grid does not."""
     quantity = load_table(shipped("reference", "generic45lp.h5")).quantity("column_minimum_cycle")
     minimum = float(quantity.sel(process="tt", vdd=1.1, temperature_c=27.0, column_rows=16, column_segments=1))
-    stress = _stress_run(replace(SHAPE, bits=_BITS - 1))
-    for cycle, works in ((minimum, True), (minimum / _CYCLE_RATIO, False)):
+    stress = stress_run(replace(SHAPE, bits=BITS - 1))
+    for cycle, works in ((minimum, True), (minimum / CYCLE_RATIO, False)):
         run = replace(stress, timing=Timing(cycle=cycle))
         simulation = array_simulation(TECHNOLOGY, CORNER, run, title="column stress", options=QUICK_OPTIONS)
         outcome = execute(simulation, NgspiceSimulator())
@@ -105,7 +105,7 @@ def test_the_bench_finds_the_energies_and_the_cycle_of_a_known_world():
                 answer.append(Outcome(values={}, failure=failure, deck_sha256="1", cpu_seconds=0))
             else:
                 outcome = _answer(simulation, truth)
-                run = _random_run(SHAPE, Timing(cycle=cycle), runs)
+                run = random_run(SHAPE, Timing(cycle=cycle), runs)
                 outcome.values["columns"][:] = np.einsum("ce,ekj->ckj", truth, program_events(run))
                 # What leaks in a cycle: the slice and a segment (which leaks nothing here), and 14 cells.
                 outcome.values["columns"][COMPONENTS.index("logic")] += 2e-10 * cycle
@@ -117,7 +117,7 @@ def test_the_bench_finds_the_energies_and_the_cycle_of_a_known_world():
         except StopIteration as stop:
             found = {m.name: m for m in stop.value}
             break
-    assert 1.5e-9 < found["column_minimum_cycle"].value <= 1.5e-9 * _CYCLE_RATIO
+    assert 1.5e-9 < found["column_minimum_cycle"].value <= 1.5e-9 * CYCLE_RATIO
     # Every event occurs in the calibration, or its energy could not be told apart from another's.
     np.testing.assert_allclose(found["column_event_energy"].value, truth, rtol=1e-6, atol=1e-21)
     assert found["column_event_residual"].value < 1e-9

@@ -21,6 +21,7 @@ from pyspice_cim.characterization.spice.status import Failure, Status
 from pyspice_cim.netlists.analysis import Options, Tran
 from pyspice_cim.netlists.deck import DrawnDeck
 from pyspice_cim.tables import Lookup, Table, load_table, save_table
+from pyspice_cim.tables.quantity import BenchAxis, BenchContract
 from pyspice_cim.tables.table import CORNER_AXES
 from pyspice_cim.technology import load_technology
 
@@ -109,7 +110,8 @@ def drive(bench):
 @pytest.fixture
 def plan(tmp_path, monkeypatch):
     """Makes a plan of the bench ``parabola``."""
-    monkeypatch.setitem(registry.BENCHES, "parabola", BenchKind(parabola, {"size": "how many"}))
+    contract = BenchContract(name="parabola", axes=(BenchAxis(name="size", meaning="how many"),), quantities=())
+    monkeypatch.setitem(registry.BENCHES, "parabola", BenchKind(parabola, contract))
 
     def make(more="", vdd="[0.9, 1.0, 1.2]", temperature="[0.0, 50.0]", size="[1, 4]") -> Plan:
         path = tmp_path / "parabola.toml"

@@ -9,6 +9,7 @@ from pyspice_cim.characterization.plans.sweep import assemble
 from pyspice_cim.characterization.spice.simulation import Measurement
 from pyspice_cim.errors import TableError
 from pyspice_cim.tables import Lookup, load_table, save_table
+from pyspice_cim.tables.origin import origin
 from pyspice_cim.technology import load_technology
 
 PLAN = """
@@ -43,7 +44,7 @@ def fake(plan, failing):
         measured.append(
             [
                 Measurement(
-                    name=f"{point.bench}_energy",
+                    name=f"{point.bench}_part_energy",
                     unit="J",
                     value=None if failed else np.array([here, -here]),
                     # A failed measurement need not know its axes.
@@ -66,7 +67,7 @@ def test_every_value_is_in_its_place(plan):
         for vdd in (1.0, 1.1):
             for segments in (1, 4, 16):
                 found = look(
-                    "column_energy",
+                    "column_part_energy",
                     process=process,
                     vdd=vdd,
                     temperature_c=27,
@@ -74,7 +75,7 @@ def test_every_value_is_in_its_place(plan):
                     column_segments=segments,
                 )
                 assert found[0] == 100 * (process == "ss") + 10 * vdd + segments
-            assert look("driver_energy", process=process, vdd=vdd, temperature_c=27)[1] == -(
+            assert look("driver_part_energy", process=process, vdd=vdd, temperature_c=27)[1] == -(
                 100 * (process == "ss") + 10 * vdd
             )
 
@@ -89,12 +90,12 @@ def test_failures_are_in_the_table_and_never_a_number(plan, tmp_path, failing):
     assert [i for i, status in enumerate(statuses) if status == "failed"] == list(failing)
     if 0 in failing:
         with pytest.raises(TableError, match="did not converge"):
-            Lookup(table)("column_energy", vdd=1.0, temperature_c=27, column_rows=16, column_segments=1)
+            Lookup(table)("column_part_energy", vdd=1.0, temperature_c=27, column_rows=16, column_segments=1)
 
 
 def test_provenance(plan):
     attributes = fake(plan, ()).dataset.attrs
     assert attributes["plan_text"] == PLAN and attributes["ngspice"] == "ngspice-fake"
     assert attributes["technology_sha256"] == load_technology("generic45lp").sha256
-    trace = fake(plan, ()).trace("column_energy", process="ss", vdd=1.1, temperature_c=27.0, column_segments=16)
-    assert trace["decks"] == f"{11:064x}" and trace["status"] == "ok"
+    (node,) = origin(fake(plan, ()), "column_part_energy", process="ss", vdd=1.1, column_segments=16).nodes
+    assert node.decks == (f"{11:064x}",) and node.status == "ok"
