@@ -14,6 +14,7 @@ from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import ColumnState
 from pyspice_cim.organisation.program import Neuron, Row, StepProgram
 from pyspice_cim.tables import Table
+from pyspice_cim.technology import Corner
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -58,16 +59,12 @@ class Place:
     """Operating point and membrane width of a macro, at which quantities of a table are looked up.
 
     Attributes:
-        process: process corner.
-        vdd: supply voltage in volts.
-        temperature_c: temperature in degrees Celsius.
+        corner: process corner, supply voltage and temperature.
         membrane_bits: width of a membrane in bits.
         outside: what a look-up outside of the table does: ``raise`` an error, or ``clip`` to the edge of the table.
     """
 
-    process: str
-    vdd: float
-    temperature_c: float
+    corner: Corner
     membrane_bits: int
     outside: Literal["raise", "clip"]
 

@@ -37,7 +37,7 @@ from pyspice_cim.netlists.columns.array import ArrayShape
 from pyspice_cim.netlists.waves import Timing
 from pyspice_cim.tables import Table
 from pyspice_cim.tables.technology import technology_of
-from pyspice_cim.technology import Corner, Technology
+from pyspice_cim.technology import Technology
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -264,9 +264,7 @@ def cosimulate(
     runs = [vector_run(vector, layer) for vector, layer in zip(drawn, layers, strict=True)]
     simulations = []
     for index, (layer, run) in enumerate(zip(layers, runs, strict=True)):
-        config = layer.mapped.config
-        corner = Corner(process=config.process, vdd=config.vdd, temperature_c=config.temperature_c)
-        title = f"co-simulation vector {index}"
+        title, corner = f"co-simulation vector {index}", layer.mapped.config.corner
         simulations.append(array_simulation(technology, corner, run, title=title, accept_wrong_bits=True))
     outcomes = engine.simulate(simulations)
     return _report([_compare(*each) for each in zip(drawn, layers, runs, outcomes, strict=True)], outcomes)

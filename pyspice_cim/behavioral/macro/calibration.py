@@ -1,4 +1,4 @@
-"""What a macro takes from its table: cycle, energies, delays and leakage at its operating point."""
+"""The values that a macro takes from its table: cycle, energies, delays and leakage at its operating point."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from pyspice_cim.microcode.lines import driver_units
 from pyspice_cim.tables import Lookup, Table, contract
 from pyspice_cim.tables.quantity import Quantity
 
-# Components of the lines' energy, by kind of line. The precharge clock counts as a clock, the segment's as a word line:
-# it is pulsed by the address.
+# Components of the control lines' energy, by kind of line. The precharge clock is a clock. The precharge line of a segment
+# counts as a wordline, because the address pulses the line.
 _LINE_COMPONENTS = {
     "clocks": ("ph1", "ph1b", "ph2", "ph2b", "phq", "phqb", "pcb", "rst", "fc", "fcb"),
     "mask_lines": ("za", "zb"),
@@ -27,18 +27,18 @@ _LINE_COMPONENTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Figures of one macro, all of them looked up.
+    """Values of one macro, looked up in a table.
 
     Attributes:
-        cycle: s.
-        column_bits: ``P``, bits of a column's word.
-        event_energy: column component to the energy of each event of ``microcode.EVENTS``, J.
-        line_energy: kind of line to the energy of one pulse with its driver, all columns, J.
-        decoder_energy: choosing one of the weight rows, J; 0 where the macro has a single row.
-        write_delay, flag_delay: s after the start of a cycle.
-        leakage: power of the idle macro, W.
-        residual: relative RMS error of the energy of one column's operation in the table's calibration.
-        clipped: look-ups that left the table and were clipped.
+        cycle: time of one bit cycle, in s.
+        column_bits: ``P``, number of bits of a column's word.
+        event_energy: energy of each event of ``microcode.EVENTS`` by component of a column, in J.
+        line_energy: energy of one pulse of a control line with its driver, for all columns, by kind of line, in J.
+        decoder_energy: energy of selecting one weight row, in J. A macro with a single row has 0.
+        write_delay, flag_delay: delay of the last stored bit and of the flag after the start of a cycle, in s.
+        leakage: leakage power of the idle macro, in W.
+        residual: relative RMS error of the event regression for the energy of one operation of a column.
+        clipped: number of look-ups that left the table and were clipped.
     """
 
     cycle: float
@@ -53,7 +53,7 @@ class Calibration:
     clipped: int
 
     def lines_energy(self, operation: Operation) -> dict[str, float]:
-        """Energy of the control lines and the weight-row decoder in one operation, J."""
+        """Return the energy of the control lines and of the weight-row decoder in ``operation``, by component, in J."""
         pulses = line_pulses(operation, bits=self.column_bits)
         energy = {
             component: sum(pulses[kind] * self.line_energy[kind] for kind in kinds)
@@ -63,25 +63,37 @@ class Calibration:
         return energy
 
     def operation_time(self, operations: int) -> float:
-        """Time of ``operations`` that follow each other, s; the last write drains into the next program."""
+        """Return the time of ``operations`` consecutive operations, in s: t = operations x P x cycle.
+
+        The time leaves out the drain of the last write, which overlaps with the next operation.
+        """
         return operations * self.column_bits * self.cycle
 
 
 def calibrate(config: MacroConfig, table: Table) -> Calibration:
-    """Look up everything that a macro of ``config`` needs.
+    """Look up the values of a macro.
+
+    A line needs n unit drivers in parallel. Their energy is n times the energy of one unit driver with an n-th of the load.
+
+    Args:
+        config: size, bits and conditions of the macro.
+        table: table of the macro's technology.
+
+    Returns:
+        The values at the operating point of ``config``.
 
     Raises:
-        TableError: if the table is of another technology, lacks a quantity or the point failed; ``OutsideTableError`` if
-            the macro lies outside it and ``config.outside`` is ``raise``.
+        TableError: if the table is of another technology, or a quantity is not there or failed.
+        OutsideTableError: if the macro lies outside the table and ``config.outside`` is ``raise``.
     """
     table.require_technology(config.technology)
     look = Lookup(table, outside=config.outside)
-    corner: dict[str, Any] = {"vdd": config.vdd, "temperature_c": config.temperature_c}
+    corner: dict[str, Any] = config.corner.model_dump()
     clipped = 0
 
     def found(quantity: Quantity, **place: Any) -> NDArray[np.float64]:
         nonlocal clipped
-        looked = look.counted(quantity.name, process=config.process, **corner, **place)
+        looked = look.counted(quantity.name, **corner, **place)
         clipped += looked.clipped
         return looked.value
 
@@ -106,7 +118,6 @@ def calibrate(config: MacroConfig, table: Table) -> Calibration:
     load = column(contract.COLUMN_LINE_CAPACITANCE)
     lines = table.quantity(contract.COLUMN_LINE_CAPACITANCE.name)[contract.LINE.name]
     kinds = [str(kind) for kind in lines.values]
-    # n unit drivers in parallel with n times the load cost n times the energy of one.
     units = np.array([driver_units(kind, columns=config.neurons, segments=config.segments) for kind in kinds])
     pulse = units * found(contract.DRIVER_ENERGY, **{contract.LINE_LOAD.name: load * config.neurons / units})
     decoder = found(contract.DECODER_ENERGY, **contract.DECODER.at(rows=config.inputs * config.weight_bits))

@@ -1,4 +1,4 @@
-"""What a macro is: its size, its bits and the conditions at which it works."""
+"""The configuration of a macro: size, bits, organisation and operating point."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -11,6 +11,7 @@ from pyspice_cim.checks import check_integer, check_number, check_type
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.organisation import Organisation, Place
+from pyspice_cim.technology import Corner
 from pyspice_cim.technology.bitcells import table_names
 
 _DEFAULT = Organisation()
@@ -18,19 +19,21 @@ _DEFAULT = Organisation()
 
 @dataclass(frozen=True, kw_only=True)
 class MacroConfig:
-    """One SRAM macro of LD-LIF neurons, a neuron a column.
+    """One SRAM macro of LD-LIF neurons, with one neuron in each column.
 
     Attributes:
-        technology: name of the technology that its table must be of.
-        neurons: columns.
-        inputs: weight rows of a column, in inputs.
-        weight_bits, membrane_bits: two's complement.
-        column_bits: bits of a column's word, guard bits included; by default as many as any weights could need. Fewer
-            are faster: ``microcode.column_bits`` says how many given weights need.
-        rows: rows of a segment (membranes, and each weight segment).
-        process, vdd, temperature_c: operating conditions; V and degrees Celsius.
-        margin: cycle over the table's minimum cycle.
-        outside: what to do where a look-up leaves the table: ``raise``, or ``clip`` and count.
+        technology: name of the technology of the macro and of its table.
+        neurons: number of columns.
+        inputs: number of inputs; each input has ``weight_bits`` weight rows.
+        weight_bits, membrane_bits: number of bits in two's complement.
+        column_bits: number of bits of a column's word, with guard bits. The default serves any weights. Fewer bits are
+            faster; ``microcode.column_bits`` computes how many bits given weights need.
+        rows: number of rows of the membrane segment and of each weight segment.
+        process: process corner.
+        vdd: supply voltage in V.
+        temperature_c: temperature in degrees Celsius.
+        margin: working cycle over the minimum cycle of the table.
+        outside: policy where a look-up leaves the table: ``raise``, or ``clip`` and count.
         organisation: how the macro accumulates its inputs and updates its membranes.
         bitcell: name of the bit cell that the array is made of (``technology.bitcells``).
 
@@ -85,7 +88,7 @@ class MacroConfig:
 
     @property
     def bits(self) -> int:
-        """Bits of a column's word."""
+        """Number of bits of a column's word."""
         if self.column_bits is not None:
             return self.column_bits
         half = 2 ** (self.weight_bits - 1)
@@ -94,26 +97,29 @@ class MacroConfig:
 
     @property
     def place(self) -> Place:
-        """Where the macro stands in a table."""
-        return Place(
-            process=self.process,
-            vdd=self.vdd,
-            temperature_c=self.temperature_c,
-            membrane_bits=self.membrane_bits,
-            outside=self.outside,
-        )
+        """The place of the macro in a table."""
+        return Place(corner=self.corner, membrane_bits=self.membrane_bits, outside=self.outside)
+
+    @property
+    def corner(self) -> Corner:
+        """The operating point of the macro.
+
+        Raises:
+            TechnologyError: if the supply or the temperature is impossible.
+        """
+        return Corner(process=self.process, vdd=self.vdd, temperature_c=self.temperature_c)
 
     @property
     def segments(self) -> int:
-        """Weight segments of a column."""
+        """Number of weight segments of a column."""
         return -(-self.inputs * self.weight_bits // self.rows)
 
 
 def checked_conditions(conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``conditions``, fields of ``MacroConfig``, for macros whose sizes follow from the layers on them.
+    """Return ``conditions`` if each of them is a field of ``MacroConfig`` that does not follow from a layer.
 
     Raises:
-        ConfigError: if a condition is such a size, or no field of ``MacroConfig``.
+        ConfigError: if a condition is a size that follows from a layer, or is no field of ``MacroConfig``.
     """
     sizes = ("neurons", "inputs", "weight_bits", "membrane_bits", "column_bits")
     known = [field.name for field in fields(MacroConfig) if field.name not in sizes]

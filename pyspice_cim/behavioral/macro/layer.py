@@ -1,4 +1,4 @@
-"""A layer on calibrated macros: from the operations and events of a run to energy and time."""
+"""A layer on calibrated macros: energy and time follow from the operations and events of a run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -26,14 +26,14 @@ class LayerRun:
     """What a layer did on its macros.
 
     Attributes:
-        operations: counts of all macros by kind (a row of the step program), (batch, kinds).
-        path: operations that follow each other in the layer, (batch, 1 + compared): as the macros are organised, and with
-            each update that they are compared with (``CalibratedLayer.before_inputs``).
-        active: values of the inputs, summed over all steps, (batch,).
-        sops: synaptic operations: values of the inputs, each times its fan-out, (batch,).
-        events: counts by kind and event summed over all columns, (batch, kinds, events); ``None`` without energies.
-        writes: scratch cells written, by ``kernels.program.TRANSITIONS``, (batch, 4); ``None`` without energies.
-        energy_error: relative RMS error of ``expected``, see ``expected.py``; else 0.
+        operations: operations of all macros by kind (a row of the step program), shape (batch, kinds).
+        path: operations on the critical path of the layer, shape (batch, 1 + compared). The first column holds the macros'
+            own update, the others hold the updates of ``CalibratedLayer.compared``.
+        active: sum of the input values over all steps, shape (batch,).
+        sops: synaptic operations, shape (batch,). An input value counts once for each neuron that sees the input.
+        events: sum of each event over all columns, shape (batch, kinds, events); ``None`` in the mode ``none``.
+        writes: written scratch cells by ``kernels.program.TRANSITIONS``, shape (batch, 4); ``None`` in the mode ``none``.
+        energy_error: relative RMS error of the mode ``expected`` (``expected.py``); 0 in other modes.
     """
 
     operations: Ints
@@ -47,15 +47,17 @@ class LayerRun:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class CalibratedLayer:
-    """A layer on macros, with what its table says.
+    """A mapped layer with the values that its table gives.
 
     Attributes:
-        line_energy: of the control lines in one operation, by kind of operation and component, J.
-        write_energy: writing a scratch cell by ``kernels.program.TRANSITIONS``, J; 0 for a layer without transfers.
-        units: update organisation to the cost of one update of each group by its unit beside the array: that of the
-            macro's own organisation, if it has one, and those that it is compared with.
-        compared: the update organisations that the layer is compared with.
-        clipped: look-ups that left the table.
+        mapped: the layer on its macros.
+        calibration: values of one macro.
+        line_energy: energy of the control lines in one operation, by kind and component, in J.
+        write_energy: energy of writing one scratch cell, by ``kernels.program.TRANSITIONS``, in J. A layer without
+            partial-sum macros has zeros.
+        units: cost of one update of each group by a unit beside the array, by update organisation.
+        compared: names of the update organisations that a report compares with the macros' own.
+        clipped: number of look-ups that left the table.
     """
 
     mapped: LayerMap
@@ -68,12 +70,15 @@ class CalibratedLayer:
 
     @property
     def leakage(self) -> float:
-        """Leakage power of all macros, W."""
+        """Leakage power of all macros, in W."""
         return self.mapped.macros * self.calibration.leakage
 
     @property
     def before_inputs(self) -> Floats:
-        """Operations before the inputs of a step, (groups, 1 + compared): as the macro is organised, then as each other."""
+        """Duration of the update before the inputs of a step, in operations, shape (groups, 1 + compared).
+
+        The first column holds the macros' own update, the others hold the updates of ``compared``.
+        """
         operation, program = self.calibration.operation_time(1), self.mapped.program
         rows = [program.rows[kind] for kind in program.kinds(Guard.BEFORE_INPUTS)]
         groups = len(self.mapped.groups)
@@ -86,7 +91,7 @@ class CalibratedLayer:
         return np.stack(times, axis=-1)
 
     def counts(self, run: LayerRun) -> dict[str, Ints]:
-        """Operations by name, (batch,)."""
+        """Return the number of operations of ``run`` by name, shape (batch,) each."""
         counts: dict[str, Any] = {}
         for kind, name in enumerate(self.mapped.program.names):
             if self._occurs(kind):
@@ -94,21 +99,41 @@ class CalibratedLayer:
         return counts
 
     def times(self, run: LayerRun, steps: int) -> Floats:
-        """Time of the layer, s, (batch, 1 + compared): its busiest macros, and the drain of every step."""
+        """Return the time that the layer takes, in s.
+
+        t = operations on the critical path x time of one operation + steps x drain of the last write of a step
+
+        Args:
+            run: what the layer did.
+            steps: number of time steps.
+
+        Returns:
+            Times, shape (batch, 1 + compared), in the order of ``before_inputs``.
+        """
         drain = max(self.calibration.write_delay, self.calibration.flag_delay)
         return self.calibration.operation_time(1) * run.path + steps * drain
 
     def _occurs(self, kind: int) -> bool:
-        """Whether the layer has macros that run rows of ``kind``: without partial-sum macros nothing is transferred."""
+        """Return whether the layer has macros that run ``kind``. A layer without partial-sum macros transfers nothing."""
         transfer = self.mapped.program.rows[kind].guard in (Guard.SENT, Guard.FIRST_RECEIVED, Guard.LATER_RECEIVED)
         return not transfer or self.mapped.macros > len(self.mapped.groups)
 
     def energy(self, run: LayerRun) -> tuple[dict[str, Floats], dict[str, Floats]]:
-        """Energy by component and by operation, without leakage, J, (batch,) each; empty without events.
+        """Return the energy of ``run`` by component and by operation, without leakage.
 
-        E = sum over kinds (events x energy of the event + operations x energy of the lines) + scratch cells written
+        E = sum over kinds (events x energy of an event + operations x energy of the control lines)
+            + written scratch cells x energy of a write
 
-        A row that a unit beside the array computes costs what its unit does. ``COMPONENTS`` adds what else is registered.
+        A unit beside the array replaces the first sum for the program rows that name the unit. ``COMPONENTS`` adds the
+        registered components.
+
+        Args:
+            run: what the layer did.
+
+        Returns:
+            Energy by component and energy by operation, in J, shape (batch,) each. Both are empty if ``run`` has no events.
+
+        Source of the sum over events: the regression of ``characterization.benches.column``.
         """
         if run.events is None or run.writes is None:
             return {}, {}
@@ -143,42 +168,50 @@ class CalibratedLayer:
         return components, operations
 
 
-# Further components of the energy of a layer's run, by name of what they are of: (component, operation, J [batch]) each.
+# A function of a layer and its run that gives rows of (component, operation, energy in J, shape (batch,)).
 Component = Callable[[CalibratedLayer, LayerRun], Iterable[tuple[str, str, Floats]]]
 COMPONENTS: dict[str, Component] = {}
 
 
 def register_component(name: str, component: Component) -> None:
-    """Add ``component`` to the energy of every layer, e.g. a controller's: J an operation that it counts in the run."""
+    """Add ``component`` to the energy of every layer, for example the energy of a controller.
+
+    Args:
+        name: key in ``COMPONENTS``.
+        component: function that computes the rows of the component from a layer and its run.
+    """
     COMPONENTS[name] = component
 
 
 def calibrated_layer(
     mapped: LayerMap,
-    figures: Table,
+    lookup_table: Table,
     calibration: Calibration | None = None,
     compare: Sequence[str] | None = None,
 ) -> CalibratedLayer:
-    """Look up what the macros of ``mapped`` need in the table ``figures``.
+    """Return ``mapped`` with the values that its macros need.
 
     Args:
-        compare: update organisations to compare the layer's with; ``None``: all that the table holds for these macros.
+        mapped: the layer on its macros.
+        lookup_table: table of the macros' technology.
+        calibration: values of one macro; by default looked up.
+        compare: update organisations that a report compares with the macros' own; by default all that the table covers.
 
     Raises:
         TableError: if the table lacks a quantity; ``OutsideTableError`` outside of the table under the policy ``raise``.
         ConfigError: for an update organisation that is not registered, or that the columns compute themselves.
     """
     config = mapped.config
-    calibration = calibration or calibrate(config, figures)
+    calibration = calibration or calibrate(config, lookup_table)
     neurons = np.array([len(group.neurons) for group in mapped.groups])
     costs = {row.cost for row in mapped.program.rows} - {COLUMNS}
-    units = {name: _unit(name)(figures, config.place, neurons) for name in sorted(costs)}
+    units = {name: _unit(name)(lookup_table, config.place, neurons) for name in sorted(costs)}
     compared = []
     # A comparison that nobody asked for is left out where the table does not hold all of it.
     place = config.place if compare is not None else replace(config.place, outside="raise")
     for name in _beside(config.organisation.update) if compare is None else compare:
         try:
-            units[name] = _unit(name)(figures, place, neurons)
+            units[name] = _unit(name)(lookup_table, place, neurons)
         except TableError:
             if compare is not None:
                 raise
@@ -186,7 +219,7 @@ def calibrated_layer(
             compared.append(name)
     energy, clipped = np.zeros(len(table.TRANSITIONS)), 0
     if mapped.macros > len(mapped.groups):
-        energy, clipped = _write_energy(config, figures)
+        energy, clipped = _write_energy(config, lookup_table)
     return CalibratedLayer(
         mapped=mapped,
         calibration=calibration,
@@ -199,7 +232,7 @@ def calibrated_layer(
 
 
 def _beside(update: str) -> list[str]:
-    """Registered update organisations other than ``update`` that have a unit beside the array."""
+    """Return the registered update organisations that have a unit beside the array, without ``update``."""
     return [name for name, each in UPDATES.items() if each.unit is not None and name != update]
 
 
@@ -211,16 +244,11 @@ def _unit(name: str) -> Callable[[Table, Place, Ints], UnitCost]:
     return unit
 
 
-def _write_energy(config: MacroConfig, figures: Table) -> tuple[Floats, int]:
+def _write_energy(config: MacroConfig, lookup_table: Table) -> tuple[Floats, int]:
     """Energy of one write of a bit cell with bitlines and drivers, by transition (J); look-ups that were clipped."""
-    look = Lookup(figures, outside=config.outside)
+    look = Lookup(lookup_table, outside=config.outside)
     names = table_names(config.bitcell)
-    labels = [str(label) for label in figures.quantity(names.write_energy)[contract.TRANSITION.name].values]
-    energy = look.counted(
-        names.write_energy,
-        process=config.process,
-        vdd=config.vdd,
-        temperature_c=config.temperature_c,
-        **{names.rows: config.rows},  # type: ignore[arg-type]
-    )
+    labels = [str(label) for label in lookup_table.quantity(names.write_energy)[contract.TRANSITION.name].values]
+    here: dict[str, Any] = {**config.corner.model_dump(), names.rows: config.rows}
+    energy = look.counted(names.write_energy, **here)
     return np.array([float(energy.value[labels.index(name)]) for name in table.TRANSITIONS]), energy.clipped

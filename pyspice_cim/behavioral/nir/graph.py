@@ -209,7 +209,7 @@ def _refuse_branches(name: str, others: list[str], verb: str) -> NoReturn:
     if not others:
         raise DataError(f"node {name} leads nowhere; connect it to the output or remove it")
     raise DataError(
-        f"node {name} {verb} {_list(others)}: layers run one after the other, and neurons may feed themselves back "
+        f"node {name} {verb} {_list(others)}: layers run in sequence, and neurons may feed themselves back "
         f"through one Linear; merge parallel branches into one path"
     )
 

@@ -15,7 +15,7 @@ The unit beside the array computes the decay only. The columns accumulate, satur
 The bits are therefore the bits of ``in_array``, for both names.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,13 +34,10 @@ def _update(name: str, arithmetic: Literal["subtract", "multiply"]) -> Update:
 
     def unit(table: Table, place: Place, neurons: NDArray[np.int64]) -> UnitCost:
         look = Lookup(table, outside=place.outside)
-        where = {
-            "vdd": place.vdd,
-            "temperature_c": place.temperature_c,
-            **contract.SEQUENTIAL.at(rows=neurons, membrane_bits=place.membrane_bits),
-        }
+        here: dict[str, Any] = place.corner.model_dump()
+        here |= contract.SEQUENTIAL.at(rows=neurons, membrane_bits=place.membrane_bits)
         found = {
-            quantity.name: look.counted(quantity.name, process=place.process, **where)
+            quantity.name: look.counted(quantity.name, **here)
             for part in (*_STEPS, arithmetic)
             for quantity in contract.SEQUENTIAL_PARTS[part]
         }
