@@ -103,7 +103,7 @@ def differences(table: Table, technology: Technology, ngspice: str) -> list[str]
             f"the one here {technology.sha256[:16]}"
         )
     if attributes.get("variation_sha256", technology.variation_sha256) != technology.variation_sha256:
-        found.append(f"mismatch or die-to-die variation of technology {technology.name} has changed since")
+        found.append(f"mismatch or global variation of technology {technology.name} has changed since")
     return found
 
 

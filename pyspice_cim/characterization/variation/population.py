@@ -7,7 +7,7 @@
     A_VT           Pelgrom coefficient of one transistor, in V m
     W, L           width and length, in m
     m              transistors in parallel that k stands for; they share their mean shift
-    sigma_global   global (die-to-die) variation: one z_global for all n and another for all p transistors of a sample
+    sigma_global   global variation: one z_global for all n and another for all p transistors of a sample
     s_k            +1 for n and -1 for p, so that a positive z_global makes both slow
 
 Mismatch law: M. J. M. Pelgrom, A. C. J. Duinmaijer, A. P. G. Welbers, IEEE JSSC 24 (5), 1989.
@@ -59,7 +59,7 @@ class MonteCarloSettings:
         sampler: ``random``: sample i comes from a generator with the seed (seed, i). ``sobol``: sample i is point i of
             the scrambled Sobol sequence of the seed. ``lhs``: Latin hypercube; sample i depends on ``count`` as well.
         seed: seed of all samples.
-        variation: ``local`` (mismatch), ``global`` (variation from die to die) or ``both``.
+        variation: ``local`` (mismatch), ``global`` or ``both``.
         tail_samples: importance samples per specification of a failure probability.
         pack: copies per deck.
 
