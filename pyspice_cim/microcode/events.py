@@ -7,9 +7,9 @@ The column adds both to the carry ``c`` and writes the sum ``s`` back:
 
    s = r \oplus o \oplus c, \qquad c_{k+1} = r\,o + r\,c + o\,c
 
-Every precharge returns the nodes behind the sense gates to rest. The energy of a cycle therefore depends on v, r, o and c,
-on the bits that the latches held before, and on the bit that is overwritten. ``EVENTS`` lists indicator functions of these
-bits. The energy of a cycle is linear in the indicators:
+Every precharge returns the nodes behind the sense gates to rest. The energy of a cycle therefore depends on these bits:
+v, r, o and c, the bits that the latches held before, and the bit that is overwritten. ``EVENTS`` lists indicator
+functions of these bits. The energy of a cycle is linear in the indicators:
 
 .. math:: E_k = \sum_e E_e\,\mathbf{1}_e(k)
 

@@ -61,7 +61,7 @@ class Deck:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of the text: what a number of a table is traced back to."""
+        """Hash of the text. A table names by this hash the decks behind its numbers."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
     @property
@@ -70,19 +70,21 @@ class Deck:
         return self.text.partition("\n")[0].removeprefix(".title").lstrip("* ")
 
     def retried(self, options: Options, step: float) -> "Deck":
-        """This deck with ``options`` on a card of their own at its end: ngspice takes the last value of an option.
+        """Return this deck for a convergence retry.
 
         Args:
-            step: factor on the longest time step of a ``DrawnDeck``; the step of a deck by hand stays as it is.
+            options: options for a new last card. They override the deck's options, because ngspice takes the last value
+                of an option.
+            step: factor on the longest time step of a ``DrawnDeck``. A deck that was written by hand keeps its step.
         """
         card = f".options {options.text}\n" if options.values else ""
         return replace(self, text=f"{self.text.removesuffix(_END)}{card}{_END}")
 
     def tightened(self, factor: float) -> "Deck":
-        """This deck with every tolerance divided by ``factor``, half the longest step, and ``factor`` times the time.
+        """Return this deck for an audit, see ``DrawnDeck.tightened``.
 
         Raises:
-            NetlistError: for a deck that was written by hand: it has no fields to change.
+            NetlistError: for a deck that was written by hand, which has no fields to change.
         """
         raise NetlistError(f"the deck {self.title!r} was written by hand; an audit needs a DrawnDeck")
 
@@ -157,11 +159,18 @@ class DrawnDeck(Deck):
         return cls(circuit=drawn, models=models, **parts)
 
     def retried(self, options: Options, step: float) -> "DrawnDeck":
-        """This deck with ``options`` that win, and the longest time step multiplied by ``step``."""
+        """Return this deck for a convergence retry.
+
+        ``options`` override options of the deck, and the longest time step is multiplied by ``step``.
+        """
         return replace(self, overrides=options, analysis=self._with_step(step))
 
     def tightened(self, factor: float) -> "DrawnDeck":
-        """This deck with every tolerance divided by ``factor``, half the longest step, and ``factor`` times the time."""
+        """Return this deck for an audit.
+
+        Every tolerance is divided by ``factor``, the longest time step is halved, and the time limit of ngspice is
+        multiplied by ``factor``.
+        """
         options, analysis = self.options.tightened(factor), self._with_step(0.5)
         return replace(self, options=options, analysis=analysis, timeout=factor * self.timeout)
 

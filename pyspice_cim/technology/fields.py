@@ -92,8 +92,8 @@ class Units(Data):
 
     Attributes:
         geometry: unit of ``w`` and ``l``.
-        scale_option: what says that bare numbers are micrometres: ``none`` (the subcircuit of the device multiplies),
-            ``in_model`` (the model files hold ``.option scale``), or ``deck`` (the deck holds the option).
+        scale_option: where ``.option scale`` stands, which makes bare numbers micrometres. ``in_model``: in the model
+            files. ``deck``: in the deck. ``none``: nowhere, because the subcircuit of the device multiplies.
     """
 
     geometry: Literal["m", "um"] = "m"
@@ -326,7 +326,7 @@ class CellGeometry(Data):
         width_um, height_um: footprint; bitlines run along the height (micrometres).
         pull_down_um, pull_up_um, access_um, read_um: widths of the transistors (micrometres); ``read_um``: 8T stack.
         source: where the sizes are from.
-        netlist: the user's own netlist of the cell.
+        netlist: netlist of the user cell; ``None`` for the built-in cell.
     """
 
     silent_defaults: ClassVar[tuple[str, ...]] = ("netlist",)
@@ -354,13 +354,13 @@ class CellGeometry(Data):
 
 
 class CellSizes(Data):
-    """Sizes of a further bit cell, ``[cells.NAME]`` in a technology's TOML.
+    """Sizes of a registered bit cell, ``[cells.NAME]`` in a technology's TOML.
 
     Attributes:
         width_um, height_um: footprint; bitlines run along the height (micrometres).
         widths_um: name of each width of the cell (``BitCell.widths``) to the width (micrometres).
         source: where the sizes are from.
-        netlist: the user's own netlist of the cell.
+        netlist: netlist of the user cell; ``None`` for the built-in cell.
     """
 
     width_um: Micrometres

@@ -1,7 +1,7 @@
-"""The decay rules of ``pyspice_cim.behavioral.neuron.decay`` for training: their learned leak, in real numbers and in integers.
+"""The decay rules of ``pyspice_cim.behavioral.neuron.decay`` for training, in real numbers and in integers.
 
-Each layer learns one leak: lambda in units of theta ("clamp", "toward_zero"), or x of beta = 1 / (1 + exp(-x))
-("exponential"), which cannot leave 0..1. In integers they are::
+Each layer learns one number, its leak. For "clamp" and "toward_zero" the leak is lambda in units of theta. For
+"exponential" the leak is x, with beta = 1 / (1 + exp(-x)), so that beta stays in 0..1. The integers are::
 
     lambda_int = clip(round(theta lambda), 1, VMAX)        theta, VMAX   integer threshold, largest membrane
     n = round(2^k beta)                                    k = BETA_SHIFT; the factor is n / 2^k
@@ -24,11 +24,14 @@ FIRST_X = math.log(0.93 / 0.07)
 
 
 class Decay(NamedTuple):
-    """One rule.
+    """One decay rule.
 
-    ``first``: the leak that training starts from, ``None`` if there is none to learn; ``value(leak)``: lambda or beta, within
-    its range; ``whole(leak, theta, vmax)``: its integer; ``real(v, value)`` and ``integer(v, whole)``: the membranes after
-    the decay.
+    Attributes:
+        first: leak at the start of training; ``None`` for a rule without a leak.
+        value: ``value(leak)`` is lambda or beta, limited to its range.
+        whole: ``whole(leak, theta, vmax)`` is the integer: lambda, or n of beta.
+        real: ``real(v, value)`` are the membranes after the decay, in real numbers.
+        integer: ``integer(v, whole)`` are the membranes after the decay, in integers.
     """
 
     first: float | None

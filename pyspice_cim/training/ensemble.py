@@ -1,7 +1,8 @@
-"""Several networks of one shape as one, so that they train at once: a step of small networks costs little more than overhead.
+"""Stacked networks: several networks of one shape train as one, because a step of a small network is mostly overhead.
 
-Weights of the whole have shape (copies, inputs, neurons); it takes spikes of shape (time, copies, batch, inputs). Copies share
-nothing: each has its own gradients, clipped on their own, and Adam treats every number alone.
+A stacked network has weights of shape (copies, inputs, neurons), and takes spikes of shape (time, copies, batch,
+inputs). The copies do not influence each other. The gradients of each copy are clipped alone, and Adam treats every
+weight alone.
 """
 
 import copy
@@ -14,7 +15,11 @@ _SCALAR = (-1, 1, 1)
 
 
 def stack(networks: Sequence[LDLIFNetwork]) -> LDLIFNetwork:
-    """``networks`` of one shape and rule, none of them quantized, as one."""
+    """Return the stacked network of ``networks``.
+
+    Args:
+        networks: networks of one shape and one decay rule, not quantized.
+    """
     whole = copy.deepcopy(networks[0])
     for index, layer in enumerate(whole.layers):
         parts = [network.layers[index] for network in networks]
@@ -28,7 +33,7 @@ def stack(networks: Sequence[LDLIFNetwork]) -> LDLIFNetwork:
 
 
 def unstack(whole: LDLIFNetwork) -> list[LDLIFNetwork]:
-    """The networks of ``whole``, quantized if it is."""
+    """Return the networks of a stacked network; they are quantized if ``whole`` is quantized."""
     networks = []
     for number in range(len(whole.layers[0].weight)):
         network = copy.deepcopy(whole)

@@ -1,4 +1,4 @@
-"""From a trained network to its file."""
+"""Conversion of a trained network to a network file."""
 
 from collections.abc import Mapping
 

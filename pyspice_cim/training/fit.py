@@ -27,11 +27,17 @@ def fit(
     meta: Mapping[str, str] | None = None,
     progress: Progress = lambda line: None,
 ) -> NetworkFile:
-    """Train a network on ``values01``, 0..1, shape (samples, inputs) or (samples, steps, inputs), and ``labels``, shape
-    (samples,); deterministic.
+    """Train a network and return its integers. The same arguments give the same network.
+
+    Args:
+        values01: values in 0..1, shape (samples, inputs) or (samples, steps, inputs).
+        labels: class of each sample, shape (samples,).
+        settings: how to train.
+        meta: notes for the network file, name to text.
+        progress: called with a line of text after every epoch.
 
     Raises:
-        DataError: if there are no samples, values are not such numbers, labels no classes, or shapes do not belong together.
+        DataError: if there are no samples, a value is not in 0..1, a label is no class, or the shapes do not agree.
         ConfigError: if loss or weights become infinite or NaN.
         MissingDependencyError: on import of this module, if PyTorch is not installed.
     """
@@ -43,7 +49,10 @@ def fit(
 
 
 def new_network(settings: FitSettings) -> LDLIFNetwork:
-    """The network before training; seeds PyTorch, so that the batches of ``train`` follow from the seed too."""
+    """Return the network before training.
+
+    The function also seeds PyTorch with ``settings.seed``. So the batches of ``train`` depend on the same seed.
+    """
     torch.manual_seed(settings.seed)
     return LDLIFNetwork(
         settings.shape,
@@ -65,11 +74,12 @@ def train(
     batches: Sequence[torch.Generator] | None = None,
     progress: Progress = lambda line: None,
 ) -> None:
-    """Train ``network`` in place; arguments and errors as ``fit``.
+    """Train ``network`` in place. The arguments that are not listed, and the errors, are those of ``fit``.
 
     Args:
-        fine: whether with the epochs and the learning rate of the fine-tuning; by default if the network is quantized.
-        batches: for several networks that are one (``ensemble.py``), what draws the batches of each.
+        fine: whether to use the epochs and the learning rate of the fine-tuning. By default, quantized networks are
+            fine-tuned and others are not.
+        batches: one random generator for each copy of a stacked network (``ensemble.py``), which draws its batches.
     """
     values01, labels = np.asarray(values01), np.asarray(labels)
     check_data(values01, labels, settings)
@@ -102,7 +112,10 @@ def train(
 
 
 def scores(output: NetworkOutput) -> torch.Tensor:
-    """What training maximises for the right class: spikes plus the membrane's fraction of a spike, (..., classes)."""
+    """Return the score of each class, (..., classes): its number of spikes plus its final membrane in units of theta.
+
+    Training raises the score of the right class above the others.
+    """
     return output.counts + output.membranes
 
 

@@ -1,9 +1,10 @@
 """LD-LIF layers in PyTorch, with the equations of ``pyspice_cim.behavioral.neuron.ldlif`` and any rule of ``decay.py``.
 
-A layer trains in real numbers with threshold 1 first. After ``start_quantized`` it computes in exact integers, so that
-its forward pass equals ``ldlif_step`` bit for bit while gradients still reach the real weights and the real leak.
+A layer first trains in real numbers, with threshold 1. After ``start_quantized``, its forward pass computes in exact
+integers and equals ``ldlif_step`` bit for bit. Gradients still reach the real weights and the real leak.
 
-Several networks of one shape can be one (``ensemble.py``): then weights have an axis of copies in front, and so has the batch.
+Several networks of one shape can be stacked (``ensemble.py``). Weights and batches then have an axis of copies in
+front.
 """
 
 import itertools
@@ -23,15 +24,25 @@ FIRST_RECURRENT = 0.2
 
 
 class LayerOutput(NamedTuple):
-    """``spikes``, shape (time, batch, neurons); final ``membranes`` in units of theta, shape (batch, neurons)."""
+    """Result of one layer.
+
+    Attributes:
+        spikes: 0.0 or 1.0, shape (time, batch, neurons).
+        membranes: membranes after the last step, in units of theta, shape (batch, neurons).
+    """
 
     spikes: torch.Tensor
     membranes: torch.Tensor
 
 
 class NetworkOutput(NamedTuple):
-    """``counts`` of the last layer's spikes and its final ``membranes`` (units of theta), both (batch, classes);
-    ``rates``: mean spikes per step and neuron of each layer but the last."""
+    """Result of a network.
+
+    Attributes:
+        counts: number of spikes of each neuron of the last layer, shape (batch, classes).
+        membranes: membranes of the last layer after the last step, in units of theta, shape (batch, classes).
+        rates: mean spikes per step and neuron, one scalar for each layer but the last.
+    """
 
     counts: torch.Tensor
     membranes: torch.Tensor
@@ -39,10 +50,15 @@ class NetworkOutput(NamedTuple):
 
 
 class Integers(NamedTuple):
-    """Integers of a layer, exact in float32 below 2^24.
+    """Numbers with which a layer computes: integers after ``start_quantized``, real numbers before.
 
-    ``weights`` (inputs, neurons); ``recurrent`` (neurons, neurons) or ``None``; ``leak``: lambda, n of beta
-    (``decay.py``) or 0; ``theta``; the last two are scalars.
+    Integers are held as float32, which is exact below 2^24.
+
+    Attributes:
+        weights: shape (inputs, neurons).
+        recurrent: shape (neurons, neurons); ``None`` without recurrence.
+        leak: scalar: lambda, beta (as integer: n, see ``decay.py``), or 0 without decay.
+        theta: scalar: threshold.
     """
 
     weights: torch.Tensor
@@ -52,8 +68,14 @@ class Integers(NamedTuple):
 
 
 class LDLIFLayer(torch.nn.Module):
-    """Layer of LD-LIF neurons: ``weight`` (inputs, neurons), one learned ``leak`` (``decay.py``), and, if it is
-    ``recurrent``, ``recurrent_weight`` (neurons, neurons) from its own spikes of the step before.
+    """Layer of LD-LIF neurons that can be trained.
+
+    Attributes:
+        weight: real weights of the inputs, shape (inputs, neurons).
+        recurrent_weight: real weights of the layer's own spikes of the step before, shape (neurons, neurons);
+            ``None`` without recurrence.
+        leak: the one leak of the layer, a scalar (``decay.py``).
+        theta: integer threshold; ``None`` before ``start_quantized``.
 
     Raises:
         ConfigError: if an argument is of another type or out of range.
@@ -89,7 +111,7 @@ class LDLIFLayer(torch.nn.Module):
         self.theta: torch.Tensor | None = None
 
     def leak_value(self) -> torch.Tensor:
-        """The leak in real numbers, a scalar: lambda in units of theta, beta, or 0."""
+        """Return the real leak, a scalar: lambda in units of theta, beta, or 0 without decay."""
         return DECAYS[self.decay].value(self.leak)
 
     def start_quantized(self) -> None:
@@ -99,7 +121,11 @@ class LDLIFLayer(torch.nn.Module):
         self.theta = choose_theta(every, self.weight_bits, self.membrane_bits).reshape(self.leak.shape)
 
     def integers(self) -> Integers:
-        """The layer's integers. ``start_quantized`` must have been called."""
+        """Return the integers of the layer.
+
+        Raises:
+            RuntimeError: before ``start_quantized``.
+        """
         if self.theta is None:
             raise RuntimeError("call start_quantized first")
         own, half = self.recurrent_weight, 1 << (self.membrane_bits - 1)
@@ -119,7 +145,12 @@ class LDLIFLayer(torch.nn.Module):
         return self.scan(spikes @ self.weight, real)
 
     def scan(self, sums: torch.Tensor, numbers: Integers) -> LayerOutput:
-        """Run the neurons from rest on their weighted ``sums`` of inputs, shape (time, batch, neurons)."""
+        """Run the neurons of the layer from rest.
+
+        Args:
+            sums: weighted sum of the inputs of each neuron, shape (time, batch, neurons).
+            numbers: leak, threshold and recurrent weights.
+        """
         rule, theta, recurrent = DECAYS[self.decay], numbers.theta, numbers.recurrent
         decayed = rule.real if self.theta is None else rule.integer
         half = math.inf if self.theta is None else 1 << (self.membrane_bits - 1)
@@ -138,9 +169,12 @@ class LDLIFLayer(torch.nn.Module):
 
 
 class LDLIFNetwork(torch.nn.Module):
-    """LD-LIF layers in a chain; ``shape`` is inputs and neurons of each layer, e.g. (64, 32, 10).
+    """Network of LD-LIF layers, each of which feeds the next.
 
-    If ``recurrent``, all layers but the last are. The other arguments are those of each ``LDLIFLayer``.
+    Args:
+        shape: number of inputs, then number of neurons of each layer, e.g. (64, 32, 10).
+        recurrent: whether all layers but the last are recurrent.
+        decay, weight_bits, membrane_bits, reset: as for ``LDLIFLayer``, the same for all layers.
     """
 
     def __init__(

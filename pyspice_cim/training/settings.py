@@ -88,10 +88,10 @@ class FitSettings:
 
 
 def check_data(values01: NDArray[Any], labels: NDArray[Any], settings: FitSettings) -> None:
-    """Whether ``values01`` and ``labels`` are data that ``settings`` can train on (``fit``).
+    """Check that ``values01`` and ``labels`` have the shapes and classes of ``settings``; arguments as for ``fit``.
 
     Raises:
-        DataError: if there are no samples, shapes do not belong together, or a label is no class.
+        DataError: if there are no samples, the shapes do not agree, or a label is no class.
     """
     if labels.ndim != 1 or len(labels) == 0:
         raise DataError(f"labels have shape {labels.shape}; give (samples,), one sample at least")

@@ -1,4 +1,4 @@
-"""Gradients for the steps of the neuron that have none of use: the compare, the rounding and the truncation."""
+"""Surrogate gradients of the compare, the rounding and the truncation, whose true gradient is 0 almost everywhere."""
 
 from typing import Any
 
@@ -40,19 +40,21 @@ class _Truncate(torch.autograd.Function):
 
 
 def spike(distance: torch.Tensor) -> torch.Tensor:
-    """1 where ``distance`` >= 0, else 0; backwards the derivative is 1 / (1 + k |distance|)^2, k = 4.
+    """Return 1 where ``distance`` >= 0, else 0. The derivative is taken as 1 / (1 + k |distance|)^2 with k = 4.
 
-    ``distance`` is (v - theta) / theta, any shape: how far the membrane is above the threshold, in thresholds.
+    Args:
+        distance: (v - theta) / theta, any shape: distance of the membrane from the threshold, in units of theta.
+
     Source: F. Zenke and S. Ganguli, "SuperSpike", Neural Computation 30, 2018 (the fast sigmoid).
     """
     return _Spike.apply(distance)
 
 
 def round_through(x: torch.Tensor) -> torch.Tensor:
-    """``x`` rounded to the nearest integer (ties to even); backwards as if it had not been (straight through)."""
+    """Return ``x`` rounded to the nearest integer (ties to even). The derivative is taken as 1 (straight through)."""
     return _Round.apply(x)
 
 
 def truncate_through(x: torch.Tensor) -> torch.Tensor:
-    """``x`` rounded toward zero; backwards as if it had not been (straight through)."""
+    """Return ``x`` rounded toward zero. The derivative is taken as 1 (straight through)."""
     return _Truncate.apply(x)

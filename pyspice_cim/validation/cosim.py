@@ -11,6 +11,7 @@ microcode. The second is after each time step: the membranes and spikes of the m
 **Time.** The time at which SPICE stores the last bit is compared with the predicted time.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -28,7 +29,7 @@ from pyspice_cim.behavioral.network.layers import FullyConnected
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams, LDLIFState, ldlif_step
 from pyspice_cim.characterization.benches.array import ArrayRun, array_simulation
 from pyspice_cim.characterization.engine.engine import Engine
-from pyspice_cim.characterization.spice.simulation import Bench, Measurement, Outcome
+from pyspice_cim.characterization.spice.simulation import Outcome
 from pyspice_cim.checks import check_integer, check_type
 from pyspice_cim.errors import TableError
 from pyspice_cim.microcode import EVENTS, column_bits, columns_at_rest, count_events, membranes
@@ -261,24 +262,14 @@ def cosimulate(
     drawn = [draw_vector(spec, index) for index in range(spec.vectors)]
     layers = [vector_layer(vector, spec, table, conditions) for vector in drawn]
     runs = [vector_run(vector, layer) for vector, layer in zip(drawn, layers, strict=True)]
-    outcomes: list[Outcome] = []
-
-    def bench(index: int) -> Bench:
-        config = layers[index].mapped.config
+    simulations = []
+    for index, (layer, run) in enumerate(zip(layers, runs, strict=True)):
+        config = layer.mapped.config
         corner = Corner(process=config.process, vdd=config.vdd, temperature_c=config.temperature_c)
         title = f"co-simulation vector {index}"
-        simulation = array_simulation(technology, corner, runs[index], title=title, accept_wrong_bits=True)
-        found = yield [simulation]
-        outcomes.append(found[0])
-        return [Measurement(name=str(index), unit="1", value=float(len(outcomes) - 1))]
-
-    ended = [run.measurements[0].value for run in engine.run([bench(i) for i in range(spec.vectors)])]
-    order = [int(place) for place in ended if place is not None]
-    results = [
-        _compare(vector, layer, run, outcomes[place])
-        for vector, layer, run, place in zip(drawn, layers, runs, order, strict=True)
-    ]
-    return _report(results, [outcomes[place] for place in order])
+        simulations.append(array_simulation(technology, corner, run, title=title, accept_wrong_bits=True))
+    outcomes = engine.simulate(simulations)
+    return _report([_compare(*each) for each in zip(drawn, layers, runs, outcomes, strict=True)], outcomes)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -287,7 +278,8 @@ class _Comparison:
     bits_wrong: int
     predicted: list[float]
     simulated: list[float]
-    latency_error: float
+    # None: no cell and no flag changes, neither in SPICE nor by the model.
+    latency_error: float | None
     cases: dict[str, int]
 
 
@@ -310,9 +302,16 @@ def _compare(vector: Vector, layer: CalibratedLayer, run: ArrayRun, outcome: Out
         bits_wrong=int(wrong.sum()) + model_wrong + differing,
         predicted=[_predicted(layer, each) for each in done],
         simulated=(columns + lines).tolist(),
-        latency_error=abs(_last_change(run, layer.calibration) / latency - 1) if latency else float("nan"),
+        latency_error=_relative_error(_last_change(run, layer.calibration), latency),
         cases=cases,
     )
+
+
+def _relative_error(predicted: float, simulated: float) -> float | None:
+    """Return |predicted / simulated - 1|; infinity if only ``simulated`` is 0, ``None`` if both are."""
+    if simulated:
+        return abs(predicted / simulated - 1)
+    return math.inf if predicted else None
 
 
 def _operations_one_by_one(vector: Vector, layer: CalibratedLayer, run: ArrayRun) -> list[LayerRun]:
@@ -425,6 +424,8 @@ def _report(results: Sequence[_Comparison | None], outcomes: Sequence[Outcome]) 
     predicted = np.array([energy for result in good for energy in result.predicted])
     simulated = np.array([energy for result in good for energy in result.simulated])
     error = 100 * np.abs(predicted / simulated - 1) if good else np.array([])
+    # ``max`` of NumPy: a NaN is not lost.
+    latencies = [result.latency_error for result in good if result.latency_error is not None]
     cases: dict[str, int] = {}
     for result in good:
         for name, count in result.cases.items():
@@ -435,7 +436,7 @@ def _report(results: Sequence[_Comparison | None], outcomes: Sequence[Outcome]) 
         energy_error_mean_pct=float(error.mean()) if good else None,
         energy_error_max_pct=float(error.max()) if good else None,
         energy_bias_pct=100 * float(predicted.sum() / simulated.sum() - 1) if good else None,
-        latency_error_pct=100 * float(np.nanmax([result.latency_error for result in good])) if good else None,
+        latency_error_pct=100 * float(np.max(latencies)) if latencies else None,
         operations=int(error.size),
         vectors=len(results),
         cases=cases,

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
 from pyspice_cim.characterization.benches.array import ArrayRun, array_simulation
+from pyspice_cim.characterization.engine.engine import Engine
 from pyspice_cim.characterization.spice.ngspice import NgspiceSimulator
 from pyspice_cim.characterization.spice.simulation import execute
 from pyspice_cim.errors import ConfigError, TableError
@@ -116,5 +117,14 @@ def test_a_table_of_other_models_is_refused(table):
 
 
 def test_sizes_out_of_range_are_refused():
-    with pytest.raises(ConfigError, match="membrane_bits is 40; it must be 3 to 12"):
+    with pytest.raises(ConfigError, match="membrane_bits is 40; it must be an integer from 3 to 12"):
         CosimSpec(membrane_bits=40)
+
+
+def test_vectors_for_which_there_is_no_time_are_failures(table):
+    """No vector is dropped, and none becomes a number."""
+    report = cosimulate(SMALL, table, Engine(cache=None, workers=1, budget=0.0))
+    assert not report.ok and report.vectors == len(report.failures) == SMALL.vectors
+    assert all(reason.startswith("not simulated: ") for reason in report.failures)
+    assert report.energy_error_mean_pct is report.latency_error_pct is None
+    assert report.bits_compared == 0

@@ -1,7 +1,8 @@
 """Data sets: values in 0..1 that encoders turn into spikes, and recordings of event cameras and cochleas.
 
-A function that reads files takes their folder as an argument; without one it looks below the folder that the environment
-variable PYSPICE_CIM_DATA names. Nothing is downloaded: where a file is missing, the error says where to get it.
+A function that reads files takes the folder of the files as an argument. By default the folder lies below the folder in
+the environment variable PYSPICE_CIM_DATA. Nothing is downloaded. The error for a missing file says where to get the
+file.
 """
 
 from pyspice_cim.behavioral.datasets.events import Events, bin_events, read_nmnist, read_shd

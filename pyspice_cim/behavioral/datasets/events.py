@@ -21,11 +21,11 @@ _QUOTIENT_ERROR = 4 * float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Events:
-    """One recording: event k is input ``inputs[k]`` at ``times[k]``.
+    """One recording as a list of n events: input ``inputs[k]`` spikes at time ``times[k]``.
 
     Attributes:
-        times: s, shape (n,), 0 or later, in any order.
-        inputs: index of the input, 0 or more, shape (n,).
+        times: time of each event from the start of the recording, in seconds, shape (n,), in any order.
+        inputs: index of the input of each event, 0 or more, shape (n,).
 
     Raises:
         DataError: if the shapes differ, a time is negative or not finite, or an input is no index.
@@ -49,15 +49,15 @@ class Events:
 def bin_events(recordings: list[Events], steps: int, step_seconds: float, inputs: int) -> NDArray[np.uint8]:
     """Return spikes: input j fires in step t if it has an event within ``t dt <= time < (t + 1) dt``.
 
-    A float holds neither 0.3 nor 0.1 exactly, and 0.3 / 0.1 is just below 3. An event within four units in the last place
-    of the start of a step is therefore an event at the start of that step.
-
     Several events of one input in a step are one spike. Events after the last step are left out.
+
+    Floats round: 0.3 / 0.1 is just below 3. An event that is within this rounding of the start of a step therefore
+    belongs to this step.
 
     Args:
         recordings: the recordings, one a sample.
         steps: time steps, 1 or more.
-        step_seconds: dt, duration of a step, s.
+        step_seconds: duration dt of a step, in seconds.
         inputs: number of inputs, 1 or more.
 
     Returns:
@@ -123,15 +123,19 @@ def read_nmnist(path: str | Path) -> Events:
 
 
 def read_shd(path: str | Path) -> tuple[list[Events], NDArray[np.int64]]:
-    """The recordings and labels of a file of the Spiking Heidelberg Digits (or of SSC): 700 cochlear channels.
+    """Read a file of the Spiking Heidelberg Digits (SHD), or of the Spiking Speech Commands (SSC).
 
-    HDF5: ``spikes/times`` (s) and ``spikes/units``, one array of variable length for each recording, and ``labels``.
+    The HDF5 file holds ``spikes/times`` (in seconds), ``spikes/units`` (index of the cochlear channel, 0 to 699) and
+    ``labels``. The first two hold one array of variable length for each recording.
+
+    Returns:
+        The recordings, and their labels, int64, shape (recordings,).
 
     Raises:
-        DataError: if the file is missing, is not HDF5, is cut short, points at other files, or is not laid out so.
+        DataError: if the file is missing, is not HDF5, is cut short, points at other files, or has another layout.
 
-    Source: B. Cramer et al., "The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural Networks",
-    IEEE TNNLS 33, 2022; data: https://zenkelab.org/datasets/
+    Source: B. Cramer et al., "The Heidelberg Spiking Data Sets for the Systematic Evaluation of Spiking Neural
+    Networks", IEEE TNNLS 33, 2022; data: https://zenkelab.org/datasets/
     """
     path = Path(path)
     if not path.is_file():

@@ -17,13 +17,15 @@ def check_split(split: str) -> None:
 
 
 def data_folder(name: str, folder: str | Path | None, source: str) -> Path:
-    """``folder``, or without one the folder ``name`` below the one that PYSPICE_CIM_DATA names.
+    """Return the folder of a data set.
 
     Args:
+        name: name of the data set's folder below the folder in the environment variable PYSPICE_CIM_DATA.
+        folder: the folder itself; ``None`` takes the folder ``name``.
         source: where to get the data, for the error.
 
     Raises:
-        DataError: if neither is given or there is no such folder.
+        DataError: if ``folder`` is ``None`` and the variable is not set, or if there is no such folder.
     """
     if folder is None:
         root = os.environ.get(DATA_VARIABLE)

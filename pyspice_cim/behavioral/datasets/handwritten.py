@@ -13,8 +13,8 @@ _SPLIT_SEED = 20240
 def digits(split: Split = "test") -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """The 8 x 8 handwritten digits that scikit-learn ships: 1797 images, 10 classes, in a fixed split.
 
-    1200 images train and 597 are held out, drawn once with a fixed seed so that every class has the same share of both.
-    The data name no writers, so a writer may appear in both parts.
+    1200 images are for training, and 597 are held out for the test. The split was drawn with a fixed seed. Every class
+    has the same share in both parts. The data do not name the writers, so a writer may appear in both parts.
 
     Returns:
         Images: grey values in 0..1 (multiples of 1/16), shape (n, 64), row by row. Labels: 0..9, shape (n,).

@@ -1,7 +1,7 @@
 """IDX files, the format of MNIST and of its relatives (Fashion-MNIST, KMNIST, EMNIST).
 
-Big-endian: two zero bytes, a code of the type, the number of axes, one 32-bit length for each axis, then the values with
-the last axis running fastest. Files may be compressed by gzip.
+A file holds two zero bytes, a code of the type, the number of axes and one 32-bit length for each axis. The values
+follow, the last axis running fastest. All numbers are big-endian. A file may be compressed by gzip.
 
 Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten digits".
 """
@@ -25,11 +25,14 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def mnist(split: Split = "test", folder: str | Path | None = None) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """MNIST: 28 x 28 handwritten digits, 60 000 to train and 10 000 to test (or another set of the same files' names).
+    """Read MNIST: 28 x 28 handwritten digits, 60 000 for training and 10 000 for the test.
+
+    A data set with the same file names, such as Fashion-MNIST, can be read as well.
 
     Args:
-        folder: of the files ``train-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and so on, each plain or ``.gz``; by
-            default ``mnist`` below PYSPICE_CIM_DATA.
+        split: ``"train"`` or ``"test"``.
+        folder: folder with ``train-images-idx3-ubyte``, ``t10k-labels-idx1-ubyte`` and so on, each plain or ``.gz``;
+            by default ``mnist`` below PYSPICE_CIM_DATA.
 
     Returns:
         Images: grey values in 0..1 (multiples of 1/255), shape (n, height * width), row by row. Labels: shape (n,).
@@ -52,10 +55,10 @@ def mnist(split: Split = "test", folder: str | Path | None = None) -> tuple[NDAr
 
 
 def read_idx(path: str | Path) -> NDArray[Any]:
-    """The array of an IDX file, plain or compressed by gzip.
+    """Return the array of an IDX file, plain or compressed by gzip.
 
     Raises:
-        DataError: if the file is missing, is not IDX, or is shorter or longer than its header says.
+        DataError: if the file is missing, is no IDX file, or is shorter or longer than its header says.
     """
     path = Path(path)
     try:

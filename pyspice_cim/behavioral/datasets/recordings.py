@@ -15,10 +15,11 @@ _CLASSES = 10
 
 
 def shd(split: Split = "test", folder: str | Path | None = None) -> tuple[list[Events], NDArray[np.int64]]:
-    """The Spiking Heidelberg Digits: digits spoken in two languages, 20 classes, 700 inputs.
+    """Read the Spiking Heidelberg Digits: digits spoken in two languages, 20 classes, 700 inputs.
 
     Args:
-        folder: of ``shd_train.h5`` and ``shd_test.h5``; by default ``shd`` below PYSPICE_CIM_DATA.
+        split: ``"train"`` or ``"test"``.
+        folder: folder with ``shd_train.h5`` and ``shd_test.h5``; by default ``shd`` below PYSPICE_CIM_DATA.
 
     Returns:
         The recordings and their labels, see ``read_shd``.
@@ -34,19 +35,21 @@ def shd(split: Split = "test", folder: str | Path | None = None) -> tuple[list[E
 def nmnist(
     split: Split = "test", folder: str | Path | None = None, *, samples: int | None = None
 ) -> tuple[list[Events], NDArray[np.int64]]:
-    """N-MNIST: the digits of MNIST before a camera of events, 2312 inputs.
+    """Read N-MNIST: digits of MNIST as an event camera records them, 2312 inputs.
 
     Args:
-        folder: of the folders ``Train`` and ``Test``, or of one part itself: folders ``0`` to ``9``, the labels, of
-            ``.bin`` files; by default ``nmnist`` below PYSPICE_CIM_DATA.
-        samples: only the first so many.
+        split: ``"train"`` or ``"test"``.
+        folder: folder with ``Train`` and ``Test``, or one of these two folders. Each holds the folders ``0`` to ``9``,
+            one for each label, with ``.bin`` files. The default is ``nmnist`` below PYSPICE_CIM_DATA.
+        samples: number of recordings to read, from the first; by default all.
 
     Returns:
-        The recordings in the order of their files' names, which number them across the labels, and the labels.
+        The recordings, and their labels, int64, shape (recordings,). Both are in the order of the file names. The file
+        names number the recordings of all labels together.
 
     Raises:
         ConfigError: if ``split`` is neither "train" nor "test".
-        DataError: if the folder is missing or has no such files, or one is damaged.
+        DataError: if the folder is missing or has no ``.bin`` files, or a file is damaged.
     """
     check_split(split)
     folder = data_folder("nmnist", folder, NMNIST_SOURCE)

@@ -22,14 +22,16 @@ _NAME = re.compile(r"(?P<digit>[0-9])_(?P<speaker>[a-z]+)_(?P<index>[0-9]+)\.wav
 def spoken_digits(
     split: Split = "test", folder: str | Path | None = None, *, steps: int = 50, bands: int = 96
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """The Free Spoken Digit Dataset as ``mel_bands``: 3000 recordings of six speakers, fifty of each digit and speaker.
+    """Read the Free Spoken Digit Dataset, as the loudness of mel bands over time (``mel_bands``).
 
-    The recordings 0 to 4 of every digit and speaker are the test set (300), the others train; so every speaker is in both.
+    Six speakers spoke each digit 50 times: 3000 recordings. Recordings 0 to 4 of every digit and speaker are the test
+    set (300). The others are for training. So every speaker is in both parts.
 
     Args:
-        folder: of the files ``{digit}_{speaker}_{index}.wav``; by default ``fsdd/recordings`` below PYSPICE_CIM_DATA.
+        split: ``"train"`` or ``"test"``.
+        folder: folder with ``{digit}_{speaker}_{index}.wav``; by default ``fsdd/recordings`` below PYSPICE_CIM_DATA.
         steps: time steps of a recording.
-        bands: mel bands.
+        bands: number of mel bands.
 
     Returns:
         Values in 0..1, shape (n, steps, bands), in the order of the files' names. Labels: 0..9, shape (n,).
@@ -57,7 +59,7 @@ def read_wav(path: str | Path) -> tuple[NDArray[np.float64], int]:
     """Samples in -1..1 and the sampling rate in Hz of a 16-bit mono WAV file.
 
     Raises:
-        DataError: if it is another kind of file, is cut short or has no samples.
+        DataError: if the file is of another kind, is cut short or has no samples.
     """
     try:
         with wave.open(str(path), "rb") as file:
@@ -73,20 +75,25 @@ def read_wav(path: str | Path) -> tuple[NDArray[np.float64], int]:
 
 
 def mel_bands(samples: NDArray[np.float64], rate: int, *, steps: int, bands: int) -> NDArray[np.float64]:
-    """How loud each mel band is in each of ``steps`` windows that are spread evenly over a recording::
+    """Return the loudness of each mel band in windows that are spread evenly over a recording::
 
         E[t, b] = sum_f H[b, f] |F_t(f)|^2        x[t, b] = clip(1 + 10 log10(E[t, b] / max E) / R, 0, 1)
 
-    ``F_t``: Fourier transform of window t (Hann, WINDOW_SECONDS); ``H[b, f]``: triangle b, its corners evenly spaced on
-    the mel scale m = 2595 log10(1 + f / 700 Hz) from 0 to half the sampling ``rate``; ``R``: RANGE_DB, so that 0 is 40 dB
-    or more below the recording's loudest band.
+        F_t        Fourier transform of window t (Hann, WINDOW_SECONDS)
+        H[b, f]    triangle of band b over the frequency f
+        R          RANGE_DB: x is 0 at 40 dB or more below the loudest band of the recording
+
+    The corners of the triangles are evenly spaced on the mel scale, m = 2595 log10(1 + f / 700 Hz). They reach from 0
+    to half the sampling rate.
 
     Args:
-        samples: shape (n,); zeros are put behind a recording that is shorter than a window.
-        rate: Hz.
+        samples: samples of the recording, shape (n,). A recording shorter than a window is filled up with zeros.
+        rate: sampling rate in Hz.
+        steps: number of windows.
+        bands: number of mel bands.
 
     Returns:
-        x, shape (steps, bands); all 0 for silence.
+        x, 0 to 1, shape (steps, bands); all 0 for silence.
 
     Raises:
         ConfigError: if ``steps`` or ``bands`` is below 1.

@@ -5,23 +5,21 @@
 import numba
 import numpy as np
 
-from pyspice_cim.behavioral.kernels.simd import ones, spike_word
-from pyspice_cim.organisation.program import Guard
-
-(
-    BEFORE_INPUTS,
-    FIRST_INPUT,
-    FIRST_AT_PARTIAL,
-    LATER_INPUT,
-    EVERY_INPUT,
-    SENT,
-    FIRST_RECEIVED,
-    LATER_RECEIVED,
+from pyspice_cim.behavioral.kernels.program import (
     AFTER_INPUTS,
-    AFTER_SOME,
     AFTER_NONE,
-) = map(int, Guard)
-GUARDS = len(Guard)
+    AFTER_SOME,
+    BEFORE_INPUTS,
+    EVERY_INPUT,
+    FIRST_AT_PARTIAL,
+    FIRST_INPUT,
+    FIRST_RECEIVED,
+    GUARDS,
+    LATER_INPUT,
+    LATER_RECEIVED,
+    SENT,
+)
+from pyspice_cim.behavioral.kernels.simd import ones, spike_word
 
 _inlined = numba.njit(nogil=True, inline="always", error_model="numpy")
 _compiled = numba.njit(nogil=True, cache=True, error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True)

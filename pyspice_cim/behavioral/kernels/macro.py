@@ -20,23 +20,21 @@ import numba
 import numpy as np
 
 from pyspice_cim.behavioral.kernels.faults import operate_faulty, written
-from pyspice_cim.behavioral.kernels.program import EVENT
-from pyspice_cim.behavioral.kernels.simd import ones
-from pyspice_cim.organisation.program import Guard
-
-(
-    BEFORE_INPUTS,
-    FIRST_INPUT,
-    FIRST_AT_PARTIAL,
-    LATER_INPUT,
-    EVERY_INPUT,
-    SENT,
-    FIRST_RECEIVED,
-    LATER_RECEIVED,
+from pyspice_cim.behavioral.kernels.program import (
     AFTER_INPUTS,
-    AFTER_SOME,
     AFTER_NONE,
-) = map(int, Guard)
+    AFTER_SOME,
+    BEFORE_INPUTS,
+    EVENT,
+    EVERY_INPUT,
+    FIRST_AT_PARTIAL,
+    FIRST_INPUT,
+    FIRST_RECEIVED,
+    LATER_INPUT,
+    LATER_RECEIVED,
+    SENT,
+)
+from pyspice_cim.behavioral.kernels.simd import ones
 
 _E_CYCLE, _E_V, _E_R, _E_O, _E_O_WEIGHT, _E_C = (EVENT[name] for name in ("cycle", "v", "r", "o", "o_weight", "c"))
 _E_RO, _E_RC, _E_OC, _E_ROC, _E_EDGE = (EVENT[name] for name in ("ro", "rc", "oc", "roc", "carry_edge"))

@@ -4,6 +4,23 @@ These constants are not in the kernel modules, because those modules import Numb
 """
 
 from pyspice_cim.microcode import EVENTS
+from pyspice_cim.organisation.program import Guard
+
+# The guards of a step program as plain integers, which compiled functions compare.
+(
+    BEFORE_INPUTS,
+    FIRST_INPUT,
+    FIRST_AT_PARTIAL,
+    LATER_INPUT,
+    EVERY_INPUT,
+    SENT,
+    FIRST_RECEIVED,
+    LATER_RECEIVED,
+    AFTER_INPUTS,
+    AFTER_SOME,
+    AFTER_NONE,
+) = map(int, Guard)
+GUARDS = len(Guard)
 
 # Number of each event, in the order of ``microcode.EVENTS``.
 EVENT = {name: number for number, name in enumerate(EVENTS)}

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from pyspice_cim.checks import check_choice, check_integer, check_number, check_type
+from pyspice_cim.checks import check_integer, check_number, check_type
 from pyspice_cim.errors import ConfigError
 from pyspice_cim.microcode import column_bits
 from pyspice_cim.organisation import Organisation, Place
@@ -72,7 +72,8 @@ class MacroConfig:
                 raise ConfigError(f"{name} is {getattr(self, name)!r}; it must be a finite number")
         if self.margin < 1.0:
             raise ConfigError(f"margin is {self.margin!r}; a macro cannot work below its minimum cycle: give 1 or more")
-        check_choice("outside", self.outside, ("raise", "clip"))
+        if not isinstance(self.outside, str) or self.outside not in ("raise", "clip"):
+            raise ConfigError(f"outside is {self.outside!r}; choose raise or clip")
         if not isinstance(self.organisation, Organisation):
             raise ConfigError(f"organisation is {self.organisation!r}; give an Organisation")
         table_names(self.bitcell)

@@ -67,6 +67,8 @@ class State(NamedTuple):
 class Faults(NamedTuple):
     """Faults of the macros of one layer in some samples (``faults/model.py`` defines each fault).
 
+    ``W`` and ``P`` are those of this module. ``kernels/program.py`` has the classes of accesses.
+
     Attributes:
         any: whether there can be faults. If not, the other arrays are not read.
         stuck: bit planes of membrane cells stuck at 0 and at 1, int64, (macros, W, 2, P).

@@ -7,12 +7,14 @@ neuron that does not see the input. Each spike of the input costs one accumulate
 
 fully connected    a group is ``MacroConfig.neurons`` consecutive neurons; each group has all inputs as input rows
 recurrent          as fully connected; the own spikes of the step before are more inputs, numbered after the others
-convolution        unrolled: a group is a patch of positions with all output channels; its input rows are the union of
-                   the receptive fields of these positions, without the padding; each group holds a copy of the weights
-                   (``LayerMap.cells`` counts all copies); the patch size needs the fewest macros, then the fewest rows;
-                   if a macro has fewer columns than output channels, a group is one position with some of the channels
+convolution        unrolled: a group is a patch of positions with all output channels (see below)
 max pool           an OR of spikes on the way between macros; the energy of the OR gates is not counted
 sum pool           an input that spikes n times in a step costs n accumulate operations
+
+**Convolutions.** The input rows of a patch are the union of the receptive fields of its positions, without the padding.
+Each group holds a copy of the weights, and ``LayerMap.cells`` counts all copies. The size of the patch is the one that
+needs the fewest macros, then the fewest rows. If a macro has fewer columns than output channels, a group is one
+position with some of the channels.
 
 **More input rows than a macro holds.** The home macro takes the first input rows. Partial-sum macros take the others.
 A partial-sum macro neither decays nor fires. Its first accumulate of a step masks all columns, so that the word of the
@@ -100,7 +102,10 @@ class LayerMap:
 
     @property
     def cells(self) -> int:
-        """Number of weight cells in which a neuron has an input row, copies of weights included."""
+        """Number of weight cells that hold a weight of a neuron, copies of weights included.
+
+        Each neuron counts with all input rows of its group, also those whose weight is 0.
+        """
         weights = sum(len(tile) * len(group.neurons) for group in self.groups for tile in group.tiles)
         return weights * self.config.weight_bits
 

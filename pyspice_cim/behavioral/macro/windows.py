@@ -54,7 +54,7 @@ class LayerWindows(NamedTuple):
     fired: NDArray[np.uint8]
 
     def of(self, which: Ints, steps: int) -> "LayerWindows":
-        """A copy of some windows with their last time steps.
+        """Return a copy of some windows, cut to their last time steps.
 
         Args:
             which: numbers of the windows, int64.

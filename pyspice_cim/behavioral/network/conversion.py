@@ -1,8 +1,8 @@
-"""The two forms of a layer, and the one way between them.
+"""Conversion between the two forms of a layer; both forms hold the same integers.
 
-A network file stores a ``Layer`` (``file.py``): one matrix whose rows are all the layer's inputs, its own spikes last. Runs,
-mappings and exports read a ``FullyConnected`` or a ``Recurrent`` (``layers.py``): the recurrent weights are a matrix of their
-own. Both forms hold the same integers.
+A network file stores a ``Layer`` (``file.py``). All weights are one matrix: rows of inputs, then rows of the layer's
+own spikes. Runs, mappings and exports read a ``FullyConnected`` or a ``Recurrent`` (``layers.py``). There the recurrent
+weights are a second matrix.
 """
 
 import numpy as np

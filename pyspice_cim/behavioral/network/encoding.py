@@ -1,16 +1,19 @@
-"""From values in 0..1 to spike trains.
+"""Encoders of values in 0..1 as spike trains.
 
-Values are constant over time, shape (batch, inputs), as of an image, or a signal, shape (batch, steps, inputs), as of a
-recording. An input of value x fires at rate p = max_rate x. All encoders give ``spikes[time, batch, input]`` (uint8, 0 or 1):
+Values that are constant over time, as of an image, have shape (batch, inputs). A signal, as of a recording, has shape
+(batch, steps, inputs). An input of value x fires at rate p = max_rate x, in spikes per step. All encoders give
+``spikes[time, batch, input]`` (uint8, 0 or 1):
 
     "bernoulli"   each step fires with probability p, independently; sample i draws from its own stream (seed, i)
-    "regular"     step t fires where floor(P(t) + phase) > floor(P(t - 1) + phase), P(t) the sum of p over the steps up to t:
-                  evenly spaced, no randomness; input j has phase = frac(golden ratio * j), so that equal inputs do not
-                  all fire in the same step
+    "regular"     evenly spaced spikes without randomness; step t fires if floor(P(t) + phase) > floor(P(t - 1) + phase)
     "latency"     one spike, in step round((1 - x) (steps - 1)): the larger the value, the earlier; a 0 never fires
-    "delta"       a signal's changes: see ``delta_encode``
+    "delta"       the changes of a signal, see ``delta_encode``
 
-A sample's spikes do not depend on how a data set is cut into batches: pass the index of a batch's first sample.
+For "regular", P(t) is the sum of p over the steps up to t. Input j has phase = frac(golden ratio * j), so equal inputs
+fire in different steps.
+
+The spikes of a sample depend on the index of the sample in its data set. Give each batch the index of its first sample;
+then the spikes do not depend on the size of the batches.
 """
 
 from dataclasses import dataclass
@@ -32,12 +35,15 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, kw_only=True)
 class Encoder:
-    """How a network wants its inputs: ``kind``, ``max_rate`` (spikes per step of an input of value 1), ``seed``.
+    """Encoder of a network's inputs.
 
-    ``seed`` is used by "bernoulli" only.
+    Attributes:
+        kind: "bernoulli", "regular" or "latency" (see the top of this module).
+        max_rate: spikes per step of an input of value 1, above 0 and at most 1; 1 for "latency", which has no rate.
+        seed: seed of "bernoulli"; the other kinds do not use it.
 
     Raises:
-        ConfigError: if a field is out of range; "latency" has no rate, so its ``max_rate`` stays 1.
+        ConfigError: if a field is out of range.
     """
 
     kind: EncoderKind = "bernoulli"
@@ -54,7 +60,7 @@ class Encoder:
             raise ConfigError(f"encoder max_rate is {self.max_rate}; 'latency' gives one spike an input: leave it at 1")
 
     def encode(self, values01: NDArray[np.floating[Any]], steps: int, first_index: int = 0) -> NDArray[np.uint8]:
-        """Spikes of ``values01`` by this encoder; arguments and errors as ``rate_encode``."""
+        """Return the spikes of ``values01``; arguments, result and errors are those of ``rate_encode``."""
         if self.kind == "regular":
             return regular_encode(values01, steps, max_rate=self.max_rate)
         if self.kind == "latency":
@@ -65,7 +71,9 @@ class Encoder:
 def rate_encode(
     values01: NDArray[np.floating[Any]], steps: int, seed: int, first_index: int = 0, *, max_rate: float = 1.0
 ) -> NDArray[np.uint8]:
-    """Bernoulli spikes of each sample, from a counter-based stream (Philox) keyed by ``seed`` and the sample's index.
+    """Return Bernoulli spikes ("bernoulli" above).
+
+    The random numbers of a sample come from a counter-based stream (Philox), keyed by ``seed`` and the sample's index.
 
     Args:
         values01: values in 0..1, shape (batch, inputs) or (batch, steps, inputs).
@@ -97,9 +105,10 @@ def rate_encode(
 
 
 def regular_encode(values01: NDArray[np.floating[Any]], steps: int, *, max_rate: float = 1.0) -> NDArray[np.uint8]:
-    """Evenly spaced spikes ("regular" above): the count of an input is within one of the sum of its rates.
+    """Return evenly spaced spikes ("regular" above).
 
-    Arguments, result and errors as ``rate_encode``, without a seed.
+    The number of spikes of an input differs from the sum of its rates by less than one. Arguments, result and errors
+    are those of ``rate_encode``, without a seed.
     """
     Encoder(kind="regular", max_rate=max_rate)
     values = _checked(values01, steps)
@@ -114,9 +123,9 @@ def regular_encode(values01: NDArray[np.floating[Any]], steps: int, *, max_rate:
 
 
 def latency_encode(values01: NDArray[np.floating[Any]], steps: int) -> NDArray[np.uint8]:
-    """One spike of each input that is not 0 ("latency" above); values of shape (batch, inputs).
+    """Return one spike for each input that is not 0 ("latency" above).
 
-    Arguments, result and errors as ``rate_encode``, without a rate and a seed.
+    Values must have shape (batch, inputs). Result and errors are those of ``rate_encode``.
     """
     values = _checked(values01, steps)
     if values.ndim != 2:
@@ -126,14 +135,15 @@ def latency_encode(values01: NDArray[np.floating[Any]], steps: int) -> NDArray[n
 
 
 def delta_encode(signal: NDArray[np.floating[Any]], threshold: float) -> NDArray[np.uint8]:
-    """The changes of a signal: an up and a down channel for each of its channels.
+    """Return the changes of a signal as spikes: an up and a down channel for each channel of the signal.
 
-    A reference r follows the signal x in steps of the threshold, from r = x(0)::
+    A reference r starts at r = x(0). In each step, r follows the signal x by at most one threshold::
 
         up(t) = 1,    r <- r + threshold    where x(t) - r >=  threshold
         down(t) = 1,  r <- r - threshold    where x(t) - r <= -threshold
 
-    so that |x - r| < threshold where the signal changes by less than that in each step; what is faster follows later.
+    If the signal changes by less than a threshold in each step, |x - r| stays below the threshold. After a faster
+    change, r catches up in later steps.
 
     Args:
         signal: finite numbers, shape (batch, steps, channels).

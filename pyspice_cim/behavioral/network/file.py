@@ -2,15 +2,15 @@
 
 Layout (attributes are marked @)::
 
-    /                @schema = "pyspice-cim network", @version, @steps, @layers
-    /encoder         @kind, @max_rate, @seed
-    /layers/0, 1, .. @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset; since version 2, @recurrent (0 or 1)
-                     and for the exponential decay @beta = (n, k)
+    /                   @schema = "pyspice-cim network", @version, @steps, @layers
+    /encoder            @kind, @max_rate, @seed
+    /layers/0, 1, ..    @weight_bits, @lambda, @theta, @membrane_bits, @decay, @reset
+                        since version 2: @recurrent (0 or 1), and @beta = (n, k) if the decay is exponential
     /layers/0/weights   int8, shape (inputs, neurons), with a checksum; (inputs + neurons, neurons) if recurrent
-    /meta            @name = text, one attribute each
+    /meta               @name = text, one attribute for each note
 
-A network that version 1 can hold (clamped decay, no recurrence, no latency code) is written as version 1, so that older
-releases read it.
+Version 1 holds networks with the decay ``clamp``, without recurrent layers and without a latency code. Such a network
+is written as version 1, so that older releases read the file.
 """
 
 import hashlib
@@ -106,13 +106,13 @@ class Layer:
 class NetworkFile:
     """A network with all that a run needs.
 
+    In a time step, each layer reads the spikes that the layer before it fired in the same step.
+
     Attributes:
-        layers: the layers, in order.
+        layers: layers in order.
         steps: time steps of a sample.
         encoder: how values become input spikes.
-        meta: notes, name to text; they decide no answer.
-
-    Within a time step a layer sees the spikes that the layer before it fired in the same step.
+        meta: notes, name to text; they do not change a run.
 
     Raises:
         DataError: if there is no layer, or a layer's inputs differ from the neurons before it.
@@ -146,16 +146,16 @@ class NetworkFile:
 
     @property
     def version(self) -> int:
-        """The oldest version of the file that holds this network."""
+        """The oldest version of the file format that can hold this network."""
         plain = all(layer.params.decay in DECAYS and not layer.recurrent for layer in self.layers)
         return 1 if plain and self.encoder.kind != "latency" else 2
 
     @property
     def sha256(self) -> str:
-        """Hash of everything that decides the network's answers. ``meta`` is left out.
+        """Hash of everything that decides the network's answers, without ``meta``.
 
-        A network has this hash before it is saved and after it is loaded: what a file does not hold (``beta`` of a rule
-        that has none) is left out, too. Different networks are hashed as different bytes.
+        The hash is the same before a network is saved and after it is loaded. A ``beta`` that the decay rule does not
+        use is not in the file and not in the hash. Different networks are hashed as different bytes.
         """
         digest = hashlib.sha256(repr((self.version, self.steps, self.encoder)).encode())
         for layer in self.layers:
@@ -209,8 +209,8 @@ def load_network(path: str | Path) -> NetworkFile:
     """Read a network that ``save_network`` wrote, checking every field.
 
     Raises:
-        DataError: if the file is missing, is not HDF5, is cut short or damaged, points at other files, has another schema,
-            or holds a value that is not valid; the message names the file and the field.
+        DataError: if the file is missing, is not HDF5, is cut short or damaged, or points at other files; if it has
+            another schema or holds a value that is not valid. The message names the file and the field.
     """
     path = Path(path)
     if not path.is_file():

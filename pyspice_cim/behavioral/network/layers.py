@@ -1,16 +1,16 @@
-"""Layers of a spiking network as plain data, and the shapes that they pass on.
+"""Layers of a spiking network as plain data, and the shapes of their outputs.
 
-Two kinds: layers of neurons (``FullyConnected``, ``Recurrent``, ``Conv2d``), which turn values into spikes through weights,
-and layers without state (``MaxPool2d``, ``SumPool2d``, ``AvgPool2d``, ``Flatten``). A shape is that of one sample in one step:
-``(inputs,)``, or ``(channels, height, width)`` for images. Within a time step a layer sees what the layer before it gave
-in the same step.
+Layers of neurons (``FullyConnected``, ``Recurrent``, ``Conv2d``) have weights and membranes, and give spikes. Layers
+without state are ``MaxPool2d``, ``SumPool2d``, ``AvgPool2d`` and ``Flatten``. A shape describes one sample in one step:
+``(inputs,)``, or ``(channels, height, width)`` for images. In a time step, each layer reads the output that the layer
+before it gives in the same step.
 
-Everything stays integer. A sum pool passes on numbers of spikes, 0..size^2. An average pool passes on the same numbers and
-leaves its division to the next layer of neurons, once for each neuron and step and after the weighted sum::
+All values are integers. A sum pool gives numbers of spikes, 0..size^2. An average pool gives the same numbers. The next
+layer of neurons then divides the weighted sum of each neuron::
 
     I = floor(sum_j w_j x_j / D)        D: product of size^2 of the average pools since the last layer of neurons
 
-so that nothing is lost before the sum (for sizes that are powers of two the division is a shift).
+Nothing is rounded before the sum. If the sizes are powers of two, the division is a shift.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,10 +64,11 @@ class FullyConnected:
 class Recurrent(FullyConnected):
     """Neurons that also see their own spikes of the step before: ``I_n(t) = sum_j w_jn x_j(t) + sum_m r_mn s_m(t - 1)``.
 
-    ``s(-1) = 0``. Behind an average pool the inputs' part alone is divided.
+    Before the first step there are no spikes: ``s(-1) = 0``. Behind an average pool, only the sum over the inputs ``x``
+    is divided by D.
 
     Attributes:
-        recurrent: ``r``, int8, (neurons, neurons), made read-only; as wide as ``weights``.
+        recurrent: weights ``r``, int8, (neurons, neurons), of ``weight_bits`` bits, made read-only.
     """
 
     recurrent: NDArray[np.int8]
@@ -157,17 +158,23 @@ class _Pool2d:
 
 @dataclass(frozen=True, kw_only=True)
 class MaxPool2d(_Pool2d):
-    """The OR of the spikes of a window of ``size`` x ``size``; windows lie ``stride`` (by default ``size``) apart."""
+    """Output 1 where a window of ``size`` x ``size`` holds a spike, else 0.
+
+    Windows lie ``stride`` apart, by default ``size``.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class SumPool2d(_Pool2d):
-    """The number of spikes in a window of ``size`` x ``size``; windows lie ``stride`` (by default ``size``) apart."""
+    """Output the number of spikes in each window of ``size`` x ``size``.
+
+    Windows lie ``stride`` apart, by default ``size``.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
 class AvgPool2d(_Pool2d):
-    """As ``SumPool2d``, divided by ``size^2`` after the next weighted sum (see the top of this module)."""
+    """Output the same numbers as ``SumPool2d``; the next layer of neurons divides its sums by ``size^2``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,10 +192,13 @@ AnyLayer = FullyConnected | Conv2d | MaxPool2d | SumPool2d | AvgPool2d | Flatten
 
 @dataclass(frozen=True, kw_only=True)
 class Link:
-    """What a layer gets in a chain.
+    """Place of a layer in a chain of layers.
 
-    ``shape``: of its input; ``output``: of its output; ``largest``: the largest value of its input, 1 for spikes;
-    ``divisor``: D of the average pools before it.
+    Attributes:
+        shape: shape of the layer's input.
+        output: shape of the layer's output.
+        largest: largest value of the input; 1 for spikes.
+        divisor: D of the average pools before the layer.
     """
 
     shape: Shape
@@ -198,7 +208,11 @@ class Link:
 
 
 def chain(layers: Sequence[AnyLayer], shape: Iterable[int]) -> tuple[Link, ...]:
-    """Return what each of ``layers`` gets if the input of the first has ``shape``, one sample in one step.
+    """Return the ``Link`` of each layer.
+
+    Args:
+        layers: layers in order.
+        shape: shape of the first layer's input, for one sample in one step.
 
     Raises:
         DataError: if there is no layer, an entry is no layer, or shapes do not chain; the message names the layer.

@@ -1,18 +1,23 @@
 """Real weights and a real threshold on one grid of integers, and decays that fit a membrane.
 
-A layer has one scale ``S``, in least significant bits of the membrane per unit of the weights::
+``w`` are the real weights and ``T`` is the real threshold of a layer. A layer has one scale ``S``: the number of least
+significant bits of the membrane for a weight of 1::
 
     w_int = clip(round(S w), -2^(b-1), 2^(b-1) - 1)        b: bits of a weight
-    theta = floor(S T) + 1                                 for v > T (strictly), as integers v >= theta
+    theta = floor(S T) + 1                                 the real neuron fires at v > T, the integer one at v >= theta
 
-``S`` is the one with the smallest RMS error of the weights, among scales that keep at least half of the weights' range in use
-and those that clip the largest ones; a layer that was on a grid is found on it again. (Weights and threshold are divided by a
-power of two near the largest weight first, which changes no digit, so that no size of theirs overflows.) ``theta`` leaves
-room for one more input of the largest weight below the largest membrane. A reset by subtraction takes away ``theta`` where the
-real neuron takes ``T``; the candidates are then limited to ``S T`` just below an integer, so that the two agree (and ``v = T``
-itself fires).
+``S`` is the candidate with the smallest RMS error of the weights. Some candidates use at least half of the range of
+``w_int`` without clipping. The other candidates clip the largest weights. Weights that are multiples of one step get
+their integers back. ``theta`` leaves room for one more input of the largest weight below the largest membrane.
 
-A linear decay has no time constant. ``lambda`` is the integer that takes away on average as much as ``v <- alpha v`` does::
+A reset by subtraction takes ``theta`` off the membrane; the real neuron takes ``T`` off. For this reset, each
+candidate makes ``S T`` an integer, less a rounding error. Then ``theta`` equals ``S T``, and a membrane ``v = T`` fires
+as well.
+
+All weights and the threshold are first divided by a power of two near the largest weight. This division is exact, and
+prevents overflow.
+
+A linear decay has no time constant. ``lambda`` is the integer that takes away as much as ``v <- alpha v``, on average::
 
     E[min(v, lambda)] = (1 - alpha) E[v]     over positive membranes v at the start of a step, in a run of calibration data
     lambda = (1 - alpha) theta / 2           without data, or if nothing happens in them: equal at half the threshold
@@ -37,7 +42,14 @@ BETA_SHIFT = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """``scale``: S; ``theta``; ``clipped``: weights that did not fit; ``rms_error``: of the weights, over their RMS."""
+    """Scale of a layer, and what the rounding of its weights costs.
+
+    Attributes:
+        scale: ``S``, least significant bits of the membrane for a weight of 1.
+        theta: integer threshold.
+        clipped: number of weights that did not fit.
+        rms_error: RMS error of the weights, divided by their RMS.
+    """
 
     scale: float
     theta: int
@@ -46,7 +58,14 @@ class Scale:
 
 
 def choose_scale(weights: Floats, threshold: float, *, weight_bits: int, membrane_bits: int, subtract: bool) -> Scale:
-    """The scale of a layer with all its ``weights`` in one array, and ``threshold`` T.
+    """Return the scale of a layer (see the top of this module).
+
+    Args:
+        weights: all real weights of the layer in one array, any shape.
+        threshold: real threshold ``T``, in the unit of the weights.
+        weight_bits: bits of an integer weight, 2 to 8.
+        membrane_bits: bits of the membrane.
+        subtract: whether the neurons reset by subtraction.
 
     Raises:
         ConfigError: if the membrane has no room for a threshold above the weights.
@@ -93,15 +112,17 @@ def choose_scale(weights: Floats, threshold: float, *, weight_bits: int, membran
 
 
 def to_integers(weights: Floats, scale: float, bits: int) -> NDArray[np.int64]:
-    """``clip(round(scale weights))`` to ``bits`` in two's complement."""
+    """Return ``scale * weights``, rounded and clipped to the range of ``bits`` bits in two's complement, int64."""
     return np.clip(np.rint(scale * weights), -(1 << (bits - 1)), (1 << (bits - 1)) - 1).astype(np.int64)
 
 
 def fit_lambda(alpha: float, theta: int, membranes: NDArray[np.int64] | None = None) -> int:
-    """``lambda`` for the factor ``alpha``.
+    """Return the linear decay ``lambda`` nearest to the factor ``alpha``, in units of the least significant bit.
 
     Args:
-        membranes: how often each membrane 0, 1, .. occurs; ``None`` without data.
+        alpha: factor of the membrane in a step, 0 to 1.
+        theta: integer threshold.
+        membranes: how often each membrane 0, 1, .. occurs at the start of a step; ``None`` without data.
     """
     if membranes is None or not membranes[1:].any():
         return round((1 - alpha) * theta / 2)
@@ -113,5 +134,5 @@ def fit_lambda(alpha: float, theta: int, membranes: NDArray[np.int64] | None = N
 
 
 def fit_beta(alpha: float) -> tuple[int, int]:
-    """The factor n / 2^k nearest to ``alpha``."""
+    """Return ``(n, k)`` of the factor n / 2^k nearest to ``alpha`` (0 to 1), with k = 15."""
     return round(alpha * (1 << BETA_SHIFT)), BETA_SHIFT

@@ -13,8 +13,8 @@ def classify(spike_counts: NDArray[np.integer[Any]], membranes: NDArray[np.integ
 
     Args:
         spike_counts: spikes of each output neuron over all time steps, integers, shape (..., classes).
-        membranes: final membranes of the same neurons, integers, the same shape. With reset by subtraction the membrane
-            is the part of the drive that has not become a spike yet, so it orders neurons of equal count.
+        membranes: final membranes of the same neurons, integers, the same shape. With reset by subtraction, the
+            membrane is the input that has not become a spike yet. So the membrane orders neurons of equal count.
 
     Returns:
         Class indices, int64, shape (...).
@@ -33,7 +33,12 @@ def classify(spike_counts: NDArray[np.integer[Any]], membranes: NDArray[np.integ
 
 
 def check_labels(labels: Any, samples: int, classes: int) -> NDArray[np.int64]:
-    """``labels`` as int64, (samples,), once they are known to be the classes 0..``classes`` - 1 of as many samples.
+    """Check labels, and return them as int64, (samples,).
+
+    Args:
+        labels: one integer for each sample, 0 to ``classes`` - 1.
+        samples: number of samples.
+        classes: number of classes.
 
     Raises:
         DataError: for another shape, another type than integers, or a label that is no class.

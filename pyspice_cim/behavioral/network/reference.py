@@ -1,6 +1,6 @@
 """The integer reference: a network of any layers in plain NumPy integers, step by step.
 
-Every faster path is held against ``run_integer``, in every spike and every membrane. The neuron itself is ``ldlif_step``.
+Tests compare every faster path with ``run_integer``, in every spike and every membrane. The neuron is ``ldlif_step``.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class IntegerRun:
-    """Result of ``run_integer``, one entry a layer of neurons in each.
+    """Result of ``run_integer``. Each attribute has one entry for each layer of neurons.
 
     Attributes:
         spikes: uint8, (time, batch, *shape of the layer).

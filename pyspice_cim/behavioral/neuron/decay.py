@@ -5,10 +5,11 @@ With membrane ``v``, decay ``lambda`` (both in units of the membrane's least sig
     clamp         v <- max(v - lambda, 0)                     a negative membrane is cleared: inhibition lasts one step
     toward_zero   v <- sign(v) max(|v| - lambda, 0)           never crosses zero
     none          v <- v                                      integrate and fire, lambda is not used
-    exponential   v <- sign(v) floor(n |v| / 2^k)             rounded toward zero, so that every membrane comes to rest
+    exponential   v <- sign(v) floor(n |v| / 2^k)             rounded toward zero
 
-Each rule is a pure function ``rule(v, lambda_, beta) -> (decayed, cleared)`` of integer arrays of any shape; ``cleared``
-is true where the rule would have carried the membrane across zero and stopped there.
+Each rule is a pure function ``rule(v, lambda_, beta) -> (decayed, cleared)`` of integer arrays of any shape.
+``decayed`` are the membranes after the decay. ``cleared`` is true where the subtraction would have crossed zero, and
+the rule stopped at 0.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,25 +25,25 @@ Rule = Callable[[Ints, int, Beta], tuple[Ints, NDArray[np.bool_]]]
 
 
 def clamp(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
-    """``max(v - lambda, 0)``: what the SRAM array computes."""
+    """Subtract lambda, and set a negative result to 0: ``max(v - lambda, 0)``. The SRAM array computes this rule."""
     decayed = v - lambda_
     cleared = decayed < 0
     return np.where(cleared, 0, decayed), cleared
 
 
 def toward_zero(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
-    """``sign(v) max(|v| - lambda, 0)``."""
+    """Move the membrane by lambda toward 0, from both sides: ``sign(v) max(|v| - lambda, 0)``."""
     size = np.abs(v)
     return np.sign(v) * np.maximum(size - lambda_, 0), size < lambda_
 
 
 def none(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
-    """``v``."""
+    """Return the membrane unchanged: no decay."""
     return v, np.zeros(v.shape, np.bool_)
 
 
 def exponential(v: Ints, lambda_: int, beta: Beta) -> tuple[Ints, NDArray[np.bool_]]:
-    """``sign(v) floor(n |v| / 2^k)`` with ``beta = (n, k)``."""
+    """Multiply by beta and round toward 0: ``sign(v) floor(n |v| / 2^k)`` with ``beta = (n, k)``."""
     numerator, shift = beta
     return np.sign(v) * ((np.abs(v) * numerator) >> shift), np.zeros(v.shape, np.bool_)
 

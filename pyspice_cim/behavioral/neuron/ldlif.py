@@ -13,11 +13,11 @@ One time step of a membrane ``v`` (``B`` bits, two's complement) with the synapt
     lambda, theta         decay per step (0..VMAX) and threshold (1..VMAX), integers, one pair a layer
     w_j, s_j              weights (integers) and input spikes (0 or 1)
 
-The clamp clears a negative membrane too: inhibition lasts for one step. Saturation acts on the total of the step, not
-after each input, and before the compare, so the result does not depend on the order of the inputs.
+The decay clears a negative membrane too, so inhibition lasts for one step. Saturation acts once, on the total of the
+step and before the compare. So the result does not depend on the order of the inputs.
 
-``decay.py`` has this decay and other rules. The array computes this one only (``LDLIFParams``); with the others
-(``NeuronParams``) networks are compared and imported.
+``decay.py`` defines this decay, called ``clamp``, and other rules. The array computes ``clamp`` only, and
+``LDLIFParams`` allows no other rule. ``NeuronParams`` allows all rules, for comparisons and for imported networks.
 """
 
 import operator
@@ -100,8 +100,11 @@ class LDLIFParams:
 class NeuronParams(LDLIFParams):
     """Parameters of one layer of neurons with any decay rule of ``decay.py``.
 
-    As ``LDLIFParams``, and ``beta = (n, k)``, the factor n / 2^k of the rule ``"exponential"``: 0 <= n <= 2^k, k <= 15.
-    ``lambda_`` is used by ``"clamp"`` and ``"toward_zero"`` only.
+    The other fields are those of ``LDLIFParams``.
+
+    Attributes:
+        lambda_: decay per step, 0..VMAX; only ``"clamp"`` and ``"toward_zero"`` use it.
+        beta: ``(n, k)`` of the factor n / 2^k, 0 <= n <= 2^k and 0 <= k <= 15; only ``"exponential"`` uses it.
 
     Raises:
         ConfigError: if a field is out of range, or the rule is ``"exponential"`` without a ``beta``.
@@ -135,22 +138,28 @@ class NeuronParams(LDLIFParams):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class LDLIFState:
-    """Membranes ``v``: integers, shape (..., neurons)."""
+    """Membranes of a layer between two time steps.
+
+    Attributes:
+        v: int32, (..., neurons), in units of the least significant bit.
+    """
 
     v: NDArray[np.int32]
 
     @classmethod
     def zeros(cls, *shape: int) -> "LDLIFState":
-        """All neurons at rest."""
+        """Return membranes of 0, of the given shape: all neurons at rest."""
         return cls(v=np.zeros(shape, np.int32))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Events:
-    """What happened in a step, boolean arrays of the membranes' shape.
+    """What happened to each neuron in a step, as boolean arrays of the membranes' shape.
 
-    ``cleared``: the decay would have crossed zero and stopped there (a neuron at rest too, if lambda > 0);
-    ``saturated``: the total of the step left VMIN..VMAX; ``fired``: the neuron spiked.
+    Attributes:
+        cleared: the decay would have crossed zero, and stopped at 0. With lambda > 0 this includes neurons at rest.
+        saturated: the total of the step left VMIN..VMAX and was limited.
+        fired: the neuron spiked.
     """
 
     cleared: NDArray[np.bool_]

@@ -1,22 +1,27 @@
 """Biases as constant inputs: inputs that spike in every step (``lines`` in the code).
 
-The array holds rows of weights, and a spike adds a row. A bias ``b`` is therefore a row that is added in every step. One
-weight holds no more than the largest weight, so that a layer needs ``K`` constant inputs::
+The array holds rows of weights, and each input spike adds one row. A bias ``b`` is therefore a row whose input spikes
+in every step. One row adds at most the largest weight, so a bias may need several rows. A layer with weights of
+``bits`` bits needs ``K`` constant inputs::
 
     K = max(ceil(max b / (2^(bits-1) - 1)), ceil(max -b / 2^(bits-1)))
 
-Constant inputs of a later layer are *relays*: neurons of the layer before that fire in every step. The weights of a relay from
-the constant inputs of its own layer add up to theta. A relay starts at 0, reaches theta, fires and is back at 0, whatever the
-decay and the reset. Relays stand behind the layer's neurons; in an image they are further channels.
+The constant inputs of the first layer come from outside. Those of a later layer are *relays*: neurons of the layer
+before it that fire in every step. The weights from the constant inputs to a relay add up to theta. In each step, a
+relay starts at 0, reaches theta, fires and returns to 0, whatever the decay and the reset. Relays follow the other
+neurons of their layer; in an image, relays are further channels.
 
-**Images.** A constant input is a channel that spikes where row and column are multiples of its *period* ``q``. It arrives as::
+**Images.** A constant input of an image is a channel. The channel spikes at the places whose row and column are
+multiples of its *period*. The period changes on the way through a layer::
 
-    q = 1 behind a sum pool of size k       from period k: every window holds one multiple of k, so the sum is 1 everywhere
-    q > 1 behind one of size k <= stride s  from period s q
-    relays of period q in a convolution     from period stride q, 1 for q = 1, by the tap that sees (stride y, stride x)
+    layer                                 period of its input    period of its output
+    sum or average pool of size k         k                      1: every window holds one multiple of k
+    pool of size k <= stride s, q > 1     s q                    q
+    convolution, relays of period 1       1                      1
+    convolution, relays of period q > 1   stride q               q: the weight at the kernel's place (padding, padding)
 
-A convolution adds a bias by the taps that lie inside of the image for every output; a fully connected layer behind an image
-has a weight of its own for every place of such a channel.
+A convolution adds a bias through those places of the kernel that lie inside the image for every output. A fully
+connected layer behind an image has one weight for each place of the channel.
 """
 
 from collections.abc import Sequence
@@ -36,8 +41,16 @@ Periods = tuple[int, ...]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Biased:
-    """A layer of integers as in ``network/layers.py`` with a ``bias``, (features,); ``before``: layers without state
-    that lead to it, the first of which gets ``shape``."""
+    """A layer of integers with a bias.
+
+    The attributes that are not listed are those of the layers in ``network/layers.py``.
+
+    Attributes:
+        bias: int64, (features,): one value for each neuron, or for each channel of an image.
+        theta: threshold.
+        shape: shape of the input of ``before``, or of the layer if ``before`` is empty.
+        before: layers without state in front of this layer.
+    """
 
     name: str
     weights: Ints
@@ -53,7 +66,13 @@ class Biased:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Wired:
-    """Its weights with the rows of ``lines`` constant inputs (a period each, 1 if not of an image) and with the relays."""
+    """Weights of a layer with its constant inputs and relays.
+
+    Attributes:
+        weights: weights of the inputs, then of the constant inputs; the relays are the last neurons.
+        recurrent: recurrent weights, with zeros for the relays; ``None`` without recurrence.
+        lines: period of each constant input; 1 if the input is no image.
+    """
 
     weights: Ints
     recurrent: Ints | None
@@ -61,10 +80,13 @@ class Wired:
 
 
 def wire(layers: Sequence[Biased]) -> tuple[Wired, ...]:
-    """``layers`` with their biases in rows.
+    """Return the weights of each layer, in which constant inputs carry the biases.
+
+    Args:
+        layers: layers of neurons, in order.
 
     Raises:
-        DataError: if no line can carry a bias to a layer; the message names the neurons.
+        DataError: if no constant input can carry a bias to a layer; the message names the neurons.
     """
     relays: Periods = ()
     wired = []
@@ -159,7 +181,12 @@ def _spread(totals: Ints, slots: int) -> Ints:
 
 
 def with_constants(spikes: NDArray[Any], periods: Periods) -> NDArray[Any]:
-    """``spikes`` (time, batch, *shape) with an input, or channel, that spikes in every step for each of ``periods``."""
+    """Return ``spikes`` with the constant inputs behind the inputs, or behind the channels of an image.
+
+    Args:
+        spikes: 0 or 1, (time, batch, *shape).
+        periods: period of each constant input (see the top of this module).
+    """
     if not periods:
         return spikes
     shape = (len(periods), *spikes.shape[3:])

@@ -1,15 +1,15 @@
-"""Integer layers as a NIR graph: any tool of the field can read it, and ``import_nir`` gives back the same integers.
+"""Export of integer layers as a NIR graph that other tools can read; ``import_nir`` gives back the same integers.
 
-NIR's neurons are real and leak exponentially. Each layer becomes the ``IF`` or ``LIF`` that is nearest, with unit gain, so that
-weights stay the integers that they are::
+NIR's neurons are real and leak exponentially. The neurons of a layer become the nearest ``IF`` or ``LIF``. Its gain is
+1, so the exported weights are the integers::
 
-    v_threshold   the largest float32 below theta: v > v_threshold is v >= theta, and subtracting either is the same
+    v_threshold   the largest float32 below theta: for integers, v > v_threshold is the same as v >= theta
     alpha         n / 2^k for the exponential decay; 1 - 2 lambda / theta for a linear one (equal at half the threshold)
-    IF            r = 1, where alpha is 1
-    LIF           tau = -dt / ln(alpha), r = 1 / (1 - alpha), so that the step of length dt is v <- alpha v + I
+    IF            r = 1, if alpha is 1
+    LIF           tau = -dt / ln(alpha), r = 1 / (1 - alpha): a step of length dt is v <- alpha v + I
 
-The metadata of the node hold the integers themselves (``metadata.py``). The metadata of the graph hold the time steps and the
-encoder of a network file. The ``meta`` texts of a network file, which decide no spike, are not exported.
+The metadata of each node of neurons hold the integer parameters (``metadata.py``). The metadata of the graph hold the
+time steps and the encoder of a network file. The ``meta`` notes of a network file are not exported.
 """
 
 import io

@@ -1,10 +1,14 @@
-"""Linear maps with no neurons between them as one: ``W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)``, exact in the reals.
+"""Merging of linear maps that have no neurons between them: ``W2 (W1 x + b1) + b2 = (W2 W1) x + (W2 b1 + b2)``.
 
-dense behind dense         the product of the matrices
-pool behind a convolution  a convolution by a kernel of ones (over size^2, if averages) in each channel
-convolution behind one     W[i + S1 j] = sum W2[j] W1[i], stride S1 S2, the padding of the first. The second must have none: it
-                           sees zeros outside of the image, where one kernel sees weighted sums
-dense behind a convolution a dense map of the image: each of its weights goes to all that the convolution sees from there
+For the first and the second map::
+
+    dense, dense               the product of the matrices
+    convolution, pool          the pool is a convolution by ones in each channel (ones over size^2 for averages)
+    convolution, convolution   W[i + S1 j] = sum W2[j] W1[i], stride S1 S2, the padding of the first
+    convolution, dense         a dense map of the image: each weight of the second is spread over the first's kernel
+
+The second of two convolutions must have no padding. Its padding would see zeros, where the merged kernel sees weighted
+sums.
 """
 
 from dataclasses import dataclass, replace
@@ -22,8 +26,15 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Linear:
-    """A map of values of ``shape``: ``array`` (outputs, inputs), or a kernel (out_channels, in_channels, height, width) with
-    ``stride`` and ``padding``; ``bias``: (outputs,) or (out_channels,); ``name``: of its nodes."""
+    """A linear map with a bias: a matrix or a convolution.
+
+    Attributes:
+        name: names of the nodes of the graph that the map replaces.
+        shape: shape of the input.
+        array: matrix (outputs, inputs), or kernel (out_channels, in_channels, height, width).
+        bias: (outputs,) or (out_channels,).
+        stride, padding: stride and padding of a kernel.
+    """
 
     name: str
     shape: Shape
@@ -33,7 +44,7 @@ class Linear:
     padding: int = 0
 
     def output_shape(self) -> Shape:
-        """Of what it gives.
+        """Return the shape of the output.
 
         Raises:
             DataError: if ``shape`` does not fit ``array``.
@@ -47,20 +58,30 @@ class Linear:
 
 
 def geometry(kernel: NDArray[Any], stride: int, padding: int) -> Conv2d:
-    """A layer with the shapes of a ``kernel``, and nothing else of it."""
+    """Return a layer with the shape, stride and padding of a kernel, and weights of 0. Only its shapes are used."""
     params = LDLIFParams(lambda_=0, theta=1)
     return Conv2d(weights=np.zeros(kernel.shape, np.int8), params=params, stride=stride, padding=padding)
 
 
 def pooling(name: str, shape: Shape, size: int, stride: int, average: bool) -> Linear:
-    """The sums, or averages, of windows of each channel, as a convolution."""
+    """Return the convolution that gives the sum, or the average, of each window of each channel.
+
+    Args:
+        name: name of the node.
+        shape: shape of the input, (channels, height, width).
+        size: height and width of a window.
+        stride: distance of the windows.
+        average: whether the output is the average.
+    """
     ones = np.full((size, size), 1 / size**2 if average else 1.0)
     array = np.eye(shape[0])[:, :, None, None] * ones
     return Linear(name=name, shape=shape, array=array, bias=np.zeros(shape[0]), stride=stride)
 
 
 def merged(first: Linear, second: Linear) -> Linear:
-    """``second`` behind ``first`` (behind a Flatten, where it is dense and ``first`` is not) as one map.
+    """Return one map that equals ``first`` followed by ``second``.
+
+    Between a convolution and a dense map, a Flatten is assumed.
 
     Raises:
         DataError: if both are convolutions and ``second`` has a padding; the message names the nodes.

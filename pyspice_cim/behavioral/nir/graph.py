@@ -1,7 +1,8 @@
-"""From a NIR graph to a chain: groups of neurons, each with the nodes that lead to it and, if there is one, its own loop.
+"""Order of a NIR graph as a chain of groups.
 
-Nested graphs are flattened, names joined by dots (``block.lif``). What a chain cannot be made of is refused by the names of
-the nodes: other neurons, branches, feedback over more than one group, cycles that hold no neuron (and so no delay).
+A group is one node of neurons, the nodes that lead to it, and the nodes of its feedback to itself, if any. Nested
+graphs are flattened; names are joined by dots (``block.lif``). A graph is refused with the names of the nodes if it has
+other neurons, branches, feedback over more than one group, or a cycle without neurons (which would have no delay).
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,10 +32,13 @@ _WHAT_TO_DO = {
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Group:
-    """Neurons, and what leads to them: names and nodes in the order of the data.
+    """A node of neurons, and the nodes that lead to it, as pairs of name and node in the order of the data.
 
-    ``before``: from the neurons (or the input) before; ``recurrent``: from these neurons back to themselves, an empty
-    tuple for an edge without weights, ``None`` without an edge.
+    Attributes:
+        before: nodes between the previous neurons, or the input, and these neurons.
+        neurons: the node of neurons.
+        recurrent: nodes from these neurons back to themselves. The tuple is empty for an edge without weights;
+            ``None`` without feedback.
     """
 
     before: tuple[Named, ...]
@@ -44,7 +48,13 @@ class Group:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class GraphChain:
-    """The graph in order; ``after``: what stands between the last neurons and the output."""
+    """A graph as a chain.
+
+    Attributes:
+        input: name and node of the input.
+        groups: groups in order.
+        after: nodes between the last neurons and the output.
+    """
 
     input: Named
     groups: tuple[Group, ...]
@@ -52,10 +62,10 @@ class GraphChain:
 
 
 def chain_of(graph: "nir.NIRGraph") -> GraphChain:
-    """The groups of neurons of ``graph`` from its input to its output.
+    """Return the chain of groups of ``graph``, from its input to its output.
 
     Raises:
-        DataError: if the graph is no such chain; the message names the nodes and what to do.
+        DataError: if the graph is no chain of groups; the message names the nodes and the remedy.
     """
     nodes, edges = _flat(graph, "", ())
     _check_nodes(nodes)

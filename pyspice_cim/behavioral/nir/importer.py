@@ -1,17 +1,19 @@
-"""Networks of the field's tools: a NIR graph becomes the integer layers of this package.
+"""Import of networks of other tools: a NIR graph becomes the integer layers of this package.
 
-NIR has real weights and neurons in continuous time. It holds no time step, no widths of weights and membranes, no rule for the
-reset (its equations reset to ``v_reset``, most tools subtract the threshold), and no linear decay: these are arguments. What
-was rounded, clipped and saturated on the way is in the report of each layer.
+NIR has real weights, and neurons in continuous time. A NIR file states neither the time step, nor the widths of weights
+and membranes, nor a linear decay. NIR's equations reset to ``v_reset``, but most tools subtract the threshold. All of
+these are therefore arguments. The report of each layer says what was rounded, clipped and saturated.
 
-Where the graph comes from, and what to give:
+Arguments for a graph of:
 
-    snnTorch   ``integration="euler"``, ``dt=1e-4`` (its exporter's); reset ``"subtract"`` is that of ``reset_delay=False``: by
-               default it subtracts a step later, after the decay
-    Norse      ``integration="euler"``, ``dt = 0.001 x`` the ``dt`` of ``to_nir`` (1e-6 by default); its reset is ``"zero"``
-    sinabs     ``integration="exact"``, ``dt=1`` (its tau are in steps); ``"subtract"``, with ``spike_fn=SingleSpike``
+    snnTorch   ``integration="euler"``, ``dt=1e-4`` (the ``dt`` of snnTorch's exporter), ``reset="subtract"``. The reset
+               equals snnTorch's with ``reset_delay=False``. By default, snnTorch subtracts a step later, after the
+               decay.
+    Norse      ``integration="euler"``, ``reset="zero"``, ``dt = 0.001 x`` the ``dt`` of ``to_nir`` (1e-6 by default)
+    sinabs     ``integration="exact"``, ``dt=1`` (``tau`` is in steps), ``reset="subtract"`` for networks with
+               ``spike_fn=SingleSpike``
 
-A graph that ``exporter.py`` wrote gives back the integers that it was made of, and takes no arguments.
+A graph of ``exporter.py`` needs no arguments: the import gives back the exported integers.
 """
 
 from dataclasses import dataclass, replace
@@ -44,13 +46,13 @@ class NIRNetwork:
     """A network from NIR.
 
     Attributes:
-        layers: for ``fast_run`` and ``run_integer``.
-        input_shape: of a sample in one step, without ``constant_inputs``.
-        constant_periods: one for each input (of an image: channel) behind those of the graph that spikes in every step, for
-            biases, see ``biases.py``; ``inputs`` adds them.
-        report: one entry a layer of neurons.
-        steps: time steps of a sample, ``None`` if the graph does not state them.
-        encoder: how values become input spikes, ``None`` if the graph does not state it.
+        layers: layers for ``fast_run`` and ``run_integer``.
+        input_shape: shape of a sample in one step, without the constant inputs.
+        constant_periods: period of each constant input (``biases.py``). Constant inputs spike in every step, carry the
+            biases, and follow the inputs (or channels) of the graph. The method ``inputs`` adds them to spikes.
+        report: one entry for each layer of neurons.
+        steps: time steps of a sample; ``None`` if the graph states none.
+        encoder: how values become input spikes; ``None`` if the graph states none.
     """
 
     layers: tuple[AnyLayer, ...]
@@ -62,14 +64,17 @@ class NIRNetwork:
 
     @property
     def constant_inputs(self) -> int:
-        """How many inputs, or channels, spike in every step."""
+        """Number of constant inputs, or constant channels of an image: those that spike in every step."""
         return len(self.constant_periods)
 
     def inputs(self, spikes: NDArray[Any]) -> NDArray[Any]:
-        """``spikes`` (time, batch, *input_shape) as the layers take them.
+        """Return the input of ``layers``: the given spikes, followed by the constant inputs.
+
+        Args:
+            spikes: 0 or 1, (time, batch, *input_shape).
 
         Raises:
-            DataError: if they have another shape.
+            DataError: if the spikes have another shape.
         """
         spikes = np.asarray(spikes)
         if spikes.shape[2:] != self.input_shape or 0 in spikes.shape:
@@ -89,22 +94,22 @@ def import_nir(
     decay: str = "clamp",
     calibration: NDArray[Any] | None = None,
 ) -> NIRNetwork:
-    """The integer network that is closest to a NIR graph.
+    """Return the integer network that is closest to a NIR graph.
 
     Args:
         source: a file, or a graph of the package ``nir``.
-        dt: time step in the unit of the graph's ``tau``; needed by LIF neurons.
-        reset: ``"subtract"`` (the threshold) or ``"zero"``.
+        dt: time step in the unit of the graph's ``tau``; LIF neurons need this argument.
+        reset: reset of a neuron that fired: ``"subtract"`` takes the threshold off, ``"zero"`` clears the membrane.
         integration: how ``dt`` enters: ``"exact"`` or ``"euler"``, see ``neurons.py``.
-        weight_bits: 2..8.
-        membrane_bits: above ``weight_bits``, up to 16.
-        decay: rule of ``neuron/decay.py``: ``"clamp"`` is what the array computes; ``"none"`` leaves leaks out;
-            ``"exponential"`` is nearest to LIF.
-        calibration: spikes (time, batch, *shape of the input) for fitting lambda and counting saturations; see
-            ``quantization``.
+        weight_bits: bits of a weight, 2..8.
+        membrane_bits: bits of a membrane, above ``weight_bits`` and up to 16.
+        decay: rule of ``neuron/decay.py``. The array computes ``"clamp"``; ``"exponential"`` is nearest to LIF;
+            ``"none"`` leaves the leak out.
+        calibration: spikes, (time, batch, *input_shape). A run on these spikes fits lambda
+            (``network/quantization.py``) and counts saturations.
 
     Raises:
-        DataError: if the source is no NIR network, or one that cannot be mapped: the message names the node.
+        DataError: if the source is no NIR network, or a node cannot be mapped; the message names the node.
         ConfigError: if an argument is out of range or missing.
         MissingDependencyError: if the package ``nir`` is not installed.
     """

@@ -1,9 +1,10 @@
-"""Groups of a NIR graph as layers of real numbers: weights in one place, in the layout of ``network/layers.py``.
+"""Conversion of the groups of a NIR graph to layers of real numbers, with weights as in ``network/layers.py``.
 
-Pools and ``Flatten`` before the weights stay layers of their own; an average is a sum whose division goes into the weights,
-unless those are integers already. Scales go into the weights, and so do further weights and pools behind them
-(``fold.py``) and the gains of the neurons, so that each group reads ``v <- alpha v + W x + R s(t - 1) + b`` with one
-threshold.
+Each group becomes ``v <- alpha v + W x + R s(t - 1) + b`` with one threshold. The weights ``W`` contain the scales,
+further weights and pools behind the first weights (``fold.py``), and the gains of the neurons.
+
+Pools and ``Flatten`` before the weights stay layers. An average pool becomes a sum pool, and its division goes into the
+weights, unless the file states integer weights.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,11 +26,18 @@ _WEIGHTS = ("Linear", "Affine", "Conv2d")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FloatLayer:
-    """A group: ``name`` of its neurons, ``source`` of its weights; ``before``: layers without state, that get ``shape``.
+    """A group of a graph as a layer of real numbers.
 
-    ``weights``: (inputs, neurons), or (out_channels, in_channels, height, width) with ``stride`` and ``padding``; ``bias``:
-    (features,); ``recurrent``: (neurons, neurons) or ``None``. ``neurons`` are ``ExactNeurons`` where the file says which
-    integers they came from.
+    Attributes:
+        name: name of the node of neurons.
+        source: names of the nodes of the weights.
+        shape: shape of the input of ``before``, or of the weights if ``before`` is empty.
+        before: layers without state in front of the weights.
+        weights: (inputs, neurons), or (out_channels, in_channels, height, width).
+        bias: (features,): one value for each neuron, or for each channel of an image.
+        recurrent: (neurons, neurons); ``None`` without recurrence.
+        neurons: real neurons, or ``ExactNeurons`` if the file states the integers.
+        stride, padding: stride and padding of a convolution.
     """
 
     name: str
@@ -45,10 +53,15 @@ class FloatLayer:
 
 
 def float_layers(graph: GraphChain, *, dt: float | None, method: Integration) -> tuple[Shape, tuple[FloatLayer, ...]]:
-    """Shape of the input, and the layers of ``graph``.
+    """Return the shape of the input, and the layers of ``graph``.
+
+    Args:
+        graph: the graph as a chain.
+        dt: time step in the unit of ``tau``; ``None`` if no neuron needs a time step.
+        method: ``"exact"`` or ``"euler"``, see ``neurons.py``.
 
     Raises:
-        DataError: if a node cannot be mapped, or shapes do not fit; the message names the node.
+        DataError: if a node cannot be mapped, or the shapes do not agree; the message names the node.
         ConfigError: see ``step_neurons``.
     """
     name, node = graph.input

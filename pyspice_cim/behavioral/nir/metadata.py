@@ -1,7 +1,8 @@
-"""What NIR has no field for: the integers of a neuron, in the metadata of its node, so that export and import are inverse.
+"""Metadata of NIR nodes: the integer parameters of neurons, for which NIR has no field.
 
-Keys start with ``pyspice_cim_``. A node of neurons has ``theta``, ``lambda``, ``membrane_bits``, ``weight_bits``, ``decay``,
-``reset`` and, for the exponential decay, ``beta = (n, k)``. The graph has
+With these metadata, an import gives back the exported integers. Keys start with ``pyspice_cim_``. A node of neurons has
+``theta``, ``lambda``, ``membrane_bits``, ``weight_bits``, ``decay`` and ``reset``. For the exponential decay, the node
+also has ``beta = (n, k)``. The graph has
 
     ``constant_inputs``    number of inputs that spike in every step
     ``constant_periods``   their periods, if they are channels of an image and a period is not 1
@@ -31,14 +32,19 @@ STEPS, ENCODER = PREFIX + "steps", PREFIX + "encoder_"
 
 @dataclass(frozen=True, kw_only=True)
 class ExactNeurons:
-    """Neurons whose integers the file states; their weights are integers, too."""
+    """Neurons whose integer parameters the file states. Their weights are integers, too.
+
+    Attributes:
+        params: parameters of the neurons.
+        weight_bits: bits of a weight.
+    """
 
     params: LDLIFParams
     weight_bits: int
 
 
 def neuron_metadata(layer: NeuronLayer) -> dict[str, Any]:
-    """The metadata of the node of ``layer``'s neurons."""
+    """Return the metadata of the node of the neurons of ``layer``."""
     params = layer.params
     integers = {
         "theta": params.theta,
@@ -54,10 +60,14 @@ def neuron_metadata(layer: NeuronLayer) -> dict[str, Any]:
 
 
 def exact_neurons(name: str, node: Any) -> ExactNeurons | None:
-    """The integers that the metadata of ``node`` state, or ``None``.
+    """Return the integer parameters that the metadata of a node state; ``None`` if they state none.
+
+    Args:
+        name: name of the node, for messages.
+        node: node of neurons.
 
     Raises:
-        DataError: if they are not complete or out of range; the message names the node.
+        DataError: if a parameter is missing or out of range; the message names the node.
     """
     metadata = node.metadata if isinstance(node.metadata, dict) else {}
     if PREFIX + "theta" not in metadata:
@@ -81,23 +91,23 @@ def exact_neurons(name: str, node: Any) -> ExactNeurons | None:
 
 
 def params_of(*, beta: Any = None, **common: Any) -> LDLIFParams:
-    """``LDLIFParams`` where the array computes the decay, ``NeuronParams`` for the other rules."""
+    """Return ``LDLIFParams`` for a decay that the array computes, else ``NeuronParams``; arguments are their fields."""
     if common["decay"] in LDLIFParams.decays and beta is None:
         return LDLIFParams(**common)
     return NeuronParams(beta=beta, **common)
 
 
 def constants_metadata(periods: Sequence[int]) -> dict[str, Any]:
-    """The metadata of a graph whose last inputs, one for each of ``periods``, spike in every step."""
+    """Return the metadata that state the constant inputs of a graph, one for each of ``periods`` (``biases.py``)."""
     found: dict[str, Any] = {CONSTANT_INPUTS: np.int64(len(periods))} if periods else {}
     return found | ({CONSTANT_PERIODS: np.array(periods, np.int64)} if any(q != 1 for q in periods) else {})
 
 
 def constant_periods(graph: "nir.NIRGraph") -> tuple[int, ...]:
-    """The periods (``biases.py``) of the last inputs, that spike in every step, as the metadata of ``graph`` state.
+    """Return the periods of the constant inputs (``biases.py``) that the metadata of ``graph`` state.
 
     Raises:
-        DataError: if that is no number of lines, or not as many periods.
+        DataError: if the metadata state no valid number of constant inputs, or another number of periods.
     """
     metadata = graph.metadata if isinstance(graph.metadata, dict) else {}
     try:

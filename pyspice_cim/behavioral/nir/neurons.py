@@ -1,7 +1,7 @@
-"""NIR's neurons, in continuous time and real numbers, as the factors of one time step.
+"""Conversion of NIR's neurons, in continuous time and real numbers, to the factors of one time step.
 
-``IF`` is ``dv/dt = r I`` and ``LIF`` is ``tau dv/dt = (v_leak - v) + r I``; both fire on ``v > v_threshold`` (strictly). With
-an input I that is constant during a step dt, and spikes that count as I = 1 for the step they are in::
+``IF`` is ``dv/dt = r I``. ``LIF`` is ``tau dv/dt = (v_leak - v) + r I``. Both fire if ``v > v_threshold`` (strictly).
+The input I is taken as constant during a step dt. A spike counts as I = 1 during its step. One step is then::
 
     v <- alpha v + gain I
 
@@ -9,9 +9,9 @@ an input I that is constant during a step dt, and spikes that count as I = 1 for
     euler   alpha = 1 - dt / tau      gain = r (1 - alpha)      what snnTorch and Norse compute
     IF      alpha = 1                 gain = r                  an input of one is one unit of charge; dt does not enter
 
-A layer of the chip has one decay and one threshold. ``alpha`` must be uniform; ``r`` and ``v_threshold`` may differ from
-neuron to neuron: a membrane ``v`` with threshold ``t`` behaves as ``v T / t`` with threshold ``T``, so that ratio goes into
-the weights.
+A layer of the chip has one decay and one threshold. So all neurons of a layer must have the same ``alpha``. ``r`` and
+``v_threshold`` may differ between neurons. A membrane ``v`` with threshold ``t`` behaves as ``v T / t`` with threshold
+``T``. The gain of a neuron therefore contains its ratio ``T / t``, and the gain goes into the weights.
 """
 
 from dataclasses import dataclass
@@ -29,8 +29,13 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class StepNeurons:
-    """``alpha``: factor of the membrane in a step, 0..1; ``threshold``: of all the neurons, in units of NIR's membrane;
-    ``gain``: factor of the inputs of each neuron (or of each channel of an image), (features,)."""
+    """Neurons of one layer in time steps.
+
+    Attributes:
+        alpha: factor of the membrane in a step, 0..1.
+        threshold: threshold of all neurons, in units of NIR's membrane.
+        gain: factor of the inputs of each neuron, or of each channel of an image, (features,).
+    """
 
     alpha: float
     threshold: float
@@ -38,12 +43,20 @@ class StepNeurons:
 
 
 def step_neurons(name: str, node: Any, shape: tuple[int, ...], dt: float | None, method: Integration) -> StepNeurons:
-    """The factors of the ``IF`` or ``LIF`` ``node``, whose neurons have ``shape``: (neurons,) or (channels, height, width).
+    """Return the factors of one time step of a NIR node of neurons.
+
+    Args:
+        name: name of the node, for messages.
+        node: an ``IF`` or ``LIF`` of the package ``nir``.
+        shape: shape of the neurons: (neurons,) or (channels, height, width).
+        dt: time step in the unit of ``tau``; ``None`` is allowed for ``IF`` only.
+        method: ``"exact"`` or ``"euler"`` (see the top of this module).
 
     Raises:
-        DataError: if a parameter has another shape, is not finite or not positive where it must be, differs where it may
-            not, or the neurons rest or reset elsewhere than at 0; the message names the node.
-        ConfigError: if a LIF is given no ``dt``, or a step that ``"euler"`` is not stable for.
+        DataError: if a parameter has another shape, is not finite, or differs where it must be uniform; if ``tau`` or
+            ``v_threshold`` is not positive; if the neurons rest or reset elsewhere than at 0. The message names the
+            node.
+        ConfigError: if a ``LIF`` has no ``dt``, or ``dt`` is above ``tau`` with ``"euler"``.
     """
     values = {
         field: _per_feature(name, field, getattr(node, field), shape)
@@ -104,10 +117,10 @@ def _per_feature(name: str, field: str, value: Any, shape: tuple[int, ...]) -> F
 
 
 def finite(name: str, field: str, value: Any) -> Floats:
-    """``value`` of the ``field`` of node ``name`` as floats.
+    """Return ``value`` as an array of floats; ``name`` of the node and ``field`` are for messages.
 
     Raises:
-        DataError: if it holds no real numbers, or some that are not finite.
+        DataError: if the value holds anything but finite real numbers.
     """
     found = np.asarray(value)
     if found.dtype.kind not in "biuf":

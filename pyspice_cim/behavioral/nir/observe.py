@@ -1,9 +1,11 @@
-"""What neurons do on calibration data: how high their membranes stand, and how often their sums leave the membrane's range.
+"""Membranes and saturations of a run on calibration data.
 
-The compiled kernels run the network and show the values of every layer, tile by tile. What each layer made of its inputs is
-then done again for all steps of a tile at once: one product of floats, exact because its sums are small integers, and the
-neurons' own integers step by step. Memory next to the spikes is bounded, whatever the number of steps and samples: two tiles
-of ``tile_bytes``, ``CHUNK_BYTES`` a thread, and the state of all neurons of the batch.
+The compiled kernels run the network and give the values of every layer, tile by tile. Each layer is then computed again
+from these values. The weighted sums of a tile are one product of floats, which is exact because the sums are small
+integers. The membranes follow step by step in integers.
+
+The number of steps does not change the memory beside the spikes: two tiles of ``tile_bytes``, ``CHUNK_BYTES`` for each
+thread, and the state of all neurons of the batch.
 """
 
 import threading
@@ -29,8 +31,15 @@ _FLOAT32 = 1 << 24
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Observed:
-    """Of a layer of neurons. ``membranes``: how often each membrane 0, 1, .. VMAX stands at the start of a step (the
-    negative ones are left out); ``saturated`` of ``updates`` steps of a neuron whose total left the range."""
+    """What the neurons of one layer did in a run.
+
+    An update is one step of one neuron.
+
+    Attributes:
+        membranes: how often each membrane 0, 1, .. VMAX occurred at the start of an update; negative ones do not count.
+        saturated: number of updates whose total left the membrane's range.
+        updates: number of all updates.
+    """
 
     membranes: Ints
     saturated: int
@@ -40,10 +49,14 @@ class Observed:
 def observe(
     layers: Sequence[AnyLayer], spikes: NDArray[Any], threads: int | None = None, *, tile_bytes: int = TILE_BYTES
 ) -> tuple[Observed, ...]:
-    """What each layer of neurons of ``layers`` does when the network runs on ``spikes``.
+    """Run a network on ``spikes``, and return what each layer of neurons did.
 
     Args:
+        layers: layers of the network, in order.
         spikes, threads, tile_bytes: as for ``fast_run``.
+
+    Returns:
+        One entry for each layer of neurons.
 
     Raises:
         DataError, ConfigError: see ``fast_run``.
@@ -125,9 +138,10 @@ def _sums(layer: NeuronLayer, largest: int, frames: NDArray[np.uint8]) -> Ints:
 
 
 def exact_product(x: NDArray[np.uint8], weights: NDArray[np.int8], largest: int) -> Ints:
-    """Return ``x @ weights``, exact for values of ``x`` up to ``largest``.
+    """Return ``x @ weights``, int64, exact for values of ``x`` up to ``largest``.
 
-    The product is computed in float32 where no sum reaches 2^24, the first integer that float32 does not tell from the next.
+    Floats hold integers exactly up to a limit: float32 up to 2^24, float64 up to 2^53. The product is computed in
+    float32 if all sums stay below 2^24, else in float64.
     """
     bound = largest * int(np.abs(weights.astype(np.int64)).sum(axis=0).max())
     kind = np.float32 if bound < _FLOAT32 else np.float64

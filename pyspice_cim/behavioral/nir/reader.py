@@ -1,7 +1,7 @@
-"""Reading a NIR file without trusting it.
+"""Reader of NIR files that may come from strangers.
 
-NIR (Neuromorphic Intermediate Representation) is a graph of computational nodes in an HDF5 file; its definitions are those of
-the package ``nir``, see Pedersen et al., Nature Communications 15, 8122 (2024).
+NIR (Neuromorphic Intermediate Representation) is a graph of computational nodes in an HDF5 file. The package ``nir``
+defines the nodes. Source: Pedersen et al., Nature Communications 15, 8122 (2024).
 """
 
 import io
@@ -36,11 +36,11 @@ def nir_package() -> ModuleType:
 
 
 def read_graph(source: "str | Path | nir.NIRGraph") -> "nir.NIRGraph":
-    """The graph of a NIR file, or ``source`` itself if it is a graph.
+    """Read a NIR file; return ``source`` unchanged if it is a graph.
 
     Raises:
-        DataError: if the file is missing, is no NIR file, is cut short or damaged, points at other files, or has nodes that
-            NIR does not define.
+        DataError: if the file is missing, is no NIR file, is cut short or damaged, points at other files, or has nodes
+            that NIR does not define.
         MissingDependencyError: if the package ``nir`` is not installed.
     """
     nir = nir_package()

@@ -1,10 +1,9 @@
-"""What became of the neurons of a NIR graph, and what of it calls for a second look.
+"""Report of an import: what became of each layer, with warnings.
 
-Rounding that takes away what a network is made of is refused or stands in ``ImportedLayer.warnings``:
+A large loss by rounding is an error, or a warning in ``ImportedLayer.warnings``:
 
-    weights   refused if more than ``REFUSED`` of their RMS is lost (all of it, if every integer is 0); a warning above
-              ``WARNED``
-    lambda    a warning if a leak rounds to 0: with few bits that is common in networks that work (2-bit weights, long tau)
+    weights   the RMS error over the RMS of the weights: an error above ``REFUSED``, a warning above ``WARNED``
+    lambda    a warning if the leak rounds to 0; networks with few bits (2-bit weights, long tau) may still work
 """
 
 from dataclasses import asdict, dataclass
@@ -19,18 +18,19 @@ from pyspice_cim.behavioral.nir.scaling import WARNED, Scaled
 
 @dataclass(frozen=True, kw_only=True)
 class ImportedLayer:
-    """What became of a group of neurons.
+    """What became of one layer of neurons.
 
     Attributes:
         neurons, weights: names of the nodes.
-        scale: least significant bits of the membrane per unit of the (effective) weights; 1 if the file states integers.
+        scale: least significant bits of the membrane for a weight of 1; 1 if the file states integers.
         alpha: factor of the real membrane in a step; ``None`` if the file states integers.
-        theta, lambda_, decay: of the integer neurons.
-        clipped: weights that did not fit in their bits.
-        weight_error: RMS error of the weights, over their RMS.
-        constant_lines: inputs (of an image: channels) that spike in every step, for biases.
-        saturated: share of the updates of a membrane on the calibration data whose total left its bits; ``None`` without.
-        warnings: what rounding took away, and what to do; empty if nothing stands out.
+        theta, lambda_, decay: threshold, linear decay and decay rule of the integer neurons.
+        clipped: number of weights that did not fit in their bits.
+        weight_error: RMS error of the weights, divided by their RMS.
+        constant_lines: number of constant inputs (or channels of an image) that carry biases.
+        saturated: share of the membrane updates on the calibration data whose total left the membrane's range, 0 to 1;
+            ``None`` without calibration data.
+        warnings: large losses by rounding, each with a remedy.
     """
 
     neurons: str
@@ -47,12 +47,19 @@ class ImportedLayer:
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain data."""
+        """Return the report as plain data."""
         return {name.rstrip("_"): value for name, value in asdict(self).items()} | {"warnings": list(self.warnings)}
 
 
 def report_of(scaled: Scaled, wires: Wired, params: LDLIFParams, seen: Observed | None) -> ImportedLayer:
-    """The report of a layer with its constant lines, its neurons, and what they did on calibration data."""
+    """Return the report of one layer.
+
+    Args:
+        scaled: the quantized layer.
+        wires: weights with the constant inputs.
+        params: integer parameters of the neurons.
+        seen: what the neurons did on calibration data; ``None`` without data.
+    """
     neurons = scaled.layer.neurons
     return ImportedLayer(
         neurons=scaled.layer.name,

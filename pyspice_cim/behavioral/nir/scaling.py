@@ -1,4 +1,4 @@
-"""Layers of real numbers on the grid of integers: one scale a layer, and the decay that fits its membranes."""
+"""Quantization of imported layers: one scale for each layer, and the decay that fits its membranes."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,14 @@ REFUSED, WARNED = 0.5, 0.3
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Scaled:
-    """A ``layer`` with its ``scale``, the width of its weights, and its integers."""
+    """A layer before and after quantization.
+
+    Attributes:
+        layer: the layer in real numbers.
+        scale: scale of the layer.
+        weight_bits: bits of a weight.
+        biased: the layer in integers.
+    """
 
     layer: FloatLayer
     scale: Scale
@@ -27,14 +34,18 @@ class Scaled:
 
 
 def scaled(layer: FloatLayer, draft: NeuronParams, weight_bits: int) -> Scaled:
-    """``layer`` as integers of ``weight_bits``, or those that the file states.
+    """Return a layer with its weights as integers.
+
+    If the file states the integers of the layer (``metadata.py``), these integers are kept.
 
     Args:
-        draft: width of the membranes, and the reset.
+        layer: the layer in real numbers.
+        draft: parameters of which only the width of the membranes and the reset are read.
+        weight_bits: bits of a weight, 2 to 8; not read if the file states the integers.
 
     Raises:
-        DataError: if rounding takes away more than ``REFUSED`` of the weights, or the integers of the file do not fit; the
-            message names the node.
+        DataError: if the RMS error of the rounded weights exceeds ``REFUSED`` of their RMS, or integers of the file do
+            not fit. The message names the node.
         ConfigError: see ``choose_scale``.
     """
     every = layer.weights.ravel() if layer.recurrent is None else np.append(layer.weights, layer.recurrent)
@@ -88,7 +99,16 @@ def _check_loss(layer: FloatLayer, scale: Scale, weight_bits: int, membrane_bits
 
 
 def with_decay(layer: Scaled, draft: NeuronParams, decay: str, seen: Observed | None) -> LDLIFParams:
-    """The neurons with the ``decay`` that fits theirs; those that the file states stay as they are."""
+    """Return the parameters of a layer's neurons, with the decay fitted to ``alpha`` of the imported neurons.
+
+    If the file states integer parameters (``metadata.py``), these parameters are returned.
+
+    Args:
+        layer: the quantized layer.
+        draft: parameters of which the width of the membranes and the reset are taken.
+        decay: decay rule of ``neuron/decay.py``.
+        seen: membranes of a run of calibration data; ``None`` without data.
+    """
     neurons, theta = layer.layer.neurons, layer.scale.theta
     if isinstance(neurons, ExactNeurons):
         return neurons.params

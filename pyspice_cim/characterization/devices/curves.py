@@ -57,7 +57,7 @@ class TransferCurves:
         vgs: V_GS, shape (points,), in volts.
         linear, half, full: I_D at V_DS = 50 mV, V_DD/2 and V_DD, shape (points,), in amperes.
         vdd: supply V_DD, in volts.
-        width, length: of the device, in metres.
+        width, length: size of the device, in metres.
     """
 
     vgs: Array
@@ -76,11 +76,13 @@ DC_OPTIONS = Options.of(gmin="1e-18", abstol="1e-18", reltol="1e-5", vntol="1e-7
 def dc_deck(
     circuit: Circuit, models: str, corner: Corner, analysis: Analysis, saves: Iterable[str], **parts: Any
 ) -> DrawnDeck:
-    """The deck of a DC bench of ``circuit``.
+    """Return the deck of a DC analysis of ``circuit``.
 
     Args:
-        models: model cards.
-        corner: its temperature is the deck's.
+        circuit: circuit to simulate.
+        models: text of the model cards.
+        corner: condition whose temperature the deck takes.
+        analysis: sweep or operating point.
         saves: vectors to save.
         parts: further attributes of ``DrawnDeck``.
     """
@@ -174,7 +176,7 @@ def device_figures(curves: TransferCurves) -> dict[str, float]:
     """Return the metrics named in ``UNITS``, in their units; NaN for a threshold that is not crossed.
 
     Args:
-        curves: of one device.
+        curves: transfer curves of one device.
     """
     micrometres = curves.width * 1e6
     middle = float(np.interp(curves.vdd / 2, curves.vgs, curves.full))
@@ -228,7 +230,14 @@ def good_vectors(result: SimResult) -> Mapping[str, Array]:
 
 
 def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, step: float = 0.02) -> DrawnDeck:
-    """Bench of I_D against V_DS for ``nmos`` and ``pmos`` at ``gate_steps`` gate voltages up to V_DD, for a figure."""
+    """Return the deck of I_D against V_DS for ``nmos`` and ``pmos``, for a figure.
+
+    Args:
+        technology: the technology.
+        corner: process corner, supply and temperature.
+        gate_steps: number of gate voltages, evenly spaced up to V_DD.
+        step: step of the drain sweep, in volts.
+    """
     circuit = Circuit(f"output curves {technology.name} {corner.process}")
     circuit.V("drain", "drain", circuit.gnd, 0)
     circuit.VCVS("mirror", "drainp", circuit.gnd, "drain", circuit.gnd, -1)
@@ -254,10 +263,12 @@ def output_deck(technology: Technology, corner: Corner, gate_steps: int = 5, ste
 def output_curves(
     result: SimResult, corner: Corner, device: Literal["nmos", "pmos"], gate_steps: int = 5
 ) -> tuple[Array, dict[float, Array]]:
-    """Return V_DS, in volts, and I_D by V_GS, in A/um by volts; each of shape (points,).
+    """Return the curves of an ``output_deck``: V_DS, and a dictionary from V_GS to I_D.
+
+    V_DS has the shape (points,), in volts. Each I_D has the shape (points,), in A/um. V_GS is in volts.
 
     Args:
-        result: of an ``output_deck``.
+        result: result of the deck.
         corner, gate_steps: as for the deck.
         device: ``nmos`` or ``pmos``.
 

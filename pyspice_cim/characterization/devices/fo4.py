@@ -1,7 +1,7 @@
 """The FO4 delay: the delay of an inverter that drives four inverters of its size.
 
 The bench is a chain. Stage k has 4^k inverters in parallel. Stages 0 and 1 shape the edge, and stage 2 is measured.
-Stage 3 is its load, and stage 4 is the load of stage 3: so the Miller effect at the input of stage 3 is realistic. A
+Stage 3 is its load. Stage 4 is the load of stage 3, which makes the Miller effect at the input of stage 3 realistic. A
 delay runs from V_DD/2 at the input to V_DD/2 at the output. ``fall`` belongs to the falling output, ``rise`` to the
 rising output.
 

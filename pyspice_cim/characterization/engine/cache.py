@@ -61,7 +61,7 @@ class Cache:
             return None
 
     def put(self, key: str, outcome: Outcome) -> None:
-        """Store ``outcome`` if it would be the same again.
+        """Store ``outcome``, unless ngspice itself failed (``Outcome.judged``): another run may then succeed.
 
         Raises:
             CimError: if the folder cannot be written.

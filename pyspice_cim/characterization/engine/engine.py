@@ -24,9 +24,8 @@ class Engine:
         workers: processes of the default executor. Any executor gets four times as many simulations at a time.
         executor: any ``concurrent.futures.Executor``; by default a process pool of ``workers``.
         progress: called with the tally whenever an outcome arrives, and every half second.
-        budget: time after which no simulation is begun, counted from the start of the tally, in seconds. Simulations
-            that run then are waited for. For a tenth of the budget more, the cache is asked for outcomes of other
-            benches.
+        budget: time after which no simulation is started, from the start of the tally, in seconds. Running simulations
+            still end. Benches that are left get their outcomes from the cache, for a tenth of the budget more.
         cache_only: look into the cache and run nothing; an outcome that is not there is missing.
         tally: counts of what this engine has done; they grow.
     """

@@ -24,7 +24,7 @@ class Tally:
         worker_seconds: CPU time of the workers around ngspice in these runs, in seconds.
         started: ``time.monotonic()`` when the tally was made.
         started_cpu: ``time.process_time()`` at that moment.
-        last_done: time from then until the newest point was done, in seconds.
+        last_done: time from ``started`` until the last point was done, in seconds.
         decks: hashes of the decks that the benches have asked for.
     """
 

@@ -23,12 +23,12 @@ from pyspice_cim.resources import write_atomically
 
 @dataclass(frozen=True)
 class Cost:
-    """Cost of the points that were run.
+    """Cost of points that were run.
 
     Attributes:
         points: number of points.
-        cpu_seconds: CPU time of ngspice behind them in seconds.
-        decks: number of decks behind them.
+        cpu_seconds: CPU time of ngspice for all these points, in seconds.
+        decks: number of decks of all these points.
     """
 
     points: int = 0

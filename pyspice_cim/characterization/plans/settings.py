@@ -16,14 +16,22 @@ Names = TypeVar("Names", tuple[str, ...], list[str])
 
 
 def rising(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """``values``, if each is larger than the one before."""
+    """Return ``values`` unchanged if each value is larger than the one before.
+
+    Raises:
+        ValueError: if not.
+    """
     if list(values) != sorted(set(values)):
         raise ValueError(f"{list(values)} must rise without repeating")
     return values
 
 
 def once(values: Names) -> Names:
-    """``values``, if none of them repeats."""
+    """Return ``values`` unchanged if no value occurs twice.
+
+    Raises:
+        ValueError: if a value occurs twice.
+    """
     twice = next((value for value in values if values.count(value) > 1), None)
     if twice is not None:
         raise ValueError(f"{twice!r} is given twice; keep one")
@@ -42,15 +50,16 @@ Positives = Annotated[tuple[_Positive, ...], Field(min_length=1, max_length=64),
 
 
 class BenchSettings(BaseModel):
-    """Settings of a bench, as a plan gives them beside its axes. Which a bench takes: ``BenchKind.settings``.
+    """Settings of a bench in a plan, beside the values of the axes. ``BenchKind.settings`` names those of each bench.
 
     Attributes:
-        operations: of a bit cell: ``hold`` (leakage, hold margin), ``read`` (delays, energy, read margin), ``write``
-            (delay, energy, write margin). Transients that none of them needs are not run.
-        line_load_ff: loads of a unit line driver in fF.
-        input_slew_ps: rise and fall times of its input, rail to rail, in ps.
-        data_words: words behind a mean energy of arithmetic, a multiple of 4 (``benches.words.balanced_words``).
-        data_seed: of those words, or of the random program behind the energies of a column's events.
+        operations: operations of a bit cell to simulate: ``hold`` (leakage, hold margin), ``read`` (delays, energy,
+            read margin), ``write`` (delay, energy, write margin).
+        line_load_ff: loads of a unit line driver, in fF.
+        input_slew_ps: rise and fall times of the driver's input, rail to rail, in ps.
+        data_words: number of words behind a mean energy of arithmetic, a multiple of 4
+            (``benches.words.balanced_words``).
+        data_seed: seed of these words, or of the random program behind the energies of a column's events.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,23 +77,23 @@ Arguments = Mapping[str, Any]
 
 
 def cell_arguments(settings: BenchSettings) -> Arguments:
-    """``operations``."""
+    """Return the argument of a bit cell's bench: ``operations``; empty if the plan leaves it out."""
     return {} if settings.operations is None else {"operations": settings.operations}
 
 
 def driver_arguments(settings: BenchSettings) -> Arguments:
-    """``loads`` in F and ``slews`` in s."""
+    """Return the arguments of the driver's bench: ``loads`` in F and ``slews`` in s, without those left out."""
     chosen = {"loads": (settings.line_load_ff, 1e15), "slews": (settings.input_slew_ps, 1e12)}
     # Divided: 3 * 1e-15 is not the number 3e-15, and so another deck.
     return {name: tuple(v / parts for v in values) for name, (values, parts) in chosen.items() if values is not None}
 
 
 def data_arguments(settings: BenchSettings) -> Arguments:
-    """``data``."""
+    """Return the argument of a bench with data words: ``data``, number and seed of the words."""
     chosen = {"words": settings.data_words, "seed": settings.data_seed}
     return {"data": replace(DATA, **{name: value for name, value in chosen.items() if value is not None})}
 
 
 def program_arguments(settings: BenchSettings) -> Arguments:
-    """``seed``."""
+    """Return the argument of a bench with a random program: ``seed``; empty if the plan leaves it out."""
     return {} if settings.data_seed is None else {"seed": settings.data_seed}

@@ -1,8 +1,8 @@
 """The ngspice runner: one process for each deck, judged by its data and never by its return code alone.
 
 ngspice reports several failures only in its log and ends with the return code 0. A run that stops early still writes a
-raw file. So a run is good only if the return code is 0, the log holds no alarm, every requested vector is there and
-finite, and a transient reached its stop time.
+raw file. A good run therefore has four properties. Its return code is 0. Its log holds no alarm. Every requested vector
+is there and finite. A transient reached its stop time.
 
 A run that does not count has a ``Failure`` in place of vectors.
 """

@@ -37,8 +37,8 @@ class Simulation:
         reducer: ``"package.module:function"``; called as ``function(vectors, **arguments) -> {name: array}``. The
             reducer raises ``SimulationError`` where the waveforms are not what they must be (wrong bits, no crossing).
         arguments: JSON-able arguments of the reducer.
-        retry: whether convergence retries follow a failure. A pack of copies is taken apart instead. An audit must not
-            loosen what it tightens.
+        retry: whether convergence retries follow a failure. Two kinds of simulations take no retries. A deck of many
+            samples is divided instead. An audit would lose its tight tolerances.
     """
 
     deck: Deck
@@ -68,7 +68,8 @@ class Outcome:
         failure: why there are no values; ``None`` where there are.
         deck_sha256: hash of the deck as the bench asked for it; ``retry`` says how the deck was run.
         cpu_seconds: CPU time of ngspice in all tries together, in seconds.
-        judged: whether ngspice itself ran well. Then values or failure are the reducer's and would be the same again.
+        judged: whether ngspice itself ran well. Then the values, or the failure, come from the reducer, and another run
+            would give the same.
         cached: whether the outcome is from the cache.
         retry: name of the convergence retry that worked; ``""`` where none was needed.
         retried: whether convergence retries were tried. Then another list of retries might give another outcome.

@@ -1,9 +1,9 @@
 """One hash of the sources behind a result, so that a changed package never takes values of an earlier one.
 
-The result of a module depends on its own text, and on the text of every module of this package that it imports,
-directly or through others, at its top or within a function. The hash covers the names and texts of all these modules,
-in the order of their names. It depends neither on earlier imports nor on the place of the package. Imports for type
-checkers alone do not run and do not count. Other packages do not count either.
+The result of a module depends on its own text, and on the text of every module of this package that it imports. Imports
+through other modules and imports within functions count as well. The hash covers the names and texts of all these
+modules, in the order of their names. The hash depends neither on earlier imports nor on the place of the package.
+Imports for type checkers alone do not run and do not count. Other packages do not count either.
 """
 
 import ast
@@ -32,7 +32,7 @@ def sources_sha256(*modules: str) -> str:
 
 
 def closure(modules: tuple[str, ...]) -> dict[str, bytes]:
-    """Name to text of every module that counts."""
+    """Return name to text of ``modules`` and of every module of this package that they import, also indirectly."""
     found: dict[str, bytes] = {}
     left = list(modules)
     while left:
@@ -45,7 +45,10 @@ def closure(modules: tuple[str, ...]) -> dict[str, bytes]:
 
 @lru_cache(maxsize=1024)
 def read_module(name: str) -> tuple[bytes, tuple[str, ...]]:
-    """Text of a module, and the modules of this package that it imports, its own packages among them."""
+    """Return the text of a module, and the names of the modules of this package that the module imports.
+
+    The packages that contain the module are among these names, because Python imports them, too.
+    """
     path = module_path(name)
     if path is None:
         file = importlib.import_module(name).__file__

@@ -43,9 +43,12 @@ class Problem:
 
 
 def machine_remedy(status: Status | None) -> str:
-    """What to do about a run that the machine ended; ``""`` for a failure that the technology may have caused.
+    """Return what to do about a run that the machine ended; ``""`` if the technology may have caused the failure.
 
-    A timeout is not the machine's here: the decks of a check take tenths of a second where the models are sound.
+    The technology may have caused a timeout: with sound models, a deck of a check takes tenths of a second.
+
+    Args:
+        status: status of the run; ``None`` for a run without a failure.
     """
     if status is Status.KILLED:
         return "free memory (the kernel ends ngspice when memory runs out), and run the check again"
@@ -215,9 +218,9 @@ def judge_corners(figures: Mapping[str, Figures]) -> list[Problem]:
 def judge_temperature(cold: Figures, hot: Figures, range_c: tuple[float, float]) -> list[Problem]:
     """Return the problems of the metrics at both ends of the temperature range.
 
-    The threshold falls by 0.2 to 3 mV/K. The swing rises with the absolute temperature, within 0.75 to 1.33 of it. The
-    leakage rises by more than a factor of 2 in 50 K and less than a factor of 10 in 10 K. The FO4 delay changes by less
-    than a factor of 4.
+    The threshold voltage must fall by 0.2 to 3 mV/K. The ratio of the swings must be 0.75 to 1.33 times the ratio of
+    the absolute temperatures. The leakage must rise by more than a factor of 2 in 50 K, and by less than a factor of 10
+    in 10 K. The FO4 delay must change by less than a factor of 4.
 
     Args:
         cold, hot: metrics by name at the lower and at the upper end.
@@ -263,8 +266,8 @@ def judge_targets(technology: Technology, figures: Figures) -> list[Problem]:
     """Return a problem for each target that a technology misses.
 
     Args:
-        technology: its targets count.
-        figures: metrics by name at its nominal condition.
+        technology: technology with the targets.
+        figures: metrics by name, at the nominal condition of the technology.
     """
     problems = []
     for group, targets in technology.targets.items():

@@ -125,7 +125,7 @@ def traces(vectors: Vectors, name: str, copies: int) -> Array:
 
     Args:
         vectors: results of a deck.
-        name: with ``{}`` in the place of the copy's number, for example ``v(q{})``.
+        name: name of the vector, with ``{}`` in the place of the copy's number, for example ``v(q{})``.
         copies: number of copies.
     """
     return np.stack([vectors[name.format(copy)] for copy in range(copies)], axis=1)

@@ -63,9 +63,10 @@ def draw_6t(circuit: Netlist, cell: Cell, supply: str) -> None:
 def draw_off_rows(
     circuit: Netlist, technology: Technology, kind: BitCell, *, name: str, port: str, node: str, supply: str, rows: int
 ) -> None:
-    """Draw what ``rows`` cells that are not selected hang on a bitline: the transistors on ``port``, off, ``rows`` times.
+    """Draw the load of ``rows`` unselected cells on a bitline.
 
-    The inner end of each transistor is at ground, the largest leakage that a stored bit can cause.
+    Each transistor of the cell that touches the bitline is drawn once, off, with ``rows`` as its multiplier. The inner
+    end of the transistor is at ground, which gives the largest leakage of any stored bit.
 
     Args:
         circuit: circuit or subcircuit that is drawn into.

@@ -111,7 +111,7 @@ def bitline_writer(technology: Technology, rows: int) -> Cell:
 def wordline_driver(technology: Technology, columns: int) -> Cell:
     """Wordline driver of ``columns`` cells, of one inverter or three; its input is a row output of the decoder.
 
-    The first stage has about one size for any number of columns, so that the decoder's delay and energy do not depend on
+    The first stage has about one size for any number of columns. So the decoder's delay and energy do not depend on
     the number of columns.
 
     Args:

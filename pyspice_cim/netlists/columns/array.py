@@ -34,14 +34,16 @@ _SHARED = (*CLOCK_LINES, *MASK_LINES, *CONSTANT_LINES)
 
 @dataclass(frozen=True, kw_only=True)
 class ArrayShape:
-    """What an array is made of.
+    """Size of an array, and what its deck draws in full.
 
     Attributes:
-        columns: neurons.
+        columns: number of columns, one for each neuron.
         bits: ``P``, bits of a column's word, guard bits included.
-        inputs, weight_bits: weights of a column that the deck holds in full.
+        inputs: number of weights of a column that the deck draws in full.
+        weight_bits: bits of a weight.
         rows: rows of a segment.
-        segments: weight segments on the global read line; segments without weights of the deck are lumped.
+        segments: number of weight segments on the global read line. Segments that hold none of the drawn weights are
+            drawn as one lumped load.
         bitcell: name of the bit cell (``technology.bitcells``).
 
     Raises:

@@ -13,13 +13,26 @@ _RULES = ("exponential", "clamp")
 
 
 def compare(records: Iterable[Mapping[str, Any]], tasks: int) -> dict[str, Any]:
-    """The claim in the runs of one task, from all seeds that both rules have.
+    """Return what the runs of one task say of the claim.
 
-    ``exponential_real`` and ``clamp_integer``: ``mean`` and ``spread`` (standard deviation, n - 1) of the accuracies;
-    ``claim``: their paired difference; ``at_once``: the same with an interval of Bonferroni, 1 - 0.05 / ``tasks``, so that
-    the intervals of that many tasks hold at once with 95 %. The claim's difference is the sum of two, each paired too:
-    ``decay``, clamp - exponential, both in real numbers, and ``bits``, clamp in 4/8 bits - in real numbers; beside them
-    ``equal_bits``, clamp - exponential, both in 4/8 bits.
+    Only seeds that have runs of both rules are counted. Differences are paired by seed (``results.paired``).
+
+    Args:
+        records: records of the runs of one task (``study.run_study``).
+        tasks: number of tasks of the study.
+
+    Returns:
+        By name::
+
+            runs               number of seeds
+            exponential_real   mean and spread (standard deviation, n - 1) of the accuracies
+            clamp_integer      mean and spread of the accuracies, in 4/8 bits
+            claim              difference clamp_integer - exponential_real; the sum of decay and bits
+            at_once            the same, with the Bonferroni interval 1 - 0.05 / tasks: the intervals of all tasks hold
+                               at once with 95 %
+            decay              difference clamp - exponential, both in real numbers
+            bits               difference clamp in 4/8 bits - clamp in real numbers
+            equal_bits         difference clamp - exponential, both in 4/8 bits
 
     Raises:
         DataError: see ``accuracies``.
@@ -39,7 +52,11 @@ def compare(records: Iterable[Mapping[str, Any]], tasks: int) -> dict[str, Any]:
 
 
 def claim_table(claims: Mapping[str, Mapping[str, Any]]) -> str:
-    """``compare`` of each task, by its title, as a table in Markdown, in points of accuracy."""
+    """Return a table in Markdown, in points of accuracy.
+
+    Args:
+        claims: title of each task to its result of ``compare``.
+    """
     lines = [
         "| data | seeds | exponential, real | clamp, 4/8 bits | difference | 95 % | all data at once | decay alone, real "
         "| decay alone, 4/8 bits |",
@@ -65,7 +82,10 @@ def claim_table(claims: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def claim_sentence(title: str, claim: Mapping[str, Any]) -> str:
-    """What the runs of one task say of the claim, by the interval that holds for all tasks at once."""
+    """Return two sentences: what the runs of one task say of the claim.
+
+    The sentences use the interval that holds for all tasks at once.
+    """
     mean, wide = claim["claim"]["difference"], claim["at_once"]
     meets = "meets" if mean >= -MARGIN else "misses"
     if wide["low"] >= -MARGIN:
@@ -87,7 +107,7 @@ def claim_sentence(title: str, claim: Mapping[str, Any]) -> str:
 
 
 def claim_summary(claims: Mapping[str, Mapping[str, Any]]) -> str:
-    """The claim over all tasks in one sentence: where the means lie, and where it is proven."""
+    """Return one sentence for all tasks: the range of the mean differences, and the tasks that prove the claim."""
     means = [claim["claim"]["difference"] for claim in claims.values()]
     proven = [title for title, claim in claims.items() if claim["at_once"]["low"] >= -MARGIN]
     where = f"on {', '.join(proven)} only" if proven and len(proven) < len(claims) else "on all data"
@@ -98,7 +118,11 @@ def claim_summary(claims: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def indistinct(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether a network without decay does as well in real numbers: to within ``MARGIN``, by its whole 95 % interval."""
+    """Whether a task can be solved without decay.
+
+    True if the network without decay differs from the baseline by at most ``MARGIN``, in real numbers, over the whole
+    95 % interval.
+    """
     none = next(row for row in rows if (row["decay"], row["numbers"]) == ("none", "real"))
     return max(abs(none["low"]), abs(none["high"])) <= MARGIN
 

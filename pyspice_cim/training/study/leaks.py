@@ -1,4 +1,4 @@
-"""What the runs of one rule show of its training: accuracies and learned leaks, beside the runs without decay."""
+"""Accuracies and learned leaks of the runs of one decay rule, beside the runs without decay."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -12,9 +12,13 @@ LOW = 0.9
 
 
 def leak_report(records: Iterable[Mapping[str, Any]], decay: str = "toward_zero") -> str:
-    """The runs of one rule beside those without decay: accuracies, learned leaks, and what is seen in them.
+    """Return a table in Markdown and sentences: the runs of one decay rule beside the runs without decay.
 
-    A learned lambda of 0 is no decay. Its gradient is 0 there too (``decay.py``), so that no later epoch moves it.
+    A learned lambda of 0 means no decay. At 0 the gradient of lambda is 0 too, so lambda stays at 0 in later epochs.
+
+    Args:
+        records: records of the runs of one task (``study.run_study``).
+        decay: decay rule.
 
     Raises:
         DataError: see ``accuracies``.

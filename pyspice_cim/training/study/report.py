@@ -1,4 +1,4 @@
-"""The report of the study of decay rules: plain data and a text, both of nothing but the runs."""
+"""The report of the study of decay rules, as plain data and as text. Both follow from the records of the runs alone."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -47,10 +47,14 @@ their losses were not recorded.
 
 
 def results(runs: Iterable[Mapping[str, Any]], tasks: Mapping[str, Task]) -> dict[str, Any]:
-    """Plain data from the ``runs`` of the latest recipe of each of ``tasks``; tasks without runs are left out.
+    """Return the results of the study as plain data.
+
+    Args:
+        runs: records of runs, in the order in which they were made.
+        tasks: name to task. Only the runs of the latest recipe of a task count. A task without runs is left out.
 
     Raises:
-        DataError: if no task has runs, or one has fewer than two seeds of all rules.
+        DataError: if no task has runs, or a task has fewer than two seeds with runs of all rules.
     """
     chosen = latest(runs, tasks)
     if not chosen:
@@ -74,14 +78,24 @@ def results(runs: Iterable[Mapping[str, Any]], tasks: Mapping[str, Task]) -> dic
 
 
 def latest(runs: Iterable[Mapping[str, Any]], names: Iterable[str]) -> dict[str, list[Mapping[str, Any]]]:
-    """The runs of each task that has any, of the recipe of its last one."""
+    """Return, by name of the task, the runs with the recipe of the last run; tasks without runs are left out.
+
+    Args:
+        runs: records of runs, in the order in which they were made.
+        names: names of tasks.
+    """
     every = list(runs)
     of_task = {name: [run for run in every if run["task"] == name] for name in names}
     return {name: [run for run in own if run["recipe"] == own[-1]["recipe"]] for name, own in of_task.items() if own}
 
 
 def text(found: Mapping[str, Any], runs: Iterable[Mapping[str, Any]]) -> str:
-    """``results.md``, of ``results`` and the runs that they are of."""
+    """Return the text of ``results.md``.
+
+    Args:
+        found: data of ``results``.
+        runs: the records from which ``results`` made the data.
+    """
     tasks = found["tasks"]
     claims = {task["title"].partition(",")[0]: task["claim"] for task in tasks.values()}
     parts = [

@@ -1,7 +1,8 @@
-"""From the runs of a study to numbers: means, spreads, and paired differences with their confidence.
+"""Statistics of the runs of a study: means, spreads, and paired differences with confidence intervals.
 
-A study compares many differences, and of 20 that are none, one has a 95 % interval without 0. The intervals of the tables are
-of one difference each, so a verdict also says what remains after Holm's procedure over all of the study (``adjust``).
+A study tests many differences. If no rule differs, one of 20 intervals of 95 % still excludes 0. Each interval of the
+tables is for one difference alone. A verdict therefore also says what remains after Holm's procedure over the whole
+study (``adjust``).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,9 +27,13 @@ BASELINE = ("exponential", "real")
 def accuracies(
     records: Iterable[Mapping[str, Any]], rules: Sequence[str] = DECAYS
 ) -> dict[str, dict[str, list[float]]]:
-    """Accuracies of each of ``rules`` and each of ``NUMBERS``, in the order of the seeds.
+    """Return the accuracies by rule and by ``NUMBERS``, in the order of the seeds.
 
-    Only seeds that all ``rules`` have are counted, so that a study that has not ended compares like with like.
+    Only seeds that have runs of all ``rules`` are counted. So an unfinished study compares equal seeds, too.
+
+    Args:
+        records: records of the runs of one task (``study.run_study``).
+        rules: decay rules.
 
     Raises:
         DataError: if fewer than two seeds have runs of all ``rules``.
@@ -43,11 +48,14 @@ def accuracies(
 
 
 def summarise(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """One row for each rule and each of ``NUMBERS``, from the runs of one task.
+    """Return one row for each decay rule and each of ``NUMBERS``, from the runs of one task.
 
-    ``mean`` and ``spread`` (standard deviation, n - 1) of the accuracies, ``lowest``, ``runs``; ``difference`` of the mean
-    from the baseline's, runs of the same seed compared, with ``low`` and ``high`` of its 95 % confidence interval and ``p``,
-    the probability of a difference as large if there is none (``paired``).
+    A row has ``decay``, ``numbers``, ``runs`` (number of runs), and ``mean``, ``spread`` (standard deviation, n - 1)
+    and ``lowest`` of the accuracies. All rows but the baseline's also have the values of ``paired``, against the
+    baseline.
+
+    Args:
+        records: records of the runs of one task (``study.run_study``).
 
     Raises:
         DataError: see ``accuracies``.
@@ -71,9 +79,18 @@ def summarise(records: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def paired(accuracy: ArrayLike, base: ArrayLike, confidence: float = CONFIDENCE) -> dict[str, float]:
-    """``difference``, ``low``, ``high`` and ``p`` of accuracies of the same seeds::
+    """Return the mean difference of accuracies of the same seeds, with its confidence interval::
 
-    d_i = a_i - b_i        mean(d) +- t((1 + confidence) / 2, n - 1) std(d) / sqrt(n)
+        d_i = a_i - b_i        mean(d) +- t((1 + confidence) / 2, n - 1) std(d) / sqrt(n)
+
+    Args:
+        accuracy: accuracies a, shape (n,).
+        base: accuracies b of the same seeds, shape (n,).
+        confidence: confidence level, between 0 and 1.
+
+    Returns:
+        ``difference``: mean(d); ``low`` and ``high``: ends of the interval; ``p``: probability of a mean at least as
+        far from 0 if the true difference is 0.
     """
     difference = np.subtract(accuracy, base)
     count, mean = len(difference), float(difference.mean())
@@ -99,7 +116,14 @@ def holm(probabilities: Sequence[float]) -> list[float]:
 
 
 def adjust(tables: Iterable[Sequence[dict[str, Any]]]) -> int:
-    """Put ``p_holm`` into every row of ``tables`` (one ``summarise`` a task) that has a ``p``; returns how many have."""
+    """Add ``p_holm`` to every row that has a ``p``: the probability adjusted by ``holm`` over all rows.
+
+    Args:
+        tables: results of ``summarise``, one for each task. The rows are changed in place.
+
+    Returns:
+        Number of rows that have a ``p``.
+    """
     compared = [row for rows in tables for row in rows if "p" in row]
     for row, adjusted in zip(compared, holm([row["p"] for row in compared]), strict=True):
         row["p_holm"] = adjusted
@@ -107,7 +131,11 @@ def adjust(tables: Iterable[Sequence[dict[str, Any]]]) -> int:
 
 
 def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
-    """A sentence: which rules the task tells from the baseline, and by how much; ``rows`` must have been adjusted."""
+    """Return one sentence: which rules differ from the baseline in this task, and by how much.
+
+    Args:
+        rows: result of ``summarise``, after ``adjust``.
+    """
     others = [row for row in rows if "low" in row]
     differing = {
         "worse": [row for row in others if row["high"] < 0],
@@ -135,7 +163,11 @@ def verdict(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def table(rows: Iterable[Mapping[str, Any]]) -> str:
-    """``summarise``, adjusted, as a table in Markdown, in per cent."""
+    """Return ``rows`` as a table in Markdown; accuracies are in per cent.
+
+    Args:
+        rows: result of ``summarise``, after ``adjust``.
+    """
     lines = [
         "| decay | numbers | accuracy, mean ± standard deviation | lowest | difference from exponential, real (95 %) "
         "| p, Holm |",

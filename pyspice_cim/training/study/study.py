@@ -3,11 +3,12 @@
 One run trains one network with one rule and one seed:
 
 1. in real numbers, ``epochs`` epochs;
-2. "real": on in real numbers, ``epochs_quantized`` epochs at the lower learning rate;
-3. "integer": from the end of 1, as many epochs in integers, of the same batches,
+2. "real": from the end of 1, ``epochs_quantized`` further epochs in real numbers, at the lower learning rate;
+3. "integer": from the end of 1, as many epochs in integers, with the batches of 2.
 
-so that real and integer networks have seen the data equally often. Runs of one seed share the first weights and the
-batches, whatever the rule: differences between rules are paired. Nothing is chosen by the test set: the last epoch counts.
+So the real and the integer network have seen the data equally often. Runs of one seed share the first weights and the
+batches, whatever the rule; differences between rules are therefore paired. The network after the last epoch counts. The
+test set chooses nothing.
 """
 
 import copy
@@ -32,7 +33,12 @@ _TILE = 500
 
 
 class TaskData(NamedTuple):
-    """Values in 0..1, shape (samples, inputs) or (samples, steps, inputs), and labels: to train on, then to test on."""
+    """Data of a task: for training, then for the test.
+
+    Attributes:
+        train_values, test_values: values in 0..1, shape (samples, inputs) or (samples, steps, inputs).
+        train_labels, test_labels: class of each sample, shape (samples,).
+    """
 
     train_values: NDArray[np.float64]
     train_labels: NDArray[np.int64]
@@ -43,18 +49,30 @@ class TaskData(NamedTuple):
 def run_study(
     data: TaskData, settings: FitSettings, seeds: Sequence[int], *, progress: Progress = lambda line: None
 ) -> tuple[list[dict[str, Any]], list[LDLIFNetwork]]:
-    """Runs of one rule (see the top of this module), one a seed: their records, plain data, and the integer networks.
+    """Train and test one network for each seed (see the top of this module).
 
-    The seeds train at once (``ensemble.py``); their number decides the last bits of the real numbers, so it belongs to what
-    is to be repeated.
+    All seeds train as one stacked network (``ensemble.py``). The number of seeds changes the last bits of the real
+    numbers, so repeat a run with the same seeds.
 
-    A record has the accuracies ``real`` and ``integer`` on the test set; ``leaks`` of the layers, real (lambda in units of
-    theta, or beta; ``None`` without a leak) and ``leaks_integer`` (lambda, or n of beta = n / 256) with their ``theta``; and
-    ``rate``, mean spikes a step and hidden neuron of the integer network.
+    Args:
+        data: data of the task.
+        settings: how to train; ``settings.decay`` is the rule of all runs.
+        seeds: seed of each run.
+        progress: called with a line of text after every epoch.
+
+    Returns:
+        One record for each seed, as plain data, and the integer networks. A record has::
+
+            decay, seed      rule and seed
+            real, integer    accuracies on the test set, 0 to 1
+            leaks            leak of each layer of the real network: lambda in units of theta, or beta; None without one
+            leaks_integer    leak of each layer of the integer network: lambda, or n of beta = n / 256
+            theta            threshold of each layer of the integer network
+            rate             mean spikes per step and hidden neuron of the integer network
 
     Raises:
-        DataError: if data and settings do not belong together.
-        RuntimeError: if the engine answers otherwise than PyTorch, which is a defect.
+        DataError: if data and settings do not agree.
+        RuntimeError: if ``fast_run`` and PyTorch give different classes, which is a defect.
     """
     first, batches = [], []
     for seed in seeds:
@@ -102,11 +120,11 @@ def _record(
 
 
 def recipe_of(settings: FitSettings, data: TaskData) -> str:
-    """Hash of all that decides a run but its rule and its seed, so that runs of another recipe are not mixed in.
+    """Return the hash of the recipe: of all that decides a run, except its rule and its seed.
 
-    It is that of the settings, the labels and the encoded spikes, which are all that a network sees. The values themselves
-    are not in it: the last bits of a recording's mel bands depend on the processor and on the threads of BLAS. Of random
-    spikes ("bernoulli") it is the first draw.
+    Only runs with the same recipe are compared. The hash covers the settings, the labels and the encoded spikes. For
+    random spikes ("bernoulli"), it covers the first draw. The hash does not cover the values, because the last bits of
+    mel bands depend on the processor and on the threads of BLAS.
     """
     digest = hashlib.sha256(repr(replace(settings, decay="clamp", seed=0)).encode())
     for values, labels in ((data.train_values, data.train_labels), (data.test_values, data.test_labels)):
@@ -121,7 +139,14 @@ def recipe_of(settings: FitSettings, data: TaskData) -> str:
 def missing_rules(
     records: Iterable[Mapping[str, Any]], recipe: str, seeds: Iterable[int], rules: Sequence[str] = DECAYS
 ) -> list[str]:
-    """Those of ``rules`` of which ``records`` lack one of ``seeds`` with this ``recipe``."""
+    """Return the rules whose runs are not complete: a run of at least one seed with this recipe is missing.
+
+    Args:
+        records: records of runs, with their recipes.
+        recipe: hash of a recipe (``recipe_of``).
+        seeds: seeds that each rule must have.
+        rules: decay rules to look for.
+    """
     done = {(record["seed"], record["decay"]) for record in records if record["recipe"] == recipe}
     wanted = tuple(seeds)
     return [decay for decay in rules if any((seed, decay) not in done for seed in wanted)]

@@ -17,7 +17,13 @@ MNIST_TRAIN = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """``title``: what a reader is told; ``load``: the data; ``settings``: the recipe, the same for all rules and seeds."""
+    """A task of the study.
+
+    Attributes:
+        title: title in the report.
+        load: function that reads the data.
+        settings: how to train; the same for all rules and seeds, except ``decay`` and ``seed``.
+    """
 
     title: str
     load: Callable[[], TaskData]
