@@ -145,3 +145,25 @@ def test_what_is_wrong_is_said_in_words(subcircuits: Path, old: str, new: str, w
     except TechnologyError as error:
         found = str(error)
     assert re.search(words, found), found
+
+
+def as_published(cards: str) -> str:
+    """The cards as public files write them: capitals, blanks and tabs around ``=``, brackets, comments, CRLF."""
+    lines = ['* a public card file: `name\' = "x" $(y); # 45nm!', "*" * 60, ""]
+    for line in cards.splitlines():
+        if line.startswith("*"):
+            continue
+        wide = re.sub(r"(\S+)=(\S+)", r"\1    =\t\2 ", line)
+        lines += [wide.replace(".model", ".MODEL").replace(" nmos ", "  NMOS  (").replace(" pmos ", "  PMOS  (")]
+        lines += ["*", "  ; a comment", "$ another", "// and one more"] if line.startswith(".") else []
+    return "\r\n".join(lines).replace("\r\n.MODEL", " )\r\n.MODEL").replace(" )\r\n.MODEL", "\r\n.MODEL", 1) + " )\r\n"
+
+
+def test_cards_in_the_form_of_public_files_give_the_same_numbers_bit_for_bit(tmp_path: Path) -> None:
+    plain = (builtin_folder() / "generic45lp.cards").read_text()
+    (tmp_path / "public.inc").write_bytes(as_published(plain).encode())
+    path = tmp_path / "mine.toml"
+    path.write_text(described('[models]\ninclude = ["public.inc"]\n'))
+    text = model_text(load_technology(path), "tt")
+    assert "NMOS  (level    =\t54" in text and text.count(")") >= 2
+    assert figures(load_technology(path)) == figures(load_technology("generic45lp"))
