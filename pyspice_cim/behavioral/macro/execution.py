@@ -114,7 +114,7 @@ def execute(
     )
     layouts = layouts_of(mapping) if faults is None else tuple(each.layout for each in faults)
     # The membranes are converted to int64 layer by layer, in about six arrays at once.
-    sample_bytes = max(8 * 6 * len(each.layout.neurons) for each in _layers(maps, layouts)) + sum(
+    sample_bytes = max(8 * 8 * len(each.layout.neurons) for each in _layers(maps, layouts)) + sum(
         8 * len(each.layout.valid) * each.mapped.macros * (2 * each.mapped.config.bits + 2)
         for each in _layers(maps, layouts)
     )

@@ -210,7 +210,8 @@ def state_at_rest(mapped: LayerMap, layout: Layout, batch: int, membranes: Ints 
         membranes: int64, (batch, neurons), in units of the least significant bit; by default 0.
     """
     config, groups = mapped.config, len(mapped.groups)
-    v = np.zeros((batch, groups, config.neurons), np.int64)
+    # Samples at rest are alike: one of them is made, and copied to all.
+    v = np.zeros((1 if membranes is None else batch, groups, config.neurons), np.int64)
     if membranes is not None:
         for g, group in enumerate(mapped.groups):
             v[:, g, : len(group.neurons)] = membranes[:, group.neurons]
