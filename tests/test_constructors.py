@@ -134,6 +134,17 @@ def test_wrong_values_are_refused_by_an_error_of_the_package(call, arguments, da
     wrong(call, arguments, data)
 
 
+@pytest.mark.parametrize("made", [made, made_with_a_table, made_with_torch], ids=lambda each: each.__name__)
+def test_every_single_wrong_value_is_refused_by_an_error_of_the_package(made):
+    for call, arguments in made():
+        for name in arguments:
+            for value in WRONG:
+                try:
+                    call(**{**arguments, name: value})
+                except CimError as error:
+                    assert str(error)
+
+
 @settings(deadline=None, max_examples=80)
 @given(st.data())
 def test_wrong_values_of_what_needs_a_table(data):

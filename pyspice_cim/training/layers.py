@@ -11,6 +11,7 @@ import itertools
 import math
 from typing import NamedTuple
 
+from pyspice_cim.behavioral.network.file import MAX_LAYER_WEIGHTS
 from pyspice_cim.behavioral.neuron.ldlif import MAX_MEMBRANE_BITS, RESETS, Reset
 from pyspice_cim.checks import check_choice, check_flag, check_integer, check_sequence
 from pyspice_cim.errors import ConfigError
@@ -93,10 +94,17 @@ class LDLIFLayer(torch.nn.Module):
         reset: Reset = "subtract",
     ) -> None:
         super().__init__()
-        inputs, neurons = check_integer("inputs", inputs, 1), check_integer("neurons", neurons, 1)
         check_choice("decay", decay, DECAYS)
         check_choice("reset", reset, RESETS)
         check_flag("recurrent", recurrent)
+        # More weights than a network file holds cannot be exported.
+        inputs, neurons = (
+            check_integer(name, n, 1, MAX_LAYER_WEIGHTS) for name, n in (("inputs", inputs), ("neurons", neurons))
+        )
+        if neurons * (inputs + neurons * recurrent) > MAX_LAYER_WEIGHTS:
+            raise ConfigError(
+                f"inputs is {inputs} and neurons {neurons}; a layer has at most {MAX_LAYER_WEIGHTS} weights: give fewer"
+            )
         weight_bits = check_integer("weight_bits", weight_bits, 2, 8)
         membrane_bits = check_integer("membrane_bits", membrane_bits, 2, MAX_MEMBRANE_BITS)
         self.weight = torch.nn.Parameter(torch.randn(inputs, neurons) / math.sqrt(inputs))
