@@ -12,6 +12,7 @@ from pyspice_cim.behavioral.macro.layer import CalibratedLayer, LayerRun, regist
 from pyspice_cim.behavioral.macro.network import MappedNetwork
 from pyspice_cim.behavioral.network.layers import FullyConnected
 from pyspice_cim.behavioral.neuron.ldlif import LDLIFParams
+from pyspice_cim.errors import OutsideTableError
 from pyspice_cim.organisation import (
     ACCUMULATES,
     UPDATES,
@@ -177,5 +178,5 @@ def test_what_nobody_asked_for_is_no_error_and_what_somebody_asked_for_is():
     spikes = np.ones((3, 2, 4), np.uint8)
     report = MappedNetwork([layer], (4,), TABLE, config).run(spikes)
     assert set(report.latency) == {"parallel"} and report.outside_table == 0 and report.energy > 0
-    with pytest.raises(Exception, match="sequential_membrane_bits = 6 is outside table"):
+    with pytest.raises(OutsideTableError, match="sequential_membrane_bits = 6 is outside table"):
         MappedNetwork([layer], (4,), TABLE, config, compare=("sequential",))
